@@ -1,0 +1,44 @@
+# `make` alone sets up .venv; every other target does so first. Another Python: make PYTHON=/path/to/python3.12
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
+
+.DEFAULT_GOAL := setup
+.PHONY: setup demo test check fix bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 or later found; name one: make PYTHON=/path/to/python3"; exit 2; }
+	@echo "setup: environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@echo "setup: installing torch (the largest download)"
+	@$(PIP) torch
+	@echo "setup: installing backsight and its tools"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+	@echo "setup: done"
+
+demo: $(READY)
+	@$(BIN)/python -m backsight.demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -q
+
+check: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+fix: $(READY)
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/real_text.py
+
+clean:
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info
