@@ -1,0 +1,69 @@
+"""What can go wrong, drawn once.
+
+    BacksightError                     anything a user can put right; the command line exits with 2
+    ├── ConfigError       (ValueError)   a setting is unknown, malformed or contradicts another
+    ├── DataError         (ValueError)   a data file or row cannot be used
+    ├── ModelError        (ValueError)   a model folder, tokenizer or module does not fit
+    ├── SpaceError        (TypeError)    a Gymnasium space does not fit the policy
+    ├── RewardError       (RuntimeError) a reward function broke its contract
+    └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
+
+Every message names the field, the value and the remedy, in that order and in one line. To add an error,
+add a class here, derive it from the built-in exception it refines, and put it into the drawing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BacksightError(Exception):
+    """Bad input: which field, what it held, and what to do about it."""
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+        super().__init__(f"{field}: {_shortened(value)}: {remedy}")
+
+
+class ConfigError(BacksightError, ValueError):
+    """A setting is unknown, malformed or contradicts another."""
+
+
+class DataError(BacksightError, ValueError):
+    """A data file or row cannot be used."""
+
+
+class ModelError(BacksightError, ValueError):
+    """A model folder, a tokenizer or a module does not fit."""
+
+
+class SpaceError(BacksightError, TypeError):
+    """A Gymnasium space does not fit the policy."""
+
+
+class RewardError(BacksightError, RuntimeError):
+    """A reward function broke its contract."""
+
+
+class RunFolderError(BacksightError, OSError):
+    """A run folder is taken, missing or damaged."""
+
+    def __str__(self) -> str:  # OSError would print its arguments as an errno pair
+        return str(self.args[0])
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A remedy for an unknown name: the nearest known one, or all of them when none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}"
+
+
+def _shortened(value: object, limit: int = 200) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,53 @@
+"""What the rest of backsight may ask of a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from torch import nn
+
+from backsight.types import ActionValue, Decisions, Example, Observation
+
+
+class Policy(Protocol):
+    """Scores actions, differentiably. How rows are padded, packed or sharded is its own business.
+
+    Who *acts* is an engine (`backsight.rollouts.engine`): in process, or a server elsewhere.
+    """
+
+    @property
+    def module(self) -> nn.Module:
+        """What is trained, saved and compared."""
+        ...
+
+    def log_probs(
+        self,
+        examples: Sequence[Example],
+        *,
+        temperature: float = 1.0,
+        with_entropy: bool = False,
+        with_uniform: bool = False,
+    ) -> Decisions:
+        """Log-probability of every decision of the examples, flat, in their order; differentiable.
+
+        `temperature` is the one the examples were sampled with.
+        """
+        ...
+
+    def size(self, example: Example) -> int:
+        """How much of a micro-batch the example takes: tokens, or steps."""
+        ...
+
+    def encode(self, text: str) -> ActionValue:
+        """A response nobody sampled (a gold answer, a correction) as the policy would have had to act it."""
+        ...
+
+    def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
+        """Raise a `DataError` when the prompt leaves no room for a completion."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that is needed to load the policy again; safetensors, never pickle."""
+        ...

@@ -1,0 +1,60 @@
+"""Load models and tokenizers in the Hugging Face layout, from a folder or the hub, without running foreign code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from backsight.errors import ModelError
+
+
+def load_model(path: str, kind: str, trust_remote_code: bool) -> Any:
+    """A model in float32, weights from safetensors only.
+
+    Raises:
+        ModelError: no such folder, no configuration, no safetensors, or a model of another kind.
+    """
+    import transformers
+
+    loaders = {"causal_lm": transformers.AutoModelForCausalLM}
+    _check_folder(path)
+    try:
+        return loaders[kind].from_pretrained(
+            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError("policy", path, f"cannot be loaded as a {kind} model: {_first_line(error)}") from error
+
+
+def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
+    """The tokenizer that lies beside the model.
+
+    Raises:
+        ModelError: there is none.
+    """
+    import transformers
+
+    try:
+        return transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError("policy", path, f"has no tokenizer that loads: {_first_line(error)}") from error
+
+
+def _check_folder(path: str) -> None:
+    """A folder that lacks its parts is named as such, before a hub is asked for it."""
+    folder = Path(path)
+    looks_like_a_path = path.startswith((".", "/", "~")) or path.count("/") != 1
+    if not folder.is_dir():
+        if looks_like_a_path:
+            raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
+        return
+    if not (folder / "config.json").is_file():
+        raise ModelError("policy", path, "the folder has no config.json; give one written by save_pretrained")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

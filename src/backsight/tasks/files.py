@@ -1,0 +1,141 @@
+"""Rows from where people keep them: JSON Lines, CSV, Parquet, or a data set of the Hugging Face Hub.
+
+A complaint about a text file names the place as ``FILE:LINE``. This is the only file that imports pyarrow and
+datasets, and it does so when a source needs them.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from backsight.errors import DataError
+
+Rows = list[dict[str, Any]]
+
+_HUB_ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<split>[\w.-]+))?")
+_INSTALL = "pip install 'backsight[data]'"
+
+
+def read_rows(source: str) -> Rows:
+    """All rows of a data file or of a data set of the Hub, as dictionaries from column to value.
+
+    `source` is a path to ``.jsonl``, ``.ndjson`` or ``.json`` (one object a line) or ``.csv`` (with a
+    header), each also as ``.gz``, or to ``.parquet``; or it is ``owner/name`` or ``owner/name:split`` of the
+    Hub (the split is ``train`` where not given). An existing path comes first. Text is UTF-8, a byte order
+    mark allowed.
+
+    Raises:
+        DataError: there is no such source, it is empty or malformed, or a library to read it is missing.
+    """
+    path = Path(source).expanduser()
+    reader = _READERS.get(_format(path))
+    hub_id = _HUB_ID.fullmatch(source)
+    if path.exists():
+        if reader is None or not path.is_file():
+            raise DataError(source, _format(path) or "no format", f"name a file of {', '.join(_READERS)}")
+        try:
+            rows = reader(path, source)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(source, error, "cannot be read; check its permissions and format") from error
+    elif hub_id and reader is None and not source.startswith((".", "~")):
+        rows = _read_hub(hub_id["name"], hub_id["split"] or "train")
+    else:
+        raise DataError("data", source, "there is no such file; a data set of the Hub is written owner/name")
+    if not rows:
+        raise DataError(source, "no rows", "the file is empty; name one with at least one row")
+    return rows
+
+
+def _format(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def _read_text(path: Path, source: str) -> str:
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        data = gzip.decompress(data)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = f"byte 0x{data[error.start]:02x}"
+        raise DataError(f"{source}:{line}", byte, "not UTF-8; convert the file") from error
+
+
+def _read_json_lines(path: Path, source: str) -> Rows:
+    rows = []
+    # Not splitlines(): it would also cut at characters that may stand inside a JSON string, such as U+2028.
+    for number, line in enumerate(_read_text(path, source).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is legal JSON, but it is not text
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{source}:{number}", line, f"not JSON ({error}); mend the line") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{source}:{number}", line, 'no object; write one {"column": value} a line')
+        rows.append(row)
+    return rows
+
+
+def _read_csv(path: Path, source: str) -> Rows:
+    records = csv.reader(io.StringIO(_read_text(path, source), newline=""), strict=True)
+    rows = []
+    try:
+        header = next(records, [])
+        if len(set(header)) < len(header):
+            raise DataError(f"{source}:1", ",".join(header), "two columns share a name; rename one")
+        for record in records:
+            if record and len(record) != len(header):
+                remedy = f"{len(record)} fields where the header has {len(header)}; quote fields with commas"
+                raise DataError(f"{source}:{records.line_num}", ",".join(record), remedy)
+            if record:
+                rows.append(dict(zip(header, record, strict=True)))
+    except csv.Error as error:
+        raise DataError(f"{source}:{records.line_num}", error, "not CSV; mend the line") from error
+    return rows
+
+
+def _read_parquet(path: Path, source: str) -> Rows:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(source, "pyarrow is not installed", f"to read Parquet: {_INSTALL}") from error
+    try:
+        rows: Rows = pyarrow.parquet.ParquetFile(path).read().to_pylist()
+    except (pyarrow.ArrowException, ValueError) as error:  # the latter: strings that are not UTF-8
+        raise DataError(source, error, "not a Parquet file that pyarrow can read; write it again") from error
+    return rows
+
+
+def _read_hub(name: str, split: str) -> Rows:
+    try:
+        import datasets
+    except ImportError as error:
+        remedy = f"no such file; to read it from the Hub: {_INSTALL}"
+        raise DataError("data", f"{name}:{split}", remedy) from error
+    try:
+        rows: Rows = datasets.load_dataset(name, split=split).to_list()
+    except Exception as error:  # the network, the Hub and the data set each raise classes of their own
+        remedy = "it could not be loaded; check the name, the split and the network, or name a file"
+        raise DataError(f"{name}:{split}", f"{type(error).__name__}: {error}", remedy) from error
+    return rows
+
+
+_READERS: dict[str, Callable[[Path, str], Rows]] = {
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".json": _read_json_lines,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,163 @@
+"""Tasks made of rows: `FileTask`, from data files to splits of items, and `RowsTask`, for any columns."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backsight.errors import DataError, nearest
+from backsight.seeds import derived_seed
+from backsight.tasks.base import Item, Task
+from backsight.tasks.files import read_rows
+from backsight.types import Feedback, Observation
+
+TEST_SHARE = 0.1
+"""What goes to the test split when only one source is given."""
+
+_OWN_COLUMNS = ("prompt", "completion")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a source, with its number (from 1), so that a complaint can name the place."""
+
+    source: str
+    number: int
+    columns: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        return f"{self.source}: row {self.number}"
+
+    def unusable(self, column: str, remedy: str) -> DataError:
+        """The complaint about a cell."""
+        return DataError(f"{self.place}, column '{column}'", repr(self.columns[column]), remedy)
+
+    def cell(self, column: str) -> Any:
+        """What stands in a column.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        if column not in self.columns:
+            remedy = f"rename one of the columns that are there: {', '.join(self.columns)}"
+            raise DataError(self.place, f"no column '{column}'", remedy)
+        return self.columns[column]
+
+    def text(self, column: str) -> str:
+        """A cell that has to hold text, as it stands there.
+
+        Raises:
+            DataError: there is no such column, or no text in it.
+        """
+        cell = self.cell(column)
+        if not isinstance(cell, str) or not cell.strip():
+            raise self.unusable(column, "write text there, or remove the row")
+        return cell
+
+
+class FileTask(Task):
+    """A task whose items come from data files.
+
+    `data` becomes the train split. Without `test`, a tenth of it is held back as the test split: the side of
+    an item depends on its prompt alone, so it is the same in every run, and equal prompts fall to the same
+    side. `ood`, data from another domain, is only ever evaluated. See `read_rows` for what a source may be.
+
+    Raises:
+        DataError: a source cannot be read, a row cannot be used, or a split has no items.
+    """
+
+    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+        items = self._read(data)
+        if test is None:
+            held_back = [_is_held_back(item.prompt) for item in items]
+            tested = [item for item, is_test in zip(items, held_back, strict=True) if is_test]
+            items = [item for item, is_test in zip(items, held_back, strict=True) if not is_test]
+        else:
+            tested = self._read(test)
+        self._items = {"train": items, "test": tested}
+        self.sources = {"train": data, "test": test or data}
+        if ood is not None:
+            self._items["ood"] = self._read(ood)
+            self.sources["ood"] = ood
+        self.eval_splits = tuple(self._items)[1:]
+        for split, members in self._items.items():
+            if not members:
+                remedy = f"none of {len(items) + len(tested)} items fell to it; give it a file of its own"
+                raise DataError(f"split '{split}'", self.sources[split], remedy)
+
+    def items(self, split: str) -> Sequence[Item]:
+        if split not in self._items:
+            raise DataError("split", split, nearest(split, self._items))
+        return self._items[split]
+
+    @abstractmethod
+    def items_from(self, rows: Sequence[Row]) -> list[Item]:
+        """The items of one source. An item's id is the number of the (first) row it was made from."""
+
+    def _read(self, source: str) -> list[Item]:
+        rows = enumerate(read_rows(source), start=1)
+        return self.items_from([Row(source, number, columns) for number, columns in rows])
+
+
+class RowsTask(FileTask):
+    """Any rows with a column `prompt`, text or chat messages: the shape of a data set for TRL.
+
+    The gold answer, where there is one, is the column `completion` (text or messages) or else `target` (text
+    or a number). Every column but `prompt` and `completion` is passed on, for reward functions to ask for by
+    name. The judge compares with the gold answer; without one it has nothing to say, and reward functions
+    have to.
+    """
+
+    name = "rows"
+
+    def items_from(self, rows: Sequence[Row]) -> list[Item]:
+        return [
+            Item(
+                id=str(row.number),
+                prompt=_prompt(row),
+                target=_target(row),
+                columns={name: row.columns[name] for name in row.columns if name not in _OWN_COLUMNS},
+            )
+            for row in rows
+        ]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        if item.target is None:
+            return Feedback()
+        is_exact = completion.strip() == item.target.strip()
+        exact = float(is_exact)
+        return Feedback(rewards={"exact": exact}, reward=exact, success=is_exact, sources=(self.name,))
+
+
+def _is_held_back(prompt: Observation) -> bool:
+    return derived_seed("test split", json.dumps(prompt, sort_keys=True)) < TEST_SHARE * 2**63
+
+
+def _prompt(row: Row) -> Observation:
+    cell = row.cell("prompt")
+    return _messages(row, "prompt") if isinstance(cell, list) else row.text("prompt")
+
+
+def _target(row: Row) -> str | None:
+    completion = row.columns.get("completion")
+    if isinstance(completion, list):
+        return "".join(message["content"] for message in _messages(row, "completion"))
+    if completion is not None:
+        return row.text("completion")
+    target = row.columns.get("target")
+    return str(target) if isinstance(target, str | int | float) else None
+
+
+def _messages(row: Row, column: str) -> list[dict[str, str]]:
+    messages: list[dict[str, str]] = row.cell(column)
+    if not messages or not all(_is_message(message) for message in messages):
+        raise row.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
+    return messages
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))

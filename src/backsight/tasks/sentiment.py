@@ -1,0 +1,72 @@
+"""Classification of texts by writing the label: sentiment, or any other set of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backsight.errors import DataError, nearest
+from backsight.tasks.base import Item
+from backsight.tasks.rows import FileTask, Row
+from backsight.types import Feedback
+
+MAX_LABELS = 20
+"""More distinct labels than this are taken for a mistake: an identifier or a rating with decimals, say."""
+
+
+class SentimentTask(FileTask):
+    """Rows with the columns `text` and `label`; the label is what the policy has to write.
+
+    The labels are those of the train split. Case and white space of an answer do not count.
+
+    It relabels nothing: to learn from a wrong answer one would need a text it is right for, and the answer
+    says nothing of which text that is. Any text of that label would do, which is supervised learning, not
+    hindsight. Nor does the judge name the gold label as a correction: reinforcement learning is not to see
+    it.
+
+    Raises:
+        DataError: besides what `FileTask` raises: fewer than two labels or more than `MAX_LABELS`, or a label
+            that the train split does not have.
+    """
+
+    name = "sentiment"
+    metrics = ("valid",)
+
+    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+        super().__init__(data, test=test, ood=ood)
+        self.labels = frozenset(_label(item) for item in self.items("train"))
+        if not 2 <= len(self.labels) <= MAX_LABELS:
+            remedy = f"{len(self.labels)} distinct labels; this task takes 2 to {MAX_LABELS}"
+            raise DataError(f"{data}, column 'label'", ", ".join(sorted(self.labels)), remedy)
+        for split in self.eval_splits:
+            for item in self.items(split):
+                if _label(item) not in self.labels:
+                    place = f"{self.sources[split]}: row {item.id}, column 'label'"
+                    remedy = f"not a label of the train split; {nearest(_label(item), self.labels)}"
+                    raise DataError(place, _label(item), remedy)
+
+    def items_from(self, rows: Sequence[Row]) -> list[Item]:
+        return [
+            Item(
+                id=str(row.number),
+                prompt=f"{row.text('text').strip()}\nsentiment:",
+                target=f" {_label_word(row)}",
+                columns=row.columns,
+            )
+            for row in rows
+        ]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        answer = completion.strip().casefold()
+        is_correct = answer == _label(item)
+        rewards = {"correct": float(is_correct), "valid": float(answer in self.labels)}
+        return Feedback(rewards=rewards, reward=rewards["correct"], success=is_correct, sources=(self.name,))
+
+
+def _label_word(row: Row) -> str:
+    cell = row.cell("label")
+    # Many data sets number their labels.
+    return str(cell) if isinstance(cell, int) else row.text("label").strip()
+
+
+def _label(item: Item) -> str:
+    return str(item.target).strip().casefold()

@@ -1,0 +1,172 @@
+"""What flows between the rooms of backsight.
+
+A run repeats four steps, and these are the records that pass from one to the next:
+
+    collect    Action, Step, Trajectory, Group    what was done, and under which policy
+    reveal     Feedback                           what was known only afterwards
+    look_back  Example                            what to learn, per decision
+    update     Decisions                          the learner's view of the same decisions, flat
+
+Words. A *decision* is the unit that gets a log-probability and an advantage: a token of a language model,
+an action of a Gymnasium agent. A *step* is one call of the environment: it holds T_a decisions (one for a
+Gymnasium action, the length of the completion for a language model). A *trajectory* is the steps of one
+episode and holds T = Σ T_a decisions. A *group* is the trajectories that share a start.
+
+Shapes. N all decisions of a batch of examples, laid end to end; T the decisions of one example; T_a those of
+one step; S the steps of one trajectory. Log-probabilities are natural logarithms, in float32, on the CPU.
+Nothing here imports torch at run time, so that the parts of the package that need no tensors start fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Observation = Any
+"""What a policy sees. Language models: a string, or chat messages ``[{"role": ..., "content": ...}]``.
+Module policies: a flat float32 array."""
+
+ActionValue = Any
+"""What a policy did. Language models: a tuple of token ids, end-of-text included when it was sampled.
+Module policies: what the environment's ``step`` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How actions are drawn. It is part of the behaviour policy: the learner scores with the same."""
+
+    temperature: float = 1.0
+    """Divides the logits before the softmax; 0 takes the most likely action."""
+    max_completion_length: int = 64
+    """Language models: the most tokens of one completion. Module policies ignore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action, with the log-probabilities it was sampled with."""
+
+    value: ActionValue
+    log_probs: Tensor
+    """(T_a,) under the behaviour policy, temperature included."""
+    text: str | None = None
+    """Language models: the completion as text, for those who judge it. Never tokenised again."""
+    is_truncated: bool = False
+    """The length cap ended it, not the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the environment, with Gymnasium's words."""
+
+    observation: Observation
+    action: Action
+    reward: float = 0.0
+    """What the environment paid at once."""
+    terminated: bool = False
+    truncated: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What is known only after the episode. Every field is optional."""
+
+    rewards: Mapping[str, float] = field(default_factory=dict)
+    """Named rewards of the whole episode, before weighting."""
+    reward: float | None = None
+    """Their weighted sum; it is credited to the last step."""
+    step_rewards: tuple[float, ...] | None = None
+    """(S,) one reward a step, judged in hindsight; it replaces what the environment paid at once."""
+    success: bool | None = None
+    """Whether the episode reached what was asked."""
+    achieved_goal: tuple[Observation, ...] | None = None
+    """(S,) the observations as they would have read, had what was achieved been what was asked."""
+    text: str | None = None
+    """A comment on the episode, in words."""
+    correction: str | None = None
+    """What should have been done instead."""
+    sources: tuple[str, ...] = ()
+    """Who said it: the names of the reward functions, environments or people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """The steps of one episode, and what was revealed afterwards."""
+
+    start: Any
+    """What the group shares: a task item, or the seed of an environment."""
+    steps: tuple[Step, ...]
+    feedback: Feedback = Feedback()
+
+    @property
+    def rewards(self) -> list[float]:
+        """(S,) one reward a step: judged in hindsight where it was, else as paid, plus the episode's own."""
+        if self.feedback.step_rewards is not None:
+            rewards = list(self.feedback.step_rewards)
+        else:
+            rewards = [step.reward for step in self.steps]
+        if self.feedback.reward is not None:
+            rewards[-1] += self.feedback.reward
+        return rewards
+
+    @property
+    def num_decisions(self) -> int:
+        return sum(len(step.action.log_probs) for step in self.steps)
+
+    def revealed(self, feedback: Feedback) -> Trajectory:
+        """The same episode, with what was said of it."""
+        return replace(self, feedback=feedback)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Trajectories that share a start: siblings."""
+
+    start: Any
+    trajectories: tuple[Trajectory, ...] = ()
+    advantages: tuple[Tensor, ...] = ()
+    """One tensor (S,) a trajectory: the estimator's advantages, set before a hindsight method sees the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the learner trains on. Prompts and responses are pairs, one pair a step (one pair in all for a
+    single-turn completion), so that a dialogue and a Gymnasium episode are the same record."""
+
+    prompts: tuple[Observation, ...]
+    """(S,) perhaps relabelled."""
+    responses: tuple[ActionValue, ...]
+    """(S,) perhaps revised."""
+    method: str
+    """The hindsight method that made it."""
+    advantages: Tensor | None = None
+    """(T,) for the policy gradient; None: the policy gradient leaves this example alone."""
+    behaviour_log_probs: Tensor | None = None
+    """(T,) None says that the example is not on-policy: no importance ratio is taken, and it is counted."""
+    imitation_weights: Tensor | None = None
+    """(T,) for the imitation loss; None: nothing to imitate."""
+    weight: float = 1.0
+    """Multiplies every loss of the example."""
+    trajectory: Trajectory | None = None
+    """Where it came from; None for a row that nobody sampled."""
+
+    @property
+    def num_decisions(self) -> int:
+        weights = self.advantages if self.advantages is not None else self.imitation_weights
+        return 0 if weights is None else len(weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """A policy's scores of a batch of examples, flat over their decisions, in the order of the examples."""
+
+    log_probs_N: Tensor
+    """Differentiable."""
+    entropy_N: Tensor | None = None
+    """Entropy of the distribution at each decision, in nats; only when asked for."""
+    uniform_log_probs_N: Tensor | None = None
+    """Mean log-probability over all actions at each decision (label smoothing's target); only when asked for."""
