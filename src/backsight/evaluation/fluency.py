@@ -1,0 +1,51 @@
+"""How fluent completions are, apart from the reward: what is satisfied by bad sentences must not pass for success."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from backsight.evaluation.statistics import Estimate, estimate
+from backsight.policies.base import Policy
+from backsight.training.batching import micro_batches
+from backsight.types import Example, Trajectory
+
+MICRO_BATCH_TOKENS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Fluency:
+    """Three looks at the same completions."""
+
+    log_likelihood: Estimate
+    """Mean log-probability a token, in nats, under the untouched base without any prompt."""
+    distinct: float
+    """Share of completions that no other one equals."""
+    malformed: Estimate
+    """Share that is no sentence."""
+
+
+def fluency(base: Policy, attempts: Sequence[Trajectory], is_well_formed: Callable[[str], bool]) -> Fluency:
+    """Look at the last completion of each attempt. `base` is the policy before any training."""
+    actions = [attempt.steps[-1].action for attempt in attempts]
+    texts = [(action.text or "").strip() for action in actions]
+    examples = [Example(("",), (action.value,), "fluency", torch.zeros(len(action.value))) for action in actions]
+    return Fluency(
+        log_likelihood=estimate(_mean_log_probs(base, examples)),
+        distinct=len(set(texts)) / len(texts),
+        malformed=estimate([float(not is_well_formed(text)) for text in texts]),
+    )
+
+
+@torch.no_grad()
+def _mean_log_probs(base: Policy, examples: Sequence[Example]) -> list[float]:
+    means = [0.0] * len(examples)
+    for indices in micro_batches([base.size(example) for example in examples], MICRO_BATCH_TOKENS):
+        batch = [examples[index] for index in indices]
+        lengths = [example.num_decisions for example in batch]
+        scores = torch.split(base.log_probs(batch).log_probs_N, lengths)
+        for index, own in zip(indices, scores, strict=True):
+            means[index] = float(own.mean())
+    return means

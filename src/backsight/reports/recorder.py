@@ -1,0 +1,106 @@
+"""The only writer of a run folder. What is in it stands in `reader.py`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backsight.errors import RunFolderError
+from backsight.reports.reader import CONFIG, EVALUATIONS, METRICS, TRAJECTORIES, Row, RunReader, read_rows
+from backsight.types import Group
+
+
+class Recorder(RunReader):
+    """Appends whole lines, so that a run that is killed loses at most the line it was writing.
+
+    Made by `create` for a new run and by `reopen` for one that goes on.
+    """
+
+    @classmethod
+    def create(cls, output_dir: Path, run_name: str | None, default_name: str, config_yaml: str) -> Recorder:
+        """Make a folder that nobody has used: `run_name`, or else `default_name`, numbered when it is taken.
+
+        Raises:
+            RunFolderError: `run_name` is taken, or the folder cannot be made.
+        """
+        for name in _names(run_name, default_name):
+            folder = output_dir / name
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                remedy = f"cannot be made ({error.strerror}); choose another output_dir"
+                raise RunFolderError("run folder", folder, remedy) from error
+            _replace(folder / CONFIG, config_yaml)
+            return cls(folder)
+        remedy = f"is taken; go on with `backsight train --resume {folder}`, or choose another run_name"
+        raise RunFolderError("run_name", folder, remedy)
+
+    @classmethod
+    def reopen(cls, folder: Path, step: int, config_yaml: str) -> Recorder:
+        """Go on after `step`: lines of later steps are dropped, for they will be written again.
+
+        Raises:
+            RunFolderError: `folder` is not a run folder, or a line in it is damaged.
+        """
+        recorder = cls(folder)
+        for path in (folder / name for name in (METRICS, TRAJECTORIES, EVALUATIONS)):
+            if path.exists():
+                _replace(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
+        _replace(recorder.config, config_yaml)
+        return recorder
+
+    def add_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        self._append(METRICS, [{"step": step, **values}])
+
+    def add_trajectories(self, step: int, groups: Sequence[Group]) -> None:
+        """One line a turn of an attempt; `reward` and `advantage` are the turn's, `rewards` the attempt's."""
+        self._append(TRAJECTORIES, (row for group in groups for row in _group_rows(step, group)))
+
+    def add_evaluation(self, step: int, split: str, scores: Mapping[str, Any]) -> None:
+        self._append(EVALUATIONS, [{"step": step, "split": split, "scores": scores}])
+
+    def _append(self, name: str, rows: Iterable[Row]) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.writelines(_lines(rows))
+
+
+def _names(run_name: str | None, default_name: str) -> Iterable[str]:
+    if run_name is not None:
+        return [run_name]
+    return itertools.chain([default_name], (f"{default_name}-{number}" for number in itertools.count(2)))
+
+
+def _group_rows(step: int, group: Group) -> Iterator[Row]:
+    for index, trajectory in enumerate(group.trajectories):
+        advantages = group.advantages[index].tolist() if group.advantages else [None] * len(trajectory.steps)
+        turns = zip(trajectory.steps, trajectory.rewards, advantages, strict=True)
+        for turn, (environment_step, reward, advantage) in enumerate(turns):
+            yield {
+                "step": step,
+                "attempt": index,
+                "turn": turn,
+                "prompt": environment_step.observation,
+                "completion": environment_step.action.text,
+                "rewards": trajectory.feedback.rewards,
+                "reward": reward,
+                "success": trajectory.feedback.success,
+                "advantage": advantage,
+            }
+
+
+def _lines(rows: Iterable[Row]) -> Iterator[str]:
+    """JSON in plain ASCII: whatever a model wrote, a line stays a line. What is not JSON becomes text."""
+    return (json.dumps(row, default=str) + "\n" for row in rows)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)

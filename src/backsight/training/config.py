@@ -1,0 +1,125 @@
+"""What the loop, the losses and the optimiser can be told. The names are TRL's and transformers'."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from backsight.errors import ConfigError
+from backsight.settings import Settings
+
+Count = Annotated[int, Field(ge=1)]
+Cadence = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class StopConfig(Settings):
+    """When training ends: at the first of these that holds. At least one has to be set."""
+
+    max_steps: Count | None = None
+    """Updates of the policy."""
+    max_attempts: Count | None = None
+    """Sampled episodes."""
+    max_tokens: Count | None = None
+    """Sampled tokens."""
+    max_seconds: Positive | None = None
+    """Wall-clock time of training, evaluations left out."""
+    target: float | None = None
+    """Score on the first evaluation split that is good enough."""
+    patience: Count | None = None
+    """Evaluations in a row without a better score: a plateau."""
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether something that only grows ends the run, so that a share of it is used up at any time."""
+        return any((self.max_steps, self.max_attempts, self.max_tokens, self.max_seconds))
+
+    @model_validator(mode="after")
+    def _is_finite(self) -> StopConfig:
+        if not self.model_dump(exclude_none=True):
+            raise ConfigError("stop", "empty", "training would never end; set stop.max_steps or stop.max_seconds")
+        return self
+
+
+class AlgorithmConfig(Settings):
+    """From rewards to a loss."""
+
+    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo"] = "grpo"
+    """How returns become advantages."""
+    loss_type: Literal["pg", "clip"] = "clip"
+    """The plain policy gradient, or the clipped importance ratio."""
+    epsilon: Amount = 0.2
+    """The ratio is clipped below 1 - epsilon …"""
+    epsilon_high: Amount = 0.2
+    """… and above 1 + epsilon_high."""
+    beta: Amount = 0.0
+    """Weight of the divergence from the reference, the policy before training; 0 keeps no reference."""
+    entropy_coef: Amount = 0.0
+    """Weight of the entropy bonus."""
+    label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of an imitated target that is spread over all tokens."""
+    discount: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of a reward one environment step later."""
+
+    @model_validator(mode="after")
+    def _clips_in_order(self) -> AlgorithmConfig:
+        if self.epsilon_high < self.epsilon:
+            raise ConfigError("epsilon_high", self.epsilon_high, f"is below epsilon={self.epsilon}; raise it as well")
+        return self
+
+
+class OptimizerConfig(Settings):
+    """From a loss to new weights."""
+
+    learning_rate: Positive = 1e-5
+    warmup_steps: Cadence = 0
+    """Steps in which the learning rate rises from zero."""
+    lr_scheduler_type: Literal["constant", "linear", "cosine"] = "constant"
+    """How it falls to zero over the largest share used of any budget in `stop`."""
+    weight_decay: Amount = 0.0
+    max_grad_norm: Positive = 1.0
+    """Longer gradients are scaled down to it."""
+    micro_batch_size: Count = 8192
+    """Prompt and completion tokens in one forward pass. It bounds memory and changes no result."""
+
+
+class TrainingConfig(AlgorithmConfig, OptimizerConfig):
+    """Everything the training loop can be told."""
+
+    stop: StopConfig
+    num_generations: Count = 8
+    """Attempts at each prompt: the size of a group."""
+    prompts_per_step: Count = 32
+    """Groups in one step, so that a step samples prompts_per_step x num_generations attempts."""
+    num_iterations: Count = 1
+    """Passes over the attempts of a step."""
+    max_completion_length: Count = 64
+    """In tokens."""
+    temperature: Positive = 1.0
+    """Of sampling; the learner scores with the same one."""
+    eval_steps: Cadence = 0
+    """Steps between evaluations; 0: only before and after training."""
+    eval_items: Count = 200
+    """Items of each split in one evaluation."""
+    logging_steps: Count = 1
+    """Steps between lines of metrics."""
+    save_steps: Cadence = 0
+    """Steps between checkpoints; 0: only at the end."""
+    save_total_limit: Count = 2
+    """Checkpoints that are kept."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _stops_can_fire(self) -> TrainingConfig:
+        stop = self.stop
+        if (stop.target is not None or stop.patience is not None) and self.eval_steps == 0:
+            raise ConfigError("eval_steps", 0, "stop.target and stop.patience need evaluations; set it to 1 or more")
+        if self.lr_scheduler_type != "constant" and not stop.has_budget:
+            raise ConfigError(
+                "lr_scheduler_type",
+                self.lr_scheduler_type,
+                "needs a known end: set stop.max_steps, max_attempts, max_tokens or max_seconds",
+            )
+        return self
