@@ -1,0 +1,179 @@
+"""Make the pocket model from nothing: ``python -m backsight.pocket.build`` (at most 30 minutes on 2 cores).
+
+The text is generated, the tokenizer and the weights are trained on it, and the result is written in the Hugging Face
+layout to ``pocket/model``. Every random draw comes from one seed, so the same machine builds the same bytes.
+
+Tensors: B rows, T tokens of a row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from backsight.pocket.corpus import documents
+
+END_OF_TEXT = "<|endoftext|>"
+PADDING = "<|pad|>"
+TOKENIZER_DOCUMENTS = 100_000
+CONTEXT_TOKENS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what comes out."""
+
+    vocabulary_size: int = 4608
+    hidden_size: int = 160
+    num_layers: int = 4
+    num_heads: int = 5
+    intermediate_size: int = 448
+    row_tokens: int = 64
+    batch_rows: int = 48
+    steps: int = 3600
+    learning_rate: float = 3e-3
+    warmup_steps: int = 200
+    demanded_weight: float = 4.0
+    """Weight of a demanded word in the loss: copying it is the first bottleneck (docs/log.md)."""
+    seed: int = 0
+
+
+def build(folder: Path, recipe: Recipe) -> None:
+    """Train tokenizer and model and write both to `folder`."""
+    torch.manual_seed(recipe.seed)
+    tokenizer = train_tokenizer(recipe)
+    model = LlamaForCausalLM(_model_config(recipe, tokenizer))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{parameters / 1e6:.2f} M parameters, {len(tokenizer)} tokens in the vocabulary", flush=True)
+    pretrain(model, tokenizer, recipe)
+    model.bfloat16().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def train_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
+    """One token for each word of the world, and one for each byte, so that any other text has tokens as well.
+
+    A unigram model with its scores counted rather than fitted: where the words are known, merging pairs of letters
+    until they come out whole would only fill the vocabulary with pieces.
+    """
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pieces: Counter[str] = Counter()
+    for document in itertools.islice(documents(recipe.seed + 1), TOKENIZER_DOCUMENTS):
+        pieces.update(piece for piece, _ in split.pre_tokenize_str(document.prompt + document.completion))
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    common = sorted(pieces.keys() - set(alphabet), key=lambda piece: (-pieces[piece], piece))
+    words = common[: recipe.vocabulary_size - len(alphabet) - 2]
+    scores = [(word, math.log(pieces[word] / pieces.total())) for word in words]
+    rare = math.log(0.1 / pieces.total())
+    tokenizer = Tokenizer(
+        models.Unigram([(END_OF_TEXT, 0.0), (PADDING, 0.0), *((byte, rare) for byte in alphabet), *scores], unk_id=0)
+    )
+    tokenizer.pre_tokenizer = split
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END_OF_TEXT, PADDING])
+    end = (END_OF_TEXT, tokenizer.token_to_id(END_OF_TEXT))
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{END_OF_TEXT} $A", special_tokens=[end])
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        pad_token=PADDING,
+        model_max_length=CONTEXT_TOKENS,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.intermediate_size,
+        num_hidden_layers=recipe.num_layers,
+        num_attention_heads=recipe.num_heads,
+        max_position_embeddings=CONTEXT_TOKENS,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> None:
+    """Next-token prediction with AdamW, a short warm-up and a cosine decay to zero."""
+    optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share_of_rate(step, recipe))
+    rows = _rows(tokenizer, recipe)
+    started = time.monotonic()
+    for step in range(recipe.steps):
+        tokens_BT, weights_BT = (
+            torch.tensor(each) for each in zip(*itertools.islice(rows, recipe.batch_rows), strict=True)
+        )
+        targets_BT, weights_BT = tokens_BT[:, 1:], weights_BT[:, 1:]
+        is_learnt_BT = weights_BT > 0  # the output layer is half of the work, and prompts need none of it
+        hidden = model.model(input_ids=tokens_BT[:, :-1], use_cache=False).last_hidden_state[is_learnt_BT]
+        losses = torch.nn.functional.cross_entropy(model.lm_head(hidden), targets_BT[is_learnt_BT], reduction="none")
+        loss = (losses * weights_BT[is_learnt_BT]).sum() / weights_BT.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 200 == 0 or step == recipe.steps - 1:
+            rate = (step + 1) * tokens_BT.numel() / (time.monotonic() - started)
+            print(f"step {step:5d}  loss {loss.item():.3f}  {rate:,.0f} tokens/s", flush=True)
+
+
+def _share_of_rate(step: int, recipe: Recipe) -> float:
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    share = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _rows(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Iterator[tuple[list[int], list[float]]]:
+    """Rows of whole documents, end-of-text before each and after the last, padded; with a loss weight a token."""
+    end, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
+    tokens, weights = [end], [0.0]
+    for document_tokens, document_weights in _encoded(tokenizer, recipe):
+        if len(tokens) + len(document_tokens) > recipe.row_tokens:
+            missing = recipe.row_tokens - len(tokens)
+            yield tokens + [padding] * missing, weights + [0.0] * missing
+            tokens, weights = [end], [0.0]
+        tokens += document_tokens
+        weights += document_weights
+
+
+def _encoded(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Iterator[tuple[list[int], list[float]]]:
+    """Tokens and loss weights of each document, end-of-text included. The prompt of an instruction is not learnt."""
+    stream = documents(recipe.seed)
+    while batch := list(itertools.islice(stream, 1024)):
+        prompts, completions, demanded = (
+            tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+            for texts in zip(*((each.prompt, each.completion, " " + each.demanded) for each in batch), strict=True)
+        )
+        for prompt, completion, wanted, document in zip(prompts, completions, demanded, batch, strict=True):
+            heavy = set(wanted) if document.demanded else set()
+            weights = [recipe.demanded_weight if token in heavy else 1.0 for token in completion]
+            yield [*prompt, *completion, tokenizer.eos_token_id], [0.0] * len(prompt) + weights + [1.0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "model")
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    arguments = parser.parse_args()
+    build(arguments.folder, Recipe(steps=arguments.steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One module a domain: its words and what goes with what, in the notation that `sheet` reads."""

@@ -1,0 +1,140 @@
+"""What is known of each surface word: its lexical class, its lemma, its categories and its domain."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from backsight.pocket.world.domain import DOMAINS, HELD_OUT_DOMAINS, general_sheet, own_sheet
+from backsight.pocket.world.general import FUNCTION_WORDS, HYPERNYMS
+from backsight.pocket.world.sheet import Deed, Sheet
+
+# Function words that count as content where a repetition is concerned: "in the morning every morning".
+CONTENT_CLASSES = ("adverb", "frequency", "time noun")
+VERB_CLASSES = {
+    "do": "transitive",
+    "feel": "transitive",
+    "give": "transitive",
+    "go": "intransitive",
+    "say": "clausal",
+    "want": "infinitive",
+}
+# The nouns that are neither persons nor places behave alike, so one class has them all.
+NOUN_CLASSES = {"person": "person", "place": "place"}
+# What the lasting and the passing things count as.
+CATEGORIES = {"event": "thing", "weather": "thing"}
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return _WORD.findall(text.lower())
+
+
+def _sheets() -> tuple[Sheet, ...]:
+    """All the words there are, sheet by sheet."""
+    return (general_sheet(), *map(own_sheet, DOMAINS + HELD_OUT_DOMAINS))
+
+
+def _verb_forms(deed: Deed) -> Iterator[tuple[str, str]]:
+    """The forms of a verb that the grammar writes, with their classes."""
+    verb = deed.verb
+    name = VERB_CLASSES[deed.manner]
+    if deed.manner == "do" and not deed.objects:
+        name = "intransitive"
+    yield verb.base, name + " base"
+    yield verb.third, name + " third"
+    yield verb.past, name + " past"
+    if deed.manner in ("do", "go", "give"):
+        yield verb.gerund, "gerund"
+    if name == "transitive" and verb.participle != verb.past:
+        yield verb.participle, name + " participle"
+
+
+def _sheet_entries(sheet: Sheet) -> Iterator[tuple[str, str, str]]:
+    """The surface words of a sheet, each with its class and its lemma."""
+    for noun in sheet.nouns.values():
+        if noun.singular[0].isupper():
+            yield noun.singular.lower(), "name", noun.singular.lower()
+            continue
+        name = NOUN_CLASSES.get(noun.kind, "noun")
+        mass = not noun.plural and noun.kind == "thing"
+        yield noun.singular, name + (" mass" if mass else " singular"), noun.singular
+        if noun.plural:
+            yield noun.plural, name + " plural", noun.singular
+    for qualities in sheet.qualities.values():
+        for quality in qualities:
+            yield quality, "adjective", quality
+    for quality, degree in sheet.comparatives.items():
+        yield degree, "comparative", quality
+    for manner, verb, restriction in sheet.verbs:
+        # Only whether there is an object matters here, not which.
+        objects = sheet.members("people") if ">" in restriction else ()
+        for form, name in _verb_forms(Deed(manner, verb, (), objects)):
+            yield form, name, verb.base
+
+
+def _entries() -> Iterator[tuple[str, str, str]]:
+    """All surface words with class and lemma; a function word has an empty lemma."""
+    for name, listed in FUNCTION_WORDS.items():
+        for word in listed.split():
+            yield word, name, word if name in CONTENT_CLASSES else ""
+    for word, kind in HYPERNYMS.items():
+        yield word, "kind of " + kind, word
+    for sheet in _sheets():
+        yield from _sheet_entries(sheet)
+
+
+@cache
+def _classes() -> dict[str, tuple[str, str]]:
+    """Class and lemma of every word."""
+    found: dict[str, tuple[str, str]] = {}
+    clashes: list[str] = []
+    for word, name, lemma in _entries():
+        if found.setdefault(word, (name, lemma)) != (name, lemma):
+            clashes.append(f"{word}: {found[word]} and {(name, lemma)}")
+    if clashes:
+        raise ValueError("words with two classes: " + "; ".join(clashes))
+    return found
+
+
+@cache
+def lemmas() -> dict[str, str]:
+    """The lemma of every content word."""
+    return {word: lemma for word, (_, lemma) in _classes().items() if lemma}
+
+
+def tag(word: str) -> str | None:
+    """The lexical class of a lower-case word, or None where the word is unknown."""
+    known = _classes().get(word)
+    return known[0] if known else None
+
+
+@cache
+def _kinds() -> dict[str, frozenset[str]]:
+    """The category of every noun and name."""
+    found = {word: frozenset({kind}) for word, kind in HYPERNYMS.items()}
+    for sheet in _sheets():
+        for noun in sheet.nouns.values():
+            category = frozenset({CATEGORIES.get(noun.kind, noun.kind)})
+            found[noun.singular.lower()] = category
+            if noun.plural:
+                found[noun.plural] = category
+    return found
+
+
+def categories(word: str) -> frozenset[str]:
+    """Which of person, place, animal and thing the word names; none for what is no noun."""
+    return _kinds().get(word, frozenset())
+
+
+@cache
+def content_words(domain: str) -> tuple[str, ...]:
+    """The domain's own content words, sorted."""
+    return tuple(sorted({word for word, _, _ in _sheet_entries(own_sheet(domain))}))
+
+
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """Every word the grammar can produce, sorted."""
+    return tuple(sorted(_classes()))
