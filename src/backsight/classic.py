@@ -1,0 +1,138 @@
+"""The textbook call: any `torch.nn.Module`, any Gymnasium environment, one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
+from backsight.errors import ConfigError, ModelError
+from backsight.feedback.environment import EnvironmentHindsight
+from backsight.hindsight.relabel import Relabel
+from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
+from backsight.policies.module import ModulePolicy
+from backsight.rollouts.collect import collect
+from backsight.seeds import derived_seed
+from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.progress import Progress
+from backsight.training.trainer import Experience, Trainer
+from backsight.types import Group
+
+CHECKED_OBSERVATIONS = 8
+"""Sample observations on which the model is tried before the first episode."""
+LARGEST_SEED = 2**31
+"""Environments may hand their seed to generators that take no larger one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicResult:
+    """What came of a call of `rlhf_finetune`."""
+
+    model: nn.Module
+    """The model that was given, trained in place."""
+    episode_returns: list[float] = field(default_factory=list)
+    """What the environment paid in each episode, undiscounted, in order."""
+    hindsight_returns: list[float] = field(default_factory=list)
+    """What its `hindsight_reward` said of each episode; empty when it has none."""
+
+    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        """Take down the episodes of a training step."""
+        for trajectory in (trajectory for group in groups for trajectory in group.trajectories):
+            self.episode_returns.append(sum(step.reward for step in trajectory.steps))
+            if trajectory.feedback.step_rewards is not None:
+                self.hindsight_returns.append(sum(trajectory.feedback.step_rewards))
+
+
+def rlhf_finetune(
+    model: nn.Module, env: Any, num_episodes: int, num_steps: int, learning_rate: float, *, seed: int = 0
+) -> ClassicResult:
+    """Train `model` in place on the Gymnasium environment `env`, for `num_episodes` of at most `num_steps` steps.
+
+    `model` maps a batch of flat float observations to a row of numbers each: probabilities or logits for `Discrete`
+    and `MultiDiscrete` actions (the parts side by side), means and optionally log-deviations for `Box` actions.
+
+    Where the environment has a method `hindsight_reward(state, action, next_state)`, it is asked about every step
+    once the episode is over, and its answers are what the policy learns to earn; else the environment's rewards are.
+
+    Nothing is learnt from a single step: a batch of whole episodes gives rewards-to-go, compared with their mean at
+    the same time step, for a clipped policy gradient whose learning rate falls to zero over the run. The same seed
+    and the same initial model give the same run.
+
+        result = backsight.rlhf_finetune(model, gymnasium.make("CartPole-v1"), 1000, 200, 0.01)
+
+    Raises:
+        ConfigError: a number is out of its range.
+        ModelError: the model has nothing to train, or stopped giving finite numbers.
+        SpaceError: environment and model do not fit together.
+        RewardError: a reward is not a finite number, or `hindsight_reward` raised.
+    """
+    _check_count("num_episodes", num_episodes, at_least=1)
+    _check_count("num_steps", num_steps, at_least=1)
+    _check_count("seed", seed, at_least=0)
+    if not _is_number(learning_rate) or not 0 < learning_rate < math.inf:
+        raise ConfigError("learning_rate", learning_rate, "has to be a finite number above 0")
+    if not isinstance(model, nn.Module):
+        raise ModelError("model", type(model).__name__, "is no torch.nn.Module; derive it from one")
+    environment = GymnasiumEnvironment(env)
+    policy = ModulePolicy(model, _head(environment), environment.sample_observations(CHECKED_OBSERVATIONS))
+    result = ClassicResult(model)
+    was_training = model.training
+    experience = Experience(
+        engine=policy,
+        environments=lambda start: GymnasiumEpisode(environment, start, num_steps),
+        starts=[derived_seed(seed, "episode", number) % LARGEST_SEED for number in range(num_episodes)],
+        feedback=EnvironmentHindsight(),
+    )
+    config = training_config(num_episodes, learning_rate, seed)
+    with torch.random.fork_rng(devices=[]):  # the trainer sets the global seed; the caller's is left alone
+        _OneAtATimeTrainer(policy, experience, Relabel(), config, recorders=[result]).train()
+    model.train(was_training)
+    return result
+
+
+def training_config(num_episodes: int, learning_rate: float, seed: int) -> TrainingConfig:
+    """The recipe: small batches of episodes, several clipped passes over each, and a rate that ends at zero."""
+    return TrainingConfig(
+        stop=StopConfig(max_attempts=num_episodes),
+        algorithm="reinforce",
+        loss_type="clip",
+        discount=0.99,
+        prompts_per_step=10,
+        num_generations=1,
+        num_iterations=4,
+        learning_rate=learning_rate,
+        lr_scheduler_type="linear",
+        max_grad_norm=0.5,
+        seed=seed,
+    )
+
+
+class _OneAtATimeTrainer(Trainer):
+    """An environment exists once, so its episodes run one after the other; the last batch may be a short one."""
+
+    def collect(self) -> list[Group]:
+        source, first = self.experience, self.progress.attempts
+        groups = []
+        for number, start in enumerate(source.starts[first : first + self.config.prompts_per_step], first):
+            seed = derived_seed(self.config.seed, "collect", number)
+            groups += collect(source.engine, source.environments, [start], 1, self.sampling, seed)
+        return groups
+
+
+def _head(environment: GymnasiumEnvironment) -> ActionHead:
+    sizes = environment.action_sizes
+    return GaussianHead(environment.action_scale) if sizes is None else CategoricalHead(sizes)
+
+
+def _check_count(name: str, value: object, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ConfigError(name, value, f"has to be a whole number of at least {at_least}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

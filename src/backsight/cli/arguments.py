@@ -1,0 +1,17 @@
+"""What every command is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PRESET = typer.Argument(metavar="PRESET", help="What to learn: instructions, sentiment or translation.")
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings by dotted key: stop.max_steps=100.")
+]
+ConfigFiles = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE.yaml", help="Settings from a file; may be repeated.")
+]

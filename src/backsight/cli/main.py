@@ -1,0 +1,43 @@
+"""The command line: parse, call, print. The commands import torch and the like, so that help is quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from backsight import __version__
+from backsight.cli.check import check
+from backsight.cli.evaluate import evaluate
+from backsight.cli.train import train
+from backsight.errors import BacksightError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(train)
+app.command()(evaluate)
+app.command()(check)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def backsight(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Reinforcement learning with hindsight feedback for language models."""
+
+
+def main() -> None:
+    """Run the command line. What the user can put right ends in one line and exit code 2."""
+    try:
+        app()
+    except BacksightError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,61 @@
+"""``backsight train``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backsight.cli.arguments import PRESET, ConfigFiles, Overrides
+
+if TYPE_CHECKING:
+    from backsight.config import RunConfig
+
+INTERRUPTED = 130
+"""The shell's exit code for a program that Ctrl-C ended."""
+
+
+def train(
+    preset: Annotated[str | None, PRESET] = None,
+    overrides: Overrides = None,
+    config: ConfigFiles = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the settings as YAML; write nothing.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with this run folder; only stop.* may change.")
+    ] = None,
+) -> None:
+    """Make a policy better; leaves a run folder with the trained model in it."""
+    from backsight import presets
+    from backsight.config import dump_config, load_config, resume_config
+    from backsight.reports.reader import RunReader
+
+    words = overrides or []
+    if resume is not None:
+        if config:
+            raise typer.BadParameter("a run goes on with its own settings", param_hint="--config")
+        changes = words if preset is None else [preset, *words]
+        settings = resume_config(RunReader(resume).config, changes)
+    elif preset is not None:
+        settings = load_config(presets.get(preset).config, config or [], words)
+    else:
+        raise typer.BadParameter("name a preset, or a run folder with --resume", param_hint="PRESET")
+    if dry_run:
+        print(dump_config(settings), end="")
+    else:
+        _run(settings, resume)
+
+
+def _run(settings: RunConfig, resume: Path | None) -> None:
+    from rich.console import Console
+
+    from backsight import finetuning
+    from backsight.reports.tables import scores_table
+
+    result = finetuning.run(settings, resume=resume)
+    if result.interrupted:
+        print(f"interrupted and saved; go on with: backsight train --resume {result.folder}")
+        raise typer.Exit(INTERRUPTED)
+    evaluations = {"before": result.before, "after": result.after}
+    Console().print(scores_table("evaluation: mean (95 % interval)", evaluations))
+    print(f"stopped: {result.stop_reason}\nrun folder: {result.folder}")

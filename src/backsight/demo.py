@@ -1,0 +1,132 @@
+"""`make demo`: before your eyes, a language model gets better at what it was asked, with and without hindsight.
+
+The pocket model is trained on `instructions` twice for the same time: with `relabel` (hindsight) and with `outcome`
+(plain reinforcement learning), which is looked at twice: after as many attempts as hindsight had, and after its time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from backsight.config import resume_config
+from backsight.errors import BacksightError
+from backsight.evaluation.fluency import Fluency, fluency
+from backsight.evaluation.statistics import Estimate
+from backsight.finetuning import Evaluation, Result, finetune, load_policy, run
+from backsight.pocket import world
+from backsight.reports.reader import RunReader
+from backsight.reports.tables import interval_text, text_table
+
+SECONDS = 95.0
+"""Of training for each method."""
+EVAL_ITEMS = 400
+"""Of each split."""
+SPLITS = {
+    "in_domain": "trained combinations",
+    "combinations": "held-out combinations",
+    "domains": "held-out domains",
+    "more": "more constraints",
+}
+SHOWN_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: how a policy did on every split, and how fluent it was in domain."""
+
+    evaluation: Evaluation
+    fluency: Fluency
+    attempts: int
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description="Train the pocket model with and without hindsight, and compare.")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="training time of each method")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output-dir", default="runs", help="where the run folders are made")
+    arguments = parser.parse_args()
+    try:
+        show(arguments.seconds, arguments.seed, arguments.output_dir)
+    except BacksightError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def show(seconds: float, seed: int, output_dir: str) -> None:
+    """Train, compare, print."""
+    console, started = Console(), time.monotonic()
+    console.print(f"One small language model, two methods, {seconds:.0f} s of training each.\n", highlight=False)
+    rows, hindsight = compare(seconds, seed, output_dir)
+    console.print()
+    console.print(text_table("success in % (95 % interval), greedy", {name: _cells(row) for name, row in rows.items()}))
+    _print_samples(console, rows)
+    console.print(f"\nThe model with hindsight lies in {hindsight.folder / 'policy'}", highlight=False)
+    console.print(f"All of it took {time.monotonic() - started:.0f} s.", highlight=False)
+
+
+def compare(seconds: float, seed: int, output_dir: str) -> tuple[dict[str, Row], Result]:
+    """The rows of the table, and the run with hindsight."""
+    settings: dict[str, Any] = {"seed": seed, "output_dir": output_dir, "eval_items": EVAL_ITEMS}
+    hindsight = finetune("pocket", "instructions", hindsight="relabel", stop={"max_seconds": seconds}, **settings)
+    attempts = hindsight.progress.attempts
+    limits = {"max_seconds": seconds, "max_attempts": attempts}
+    fewer = finetune("pocket", "instructions", hindsight="outcome", stop=limits, **settings)
+    plain = _with_more_attempts(fewer)
+    rows = {
+        "before": _row(hindsight.before, 0),
+        "plain RL, same attempts": _row(fewer.after, fewer.progress.attempts),
+        "plain RL, same time": _row(plain.after, plain.progress.attempts),
+        "with hindsight": _row(hindsight.after, attempts),
+    }
+    return rows, hindsight
+
+
+def _with_more_attempts(result: Result) -> Result:
+    """The same run, resumed until its time is up."""
+    config = resume_config(RunReader(result.folder).config, ["stop.max_attempts=none"])
+    return run(config, resume=result.folder)
+
+
+def _row(evaluation: Evaluation, attempts: int) -> Row:
+    in_domain = evaluation["in_domain"].trajectories
+    return Row(evaluation, fluency(load_policy("pocket"), in_domain, world.is_well_formed), attempts)
+
+
+def _cells(row: Row) -> Mapping[str, str]:
+    cells = {title: _percent(row.evaluation[split].reward) for split, title in SPLITS.items()}
+    likelihood = row.fluency.log_likelihood
+    return {
+        "attempts": f"{row.attempts:,}",
+        **cells,
+        "log-likelihood a token": f"{likelihood.mean:.2f} ({likelihood.low:.2f} to {likelihood.high:.2f})",
+        "malformed": _percent(row.fluency.malformed),
+        "distinct": f"{row.fluency.distinct:.0%}",
+    }
+
+
+def _percent(share: Estimate) -> str:
+    return interval_text(share, as_percent=True)
+
+
+def _print_samples(console: Console, rows: Mapping[str, Row]) -> None:
+    """The first items of the split, whatever came of them."""
+    before, after = (rows[name].evaluation["in_domain"].trajectories for name in ("before", "with hindsight"))
+    for asked, answered in list(zip(before, after, strict=True))[:SHOWN_SAMPLES]:
+        console.print(f"\n{asked.start.prompt}", markup=False, highlight=False)
+        for name, attempt in (("before", asked), ("after ", answered)):
+            mark = "✓" if attempt.feedback.success else "✗"
+            console.print(
+                f"  {name} {mark} {(attempt.steps[-1].action.text or '').strip()}", markup=False, highlight=False
+            )
+
+
+if __name__ == "__main__":
+    main()

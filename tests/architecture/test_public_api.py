@@ -1,0 +1,33 @@
+"""The names that people import, and what setting up promises."""
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import backsight
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    assert backsight.__all__ == sorted(["__version__", "evaluate", "finetune", "rlhf_finetune"])
+    assert backsight.finetune is import_module("backsight.finetuning").finetune
+    assert backsight.evaluate is import_module("backsight.finetuning").evaluate
+    assert backsight.rlhf_finetune is import_module("backsight.classic").rlhf_finetune
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'finetun'"):
+        backsight.finetun  # noqa: B018  (looking it up is the test)
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    pinned = {name.lower() for name in pins}
+    assert {re.split(r"[<>=]", requirement)[0].lower() for requirement in wanted} <= pinned
+    assert not [version for version in pins.values() if "+" in version], "a local build is not on the package index"

@@ -1,0 +1,58 @@
+import math
+
+import pytest
+import torch
+
+from backsight.errors import ConfigError
+from backsight.estimators.advantages import ESTIMATORS, dr_grpo, grpo, reinforce, rloo
+
+
+def returns(*groups: list[list[float]]) -> list[list[torch.Tensor]]:
+    return [[torch.tensor(each) for each in group] for group in groups]
+
+
+def flat(advantages: list[tuple[torch.Tensor, ...]]) -> list[list[float]]:
+    return [each.tolist() for group in advantages for each in group]
+
+
+def test_rloo_compares_with_the_mean_of_the_others() -> None:
+    (first, second, third) = flat(rloo(returns([[1.0], [0.0], [0.5]])))
+    assert first == pytest.approx([1.0 - 0.25])
+    assert second == pytest.approx([0.0 - 0.75])
+    assert third == pytest.approx([0.5 - 0.5])
+
+
+def test_grpo_divides_by_the_deviation_and_a_little() -> None:
+    (first, second) = flat(grpo(returns([[1.0], [0.0]])))
+    assert first == pytest.approx([0.5 / (math.sqrt(0.5) + 1e-4)])
+    assert second == pytest.approx([-first[0]])
+
+
+def test_dr_grpo_only_subtracts_the_mean() -> None:
+    assert flat(dr_grpo(returns([[3.0], [1.0]]))) == [[1.0], [-1.0]]
+
+
+def test_sibling_estimators_credit_every_step_with_the_whole_return() -> None:
+    assert flat(dr_grpo(returns([[4.0, 1.0, 1.0], [2.0]]))) == [[1.0, 1.0, 1.0], [-1.0]]
+
+
+def test_reinforce_compares_with_the_batch_at_the_same_step() -> None:
+    # step 0: (3 + 1) / 2 = 2; step 1: (2 + 0) / 2 = 1, since the second episode has nothing left there
+    advantages = flat(reinforce(returns([[3.0, 2.0]], [[1.0]])))
+    scale = math.sqrt((1.0 + 1.0 + 1.0) / 3)
+    assert advantages == [pytest.approx([1.0 / scale, 1.0 / scale]), pytest.approx([-1.0 / scale])]
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+def test_equal_returns_give_no_advantage(name: str) -> None:
+    assert flat(ESTIMATORS[name](returns([[1.0], [1.0], [1.0]]))) == [[0.0], [0.0], [0.0]]
+
+
+@pytest.mark.parametrize("name", ["rloo", "grpo", "dr_grpo"])
+def test_a_group_of_one_is_refused_where_siblings_are_compared(name: str) -> None:
+    with pytest.raises(ConfigError, match="num_generations: 1"):
+        ESTIMATORS[name](returns([[1.0]]))
+
+
+def test_reinforce_takes_a_group_of_one() -> None:
+    assert flat(reinforce(returns([[1.0]], [[0.0]]))) == [pytest.approx([1.0]), pytest.approx([-1.0])]

@@ -1,0 +1,27 @@
+import pytest
+
+from backsight.evaluation.statistics import estimate
+
+
+def test_wilson_interval_of_shares() -> None:
+    # 8 of 10, worked out by hand: centre 0.7168, margin 0.2265
+    result = estimate([1.0] * 8 + [0.0] * 2)
+    assert (result.mean, result.count) == (0.8, 10)
+    assert (result.low, result.high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+
+
+def test_no_success_still_has_an_upper_end() -> None:
+    result = estimate([0.0] * 100)
+    assert result.low == 0 and 0.03 < result.high < 0.04
+
+
+def test_bootstrap_elsewhere_is_deterministic_and_covers_the_mean() -> None:
+    values = [0.1, 0.4, 0.35, 0.8, 0.5, 0.2]
+    first, second = estimate(values), estimate(values)
+    assert first == second
+    assert first.low < first.mean < first.high
+
+
+def test_nothing_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        estimate([])

@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+
+from backsight.losses.divergence import reference_kl
+from backsight.losses.imitation import imitation
+from backsight.losses.policy_gradient import clipped, plain
+from backsight.losses.reduction import constant, sequence_mean, token_mean
+
+
+def logs(*values: float) -> torch.Tensor:
+    return torch.tensor(values).log()
+
+
+def test_plain_policy_gradient() -> None:
+    loss = plain(logs(0.5, 0.25), torch.tensor([2.0, -1.0]))
+    assert loss.tolist() == pytest.approx([-2 * math.log(0.5), math.log(0.25)])
+
+
+def test_clipped_ratio_by_hand() -> None:
+    # ratios 2, 2, 0.5, 0.5 with advantages +1, -1, +1, -1 and a clip to [0.8, 1.3]
+    losses, held_back = clipped(
+        logs(0.5, 0.5, 0.25, 0.25), logs(0.25, 0.25, 0.5, 0.5), torch.tensor([1.0, -1.0, 1.0, -1.0]), 0.2, 0.3
+    )
+    assert losses.tolist() == pytest.approx([-1.3, 2.0, -0.5, 0.8])
+    assert held_back.tolist() == [True, False, False, True]
+
+
+def test_a_clipped_decision_has_no_gradient() -> None:
+    log_probs = logs(0.5, 0.25).requires_grad_()
+    losses, _ = clipped(log_probs, logs(0.25, 0.25), torch.tensor([1.0, 1.0]), 0.2, 0.2)
+    losses.sum().backward()
+    assert log_probs.grad is not None
+    assert log_probs.grad.tolist() == pytest.approx([0.0, -1.0])
+
+
+def test_at_ratio_one_clipped_and_plain_have_the_same_gradient() -> None:
+    advantages, behaviour = torch.tensor([2.0, -3.0]), logs(0.5, 0.1)
+    gradients = []
+    for loss in (lambda x: clipped(x, behaviour, advantages, 0.2, 0.2)[0], lambda x: plain(x, advantages)):
+        log_probs = behaviour.clone().requires_grad_()
+        loss(log_probs).sum().backward()
+        gradients.append(log_probs.grad)
+    assert torch.allclose(gradients[0], gradients[1])
+
+
+def test_imitation_with_label_smoothing() -> None:
+    assert imitation(logs(0.5)).tolist() == pytest.approx([-math.log(0.5)])
+    smoothed = imitation(logs(0.5), torch.tensor([-3.0]), 0.1)
+    assert smoothed.tolist() == pytest.approx([-0.9 * math.log(0.5) + 0.1 * 3.0])
+
+
+def test_label_smoothing_without_its_statistic_is_an_error() -> None:
+    with pytest.raises(ValueError, match="mean log-probabilities"):
+        imitation(logs(0.5), None, 0.1)
+
+
+def test_reference_kl_is_k3() -> None:
+    values = reference_kl(logs(0.5, 0.2), logs(0.25, 0.2))
+    assert values.tolist() == pytest.approx([0.5 - math.log(0.5) - 1, 0.0])
+
+
+def test_reductions_by_hand() -> None:
+    assert token_mean([1, 3]).tolist() == pytest.approx([0.25] * 4)
+    assert sequence_mean([1, 3]).tolist() == pytest.approx([0.5, 1 / 6, 1 / 6, 1 / 6])
+    assert constant([1, 3], 10).tolist() == pytest.approx([1 / 20] * 4)

@@ -1,0 +1,46 @@
+import io
+
+from rich.console import Console
+from rich.table import Table
+
+from backsight.evaluation.evaluator import Scores
+from backsight.evaluation.statistics import Estimate
+from backsight.reports.tables import interval_text, scores_table, text_table
+
+
+def printed(table: Table) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(table)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_intervals_as_numbers_and_percentages() -> None:
+    interval = Estimate(0.3528, 0.31, 0.4, 200)
+    assert interval_text(interval) == "0.353 (0.310–0.400)"
+    assert interval_text(interval, as_percent=True) == "35 % (31–40)"
+
+
+def test_a_missing_cell_is_a_dash_and_nothing_is_markup() -> None:
+    text = printed(text_table("[b]t[/b]", {"[red]a": {"x": "1"}, "b": {"y": "[/]"}}))
+    assert "[b]t[/b]" in text
+    rows = [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in text.splitlines()]
+    assert ["", "x", "y"] in rows
+    assert ["[red]a", "1", "–"] in rows
+    assert ["b", "–", "[/]"] in rows
+
+
+def test_evaluations_stand_side_by_side() -> None:
+    before, after = Estimate(0.1, 0.0, 0.2, 10), Estimate(0.5, 0.4, 0.6, 10)
+    text = printed(
+        scores_table(
+            "t",
+            {
+                "before": {"test": Scores(before, {"chrf": before}, ())},
+                "after": {"test": Scores(after, {"chrf": after}, ()), "ood": Scores(after, {}, ())},
+            },
+        )
+    )
+    lines = {line.split("│")[1].strip(): line for line in text.splitlines() if line.startswith("│")}
+    assert list(lines) == ["test: reward", "test: chrf", "ood: reward"]
+    assert "0.100 (0.000–0.200)" in lines["test: chrf"] and "0.500 (0.400–0.600)" in lines["test: chrf"]
+    assert "–" in lines["ood: reward"].split("│")[2]

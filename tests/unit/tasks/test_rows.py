@@ -1,0 +1,133 @@
+"""From data files to splits of items, and rows in the shape of a data set for TRL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backsight.errors import DataError
+from backsight.tasks.rows import RowsTask
+
+CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}]
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def prompts(task: RowsTask, split: str) -> list[Any]:
+    return [item.prompt for item in task.items(split)]
+
+
+def only_item(tmp_path: Path, row: Mapping[str, Any]) -> Any:
+    source = write(tmp_path / "one.jsonl", [row])
+    return RowsTask(source, test=source).items("train")[0]
+
+
+def test_one_source_is_cut_in_two_by_prompt_alone(tmp_path: Path) -> None:
+    rows = [{"prompt": f"question {number}"} for number in range(1000)]
+    task = RowsTask(write(tmp_path / "rows.jsonl", rows))
+    train, test = prompts(task, "train"), prompts(task, "test")
+    assert sorted(train + test) == sorted(row["prompt"] for row in rows)
+    assert 70 <= len(test) <= 130  # a binomial draw: 100 ± 3 standard deviations of 9.5
+    assert task.train_split == "train"
+    assert task.eval_splits == ("test",)
+
+    again = RowsTask(write(tmp_path / "other.jsonl", list(reversed(rows)) + [{"prompt": "one more"}]))
+    assert set(test) <= set(prompts(again, "test"))
+
+
+def test_the_cut_is_the_same_in_every_version(tmp_path: Path) -> None:
+    rows = [{"prompt": f"question {number}"} for number in range(60)]
+    assert prompts(RowsTask(write(tmp_path / "rows.jsonl", rows)), "test") == ["question 44", "question 57"]
+
+
+def test_equal_prompts_fall_to_the_same_side(tmp_path: Path) -> None:
+    rows = [{"prompt": [{"role": "user", "content": str(n % 50)}], "n": n} for n in range(200)]
+    task = RowsTask(write(tmp_path / "rows.jsonl", rows))
+    train, test = ({str(prompt) for prompt in prompts(task, split)} for split in ("train", "test"))
+    assert train and test and not train & test
+
+
+def test_splits_from_sources_of_their_own(tmp_path: Path) -> None:
+    names = ("train", "test", "ood")
+    sources = {name: write(tmp_path / f"{name}.jsonl", [{"prompt": name}]) for name in names}
+    task = RowsTask(sources["train"], test=sources["test"], ood=sources["ood"])
+    assert {name: prompts(task, name) for name in names} == {name: [name] for name in names}
+    assert task.eval_splits == ("test", "ood")
+    with pytest.raises(DataError, match="did you mean 'test'"):
+        task.items("tset")
+
+
+def test_an_empty_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="split 'test'.*none of 1 items fell to it"):
+        RowsTask(write(tmp_path / "rows.jsonl", [{"prompt": "question 0"}]))
+
+
+def test_a_prompt_is_taken_as_it_stands(tmp_path: Path) -> None:
+    assert only_item(tmp_path, {"prompt": "Q: 2 + 2\nA: "}).prompt == "Q: 2 + 2\nA: "
+    assert only_item(tmp_path, {"prompt": CHAT}).prompt == CHAT
+
+
+@pytest.mark.parametrize(
+    ("columns", "target"),
+    [
+        ({}, None),
+        ({"completion": " four"}, " four"),
+        ({"completion": [{"role": "assistant", "content": "four"}]}, "four"),
+        ({"completion": " four", "target": "4"}, " four"),
+        ({"completion": None, "target": 4}, "4"),
+        ({"target": {"answer": 4}}, None),
+    ],
+)
+def test_the_gold_answer(tmp_path: Path, columns: dict[str, Any], target: str | None) -> None:
+    assert only_item(tmp_path, {"prompt": "2 + 2", **columns}).target == target
+
+
+def test_every_further_column_reaches_the_item(tmp_path: Path) -> None:
+    item = only_item(tmp_path, {"prompt": "p", "completion": "c", "target": "t", "level": 3})
+    assert item.columns == {"target": "t", "level": 3}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"question": "p", "answer": "a"}, "row 2: no column 'prompt': .*question, answer"),
+        ({"prompt": "  "}, "row 2, column 'prompt'"),
+        ({"prompt": None}, "row 2, column 'prompt'"),
+        ({"prompt": []}, "row 2, column 'prompt'"),
+        ({"prompt": [{"role": "user"}]}, "row 2, column 'prompt'"),
+        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}]}, "row 2, column 'prompt'"),
+        ({"prompt": "p", "completion": 4}, "row 2, column 'completion'"),
+    ],
+)
+def test_an_unusable_row_names_file_row_and_column(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+    with pytest.raises(DataError, match=f"rows.jsonl: {reason}"):
+        RowsTask(write(tmp_path / "rows.jsonl", [{"prompt": "p"}, row]))
+
+
+def test_the_judge_compares_with_the_gold_answer(tmp_path: Path) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"prompt": "2 + 2", "completion": " four"}])
+    task = RowsTask(source, test=source)
+    assert task.validate("train") == 1
+    right, wrong = (task.judge(task.items("train")[0], text) for text in ("four\n", "five"))
+    assert (right.reward, right.success, right.rewards, right.sources) == (
+        1.0,
+        True,
+        {"exact": 1.0},
+        ("rows",),
+    )
+    assert (wrong.reward, wrong.success, wrong.rewards) == (0.0, False, {"exact": 0.0})
+
+
+def test_without_a_gold_answer_the_judge_has_nothing_to_say(tmp_path: Path) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"prompt": "p"}])
+    task = RowsTask(source, test=source)
+    feedback = task.judge(task.items("train")[0], "anything")
+    assert (feedback.reward, feedback.success) == (None, None)
+    assert task.validate("train") == 0

@@ -1,0 +1,211 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from backsight.config import RunConfig, change_config, dump_config, load_config, read_config, resume_config
+from backsight.errors import ConfigError
+from backsight.hindsight.config import OutcomeConfig, RelabelConfig, SupervisedConfig
+from backsight.training.config import StopConfig
+
+BASE = RunConfig(
+    preset="toy", policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=5), learning_rate=1e-3
+)
+
+
+def changed(*overrides: str) -> RunConfig:
+    return load_config(BASE, [], overrides)
+
+
+def complaint(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        changed(*overrides)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_changes_without_overrides() -> None:
+    assert changed() == BASE
+
+
+@pytest.mark.parametrize(
+    ("override", "field", "value"),
+    [
+        ("learning_rate=1e-5", "learning_rate", 1e-5),
+        ("learning_rate=2E+1", "learning_rate", 20.0),
+        ("learning_rate=1", "learning_rate", 1.0),
+        ("run_name=none", "run_name", None),
+        ('run_name="none"', "run_name", "none"),
+        ("run_name=", "run_name", None),
+        ("policy=models/a=b", "policy", "models/a=b"),
+        ("trust_remote_code=true", "trust_remote_code", True),
+        ("algorithm=rloo", "algorithm", "rloo"),
+    ],
+)
+def test_values_are_read_as_yaml(override: str, field: str, value: object) -> None:
+    read = getattr(changed(override), field)
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_dotted_keys_change_one_field_of_a_group() -> None:
+    assert changed("stop.max_seconds=60", "stop.target=none").stop == StopConfig(max_steps=5, max_seconds=60)
+
+
+def test_later_overrides_win() -> None:
+    assert changed("seed=1", "seed=2").seed == 2
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["hindsight=relabel", "hindsight.weight=0.5"],
+        ["hindsight.weight=0.5", "hindsight=relabel"],
+        ["hindsight.name=relabel", "hindsight.weight=0.5"],
+        ["hindsight={name: relabel, weight: 0.5}"],
+    ],
+)
+def test_a_choice_by_name_has_a_short_form_and_no_order(overrides: list[str]) -> None:
+    assert changed(*overrides).hindsight == RelabelConfig(weight=0.5)
+
+
+def test_another_name_drops_what_it_has_no_use_for() -> None:
+    relabelled = changed("hindsight=relabel", "hindsight.weight=0.5")
+    assert load_config(relabelled, [], ["hindsight=supervised"]).hindsight == SupervisedConfig()
+    assert load_config(relabelled, [], ["hindsight=relabel"]).hindsight == RelabelConfig(weight=0.5)
+
+
+@pytest.mark.parametrize("hindsight", ["relabel", {"name": "relabel"}, RelabelConfig()])
+def test_python_values_are_merged_like_yaml(hindsight: object) -> None:
+    config = change_config(BASE, {"hindsight": hindsight, "stop": {"max_seconds": 3}, "policy": "a/😀: b"})
+    assert config.hindsight == RelabelConfig()
+    assert config.stop == StopConfig(max_steps=5, max_seconds=3)
+    assert config.policy == "a/😀: b"
+    with pytest.raises(ConfigError, match=r"^sed: 1: unknown; did you mean 'seed'\?$"):
+        change_config(BASE, {"sed": 1})
+
+
+def test_files_come_before_overrides_and_stack(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text("seed: 1\nhindsight: relabel\nstop: {max_seconds: 10}\nlearning_rate: 3e-4\n")
+    second.write_text("seed: 2\nhindsight: {weight: 0.5}\nnum_iterations: 3\n")
+    config = load_config(BASE, [first, second], ["num_iterations=4"])
+    assert (config.seed, config.num_iterations, config.learning_rate) == (2, 4, 3e-4)
+    assert config.stop == StopConfig(max_steps=5, max_seconds=10)
+    assert config.hindsight == RelabelConfig(weight=0.5)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["hindsight=relabel", 'run_name="none"', "learning_rate=1e-30"],
+        ['data="1e5"', 'policy="yes"', "output_dir=größe/日本"],
+    ],
+)
+def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None:
+    config = changed(*overrides)
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config), encoding="utf-8")
+    assert read_config(path) == config
+    assert load_config(BASE, [path], []) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("learning_rte=1", "learning_rte: 1: unknown; did you mean 'learning_rate'?"),
+        ("max_steps=3", "max_steps: 3: unknown; did you mean 'stop.max_steps'?"),
+        ("stop.max_stps=4", "stop.max_stps: 4: unknown; did you mean 'stop.max_steps'?"),
+        ("stopp.max_steps=4", "stopp.max_steps: 4: unknown; did you mean 'stop.max_steps'?"),
+        ("hindsight=relable", "hindsight.name: relable: did you mean 'relabel'?"),
+        ("hindsight.weight=2", "hindsight.weight: 2: belongs to another choice of hindsight; leave it out"),
+        ("algorithm=qqq", "algorithm: qqq: known: dr_grpo, grpo, reinforce, rloo"),
+        ("learning_rate=fast", "learning_rate: fast: must be a valid number"),
+        ("learning_rate=-1", "learning_rate: -1: must be greater than 0"),
+        ("learning_rate=.nan", "learning_rate: nan: must be a finite number"),
+        ("num_generations=true", "num_generations: True: must be a valid integer"),
+        ("num_generations=2.5", "num_generations: 2.5: must be a valid integer"),
+        ("stop.max_steps.x=1", "stop.max_steps: {'x': 1}: must be a valid integer"),
+        ("policy=5", "policy: 5: must be text; put it into quotes: policy='\"…\"'"),
+        ("run_name=../up", r"run_name: ../up: must match pattern '^\w[\w. -]*$'"),
+        ("stop=5", "stop: 5: holds several settings; set one of stop.{max_steps,"),
+        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,weight}"),
+        ("stop.max_steps=none", "stop: empty: training would never end"),
+        ("preset=other", "preset: other: is not 'toy'; leave it out"),
+        ("policy=[a", "policy: [a: is not YAML; put it into quotes"),
+        ("seed", "override: seed: write it as key=value"),
+        ("num_generations=1", "num_generations: 1: algorithm=grpo compares siblings; set it to 2 or more"),
+        ("epsilon=0.3", "epsilon_high: 0.2: is below epsilon=0.3"),
+        ("stop.target=0.9", "eval_steps: 0: stop.target and stop.patience need evaluations"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_line_with_key_value_and_remedy(override: str, message: str) -> None:
+    assert complaint(override).startswith(message)
+
+
+def test_an_unknown_key_that_is_near_nothing_lists_all() -> None:
+    assert "known: algorithm, " in complaint("qqq=1")
+    assert "stop.max_steps" in complaint("qqq=1")
+
+
+def test_a_schedule_needs_an_end() -> None:
+    schedule = ["lr_scheduler_type=cosine", "eval_steps=5", "stop.max_steps=none", "stop.target=0.9"]
+    assert complaint(*schedule).startswith("lr_scheduler_type: cosine: needs a known end")
+    assert changed(*schedule, "stop.max_seconds=9").lr_scheduler_type == "cosine"
+
+
+@pytest.mark.parametrize("overrides", [["algorithm=reinforce"], ["hindsight=supervised"]])
+def test_one_attempt_is_enough_without_siblings(overrides: list[str]) -> None:
+    assert changed("num_generations=1", *overrides).num_generations == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"a: [1", "is not YAML: while parsing a flow sequence"),
+        (b"a: b: c", "line 1"),
+        (b"\xff\xfe\x00", "is not YAML"),
+        (b"!!python/object/apply:os.getcwd []", "is not YAML"),
+        (b"- a\n- b\n", "holds no settings"),
+        (b"", "holds no settings"),
+        (None, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, remedy: str) -> None:
+    path = tmp_path / "settings.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(BASE, [path], [])
+    assert caught.value.field == "config file"
+    assert caught.value.value == path
+    assert remedy in caught.value.remedy
+
+
+def test_a_whole_configuration_lacks_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("policy: pocket\npreset: toy\nhindsight: outcome\n")
+    with pytest.raises(ConfigError, match=r"^stop: missing: is needed; set it$"):
+        read_config(path)
+
+
+def test_only_the_end_of_a_resumed_run_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(BASE))
+    assert resume_config(path, ["stop.max_steps=50"]).stop == StopConfig(max_steps=50)
+    assert resume_config(path, []) == BASE
+    with pytest.raises(ConfigError, match=r"^learning_rate: 1: a run goes on as it began"):
+        resume_config(path, ["learning_rate=1"])
+
+
+def test_a_configuration_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        BASE.seed = 3  # type: ignore[misc]
+
+
+def test_every_field_says_what_it_is() -> None:
+    """All but the names that TRL and transformers have made plain."""
+    plain: dict[str, Any] = {name: field for name, field in RunConfig.model_fields.items() if not field.description}
+    assert set(plain) <= {"hindsight", "learning_rate", "weight_decay", "stop", "seed"}

@@ -1,0 +1,172 @@
+"""A run stops, goes on to the same bits, and tells what it did."""
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+from toy_tasks import WORDS, GoalString
+
+from backsight.environments.single_turn import SingleTurn
+from backsight.errors import DataError, RunFolderError
+from backsight.feedback.verifier import TaskVerifier
+from backsight.hindsight.relabel import Relabel
+from backsight.hindsight.supervised import Supervised
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.rollouts.local import LocalEngine
+from backsight.training.checkpoints import checkpoints, newest_checkpoint
+from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.progress import Progress
+from backsight.training.trainer import Experience, Trainer
+from backsight.types import Group
+
+CONFIG = TrainingConfig(
+    stop=StopConfig(max_steps=4),
+    algorithm="rloo",
+    learning_rate=1e-2,
+    prompts_per_step=3,
+    num_generations=2,
+    max_completion_length=3,
+    save_steps=2,
+)
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.metrics: list[dict[str, float]] = []
+        self.groups: list[Sequence[Group]] = []
+
+    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        self.metrics.append(metrics)
+        self.groups.append(groups)
+
+
+def trainer(
+    policy: CausalLMPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any
+) -> Trainer:
+    task = GoalString(2)
+    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), TaskVerifier(task))
+    method = named.pop("hindsight", Relabel())
+    return Trainer(policy, experience, method, config, checkpoint_folder=folder, **named)
+
+
+def weights(policy: CausalLMPolicy) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in policy.module.parameters()])
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    straight = tiny_policy(words=WORDS)
+    trainer(straight).train()
+
+    half = tiny_policy(words=WORDS)
+    trainer(half, tmp_path, replace_stop(max_steps=2)).train()
+    resumed = CausalLMPolicy.load(str(newest_checkpoint(tmp_path)))
+    second = trainer(resumed, tmp_path)
+    second.resume(newest_checkpoint(tmp_path))
+    second.train()
+
+    assert torch.equal(weights(straight), weights(resumed))
+    assert second.progress.step == 4 and second.progress.attempts == 24
+
+
+def replace_stop(**stop: int) -> TrainingConfig:
+    return CONFIG.model_copy(update={"stop": StopConfig(**stop)})
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not() -> None:
+    ends = []
+    for seed in (0, 0, 1):
+        policy = tiny_policy(words=WORDS)
+        trainer(policy, config=CONFIG.model_copy(update={"seed": seed})).train()
+        ends.append(weights(policy))
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
+    trainer(tiny_policy(words=WORDS), tmp_path, replace_stop(max_steps=7)).train()
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-000006", "step-000007"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_without_checkpoint_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="no checkpoint"):
+        newest_checkpoint(tmp_path / "checkpoints")
+
+
+def test_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    class Interrupting(Notes):
+        def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+            if progress.step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    run = trainer(tiny_policy(words=WORDS), tmp_path, recorders=[Interrupting()])
+    assert run.train() == "interrupted"
+    assert checkpoints(tmp_path)[-1].name == "step-000003"
+
+
+def test_attempts_are_not_overdrawn() -> None:
+    notes = Notes()
+    run = trainer(tiny_policy(words=WORDS), config=replace_stop(max_attempts=8), recorders=[notes])
+    assert run.train() == "max_attempts=8 reached"
+    assert [len(groups) for groups in notes.groups] == [3, 1]
+
+
+def test_target_and_plateau_stop_on_the_evaluation() -> None:
+    config = CONFIG.model_copy(update={"stop": StopConfig(target=0.5), "eval_steps": 1})
+    scores = iter([0.1, 0.6, 0.9])
+    run = trainer(tiny_policy(words=WORDS), config=config, evaluate=lambda progress: next(scores))
+    assert run.train() == "target=0.5 reached"
+    assert run.progress.step == 2
+
+
+def test_metrics_have_the_names_users_know() -> None:
+    notes = Notes()
+    trainer(tiny_policy(words=WORDS), recorders=[notes]).train()
+    expected = {
+        "reward",
+        "reward_std",
+        "frac_reward_zero_std",
+        "completions/mean_length",
+        "learning_rate",
+        "num_tokens",
+    }
+    assert expected <= notes.metrics[0].keys()
+
+
+def test_the_first_ratio_is_one() -> None:
+    """Sampler and learner are one process, so nothing is clipped before the first change of the policy."""
+    notes = Notes()
+    task = GoalString(1)
+    policy = tiny_policy(words=WORDS)
+    config = CONFIG.model_copy(update={"epsilon": 1e-4, "epsilon_high": 1e-4, "prompts_per_step": 8})
+    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), lambda each, seed: feedback(each))
+    Trainer(policy, experience, Relabel(), config, recorders=[notes]).train()
+    assert notes.metrics[0]["frac_examples_with_signal"] > 0
+    assert notes.metrics[0]["clip_ratio/region_mean"] == 0
+
+
+def feedback(trajectories: Sequence[Any]) -> list[Any]:
+    """A reward that always differs between siblings."""
+    return [replace(each.feedback, reward=float(number)) for number, each in enumerate(trajectories)]
+
+
+def test_supervised_samples_nothing() -> None:
+    notes = Notes()
+    policy = tiny_policy(words=WORDS)
+    run = trainer(policy, hindsight=Supervised(), recorders=[notes])
+    run.train()
+    assert run.progress.attempts == 0
+    assert notes.metrics[-1]["loss/imitation"] < notes.metrics[0]["loss/imitation"]
+
+
+def test_an_empty_split_is_named() -> None:
+    policy = tiny_policy(words=WORDS)
+    experience = Experience(LocalEngine(policy), SingleTurn, [], TaskVerifier(GoalString(1)))
+    with pytest.raises(DataError, match="split is empty"):
+        Trainer(policy, experience, Relabel(), CONFIG).train()
