@@ -12,10 +12,6 @@ Tensors: B rows, T tokens of a row.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -25,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from results_file import Figure, write_results
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils.logging import disable_progress_bar
 
 import backsight
 from backsight.errors import BacksightError
@@ -40,7 +38,6 @@ from backsight.tasks.translation import TranslationTask
 
 SEED = 0
 REPOSITORY = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results" / "real_text.json"
 VOCABULARY_SIZE = 2048
 ROW_TOKENS = 64
 BATCH_ROWS = 32
@@ -200,19 +197,19 @@ def train_on(domain: Domain, start: Path, hindsight: str, settings: dict[str, An
     )
 
 
-def rows_of(domain: Domain, warm: Result, runs: dict[str, Result]) -> list[dict[str, Any]]:
-    """(d) What was reached on each split before and after, and the difference item by item."""
-    rows = []
+def figures_of(domain: Domain, warm: Result, runs: dict[str, Result]) -> list[Figure]:
+    """(d) What was reached on each split before and after, and the gain item by item."""
+    figures = []
     for split in ("test", "ood"):
         reached = {"base": warm.before[split], "warm-up": warm.after[split]}
         reached |= {name: run.after[split] for name, run in runs.items()}
         for name, scores in reached.items():
-            rows.append(_row(f"{domain.preset}, {split}: {name}", scores.reward, domain.unit, None, None))
+            figures.append(_figure(f"{domain.preset}, {split}: {name}", scores.reward, domain.unit))
         for name, run in runs.items():
             gain = _difference(run.after[split], warm.after[split])
-            label = f"{domain.preset}, {split}: {name} minus warm-up"
-            rows.append(_row(label, gain, domain.unit, "> 0", gain.low > 0))
-    return rows
+            row = f"{domain.preset}, {split}: {name} minus warm-up"
+            figures.append(_figure(row, gain, domain.unit, "> 0", gain.low > 0))
+    return figures
 
 
 def _difference(after: Scores, before: Scores) -> Estimate:
@@ -221,21 +218,13 @@ def _difference(after: Scores, before: Scores) -> Estimate:
     return estimate([sum(new.rewards) - sum(old.rewards) for new, old in pairs])
 
 
-def _row(name: str, score: Estimate, unit: str, aim: str | None, holds: bool | None) -> dict[str, Any]:
-    print(f"  {name}: {score.mean:.3f} [{score.low:.3f}, {score.high:.3f}] {unit}", flush=True)
-    interval = [round(score.low, 4), round(score.high, 4)]
-    return {
-        "row": name,
-        "value": round(score.mean, 4),
-        "interval": interval,
-        "unit": unit,
-        "aim": aim,
-        "holds": holds,
-    }
+def _figure(row: str, score: Estimate, unit: str, aim: str | None = None, holds: bool | None = None) -> Figure:
+    print(f"  {row}: {score.mean:.3f} [{score.low:.3f}, {score.high:.3f}] {unit}", flush=True)
+    return Figure(row, score.mean, (score.low, score.high), unit, aim, holds)
 
 
-def run_domain(domain: Domain, data_folder: Path, folder: Path, budget: Budget) -> list[dict[str, Any]]:
-    """The whole way of one domain, from data to rows."""
+def run_domain(domain: Domain, data_folder: Path, folder: Path, budget: Budget) -> list[Figure]:
+    """The whole way of one domain, from data to figures."""
     print(f"{domain.preset}", flush=True)
     settings = {
         **domain.settings(data_folder),
@@ -249,7 +238,7 @@ def run_domain(domain: Domain, data_folder: Path, folder: Path, budget: Budget) 
     runs = {
         hindsight: train_on(domain, warm.folder, hindsight, settings, budget) for hindsight in ("outcome", "supervised")
     }
-    return rows_of(domain, warm, runs)
+    return figures_of(domain, warm, runs)
 
 
 def main() -> None:
@@ -257,31 +246,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a rehearsal with tiny budgets; nothing is written")
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     arguments = parser.parse_args()
+    disable_progress_bar()  # of transformers, for every folder that is read or written
     started = time.monotonic()
-    rows = []
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
         for domain in DOMAINS:
             budget = domain.quick_budget if arguments.quick else domain.budget
             try:
-                rows += run_domain(domain, arguments.data, Path(folder), budget)
+                figures += run_domain(domain, arguments.data, Path(folder), budget)
             except BacksightError as error:
                 sys.exit(str(error))
     minutes = (time.monotonic() - started) / 60
     aim = 3 if arguments.quick else 25
     print(f"{minutes:.1f} minutes (at most {aim})")
-    if arguments.quick:
-        return
-    rows.append({"row": "the whole run", "value": round(minutes, 1), "interval": None, "unit": "minutes"})
-    rows[-1] |= {"aim": f"<= {aim}", "holds": minutes <= aim}
-    RESULTS.parent.mkdir(exist_ok=True)
-    results = {
-        "command": "python benchmarks/real_text.py",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}",
-        "seeds": [SEED],
-        "rows": rows,
-    }
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    figures.append(Figure("the whole run", minutes, None, "minutes", f"<= {aim}", minutes <= aim))
+    if not arguments.quick:
+        print(write_results("real_text", [SEED], figures))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from backsight.feedback.environment import EnvironmentHindsight
 from backsight.hindsight.relabel import Relabel
 from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
-from backsight.rollouts.collect import collect
 from backsight.seeds import derived_seed
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
@@ -58,6 +57,8 @@ def rlhf_finetune(
 
     Where the environment has a method `hindsight_reward(state, action, next_state)`, it is asked about every step
     once the episode is over, and its answers are what the policy learns to earn; else the environment's rewards are.
+    With Gymnasium's goals (a `Dict` with `desired_goal`, and `compute_reward`), an episode that failed is imitated as
+    well, as a success at what it achieved.
 
     Nothing is learnt from a single step: a batch of whole episodes gives rewards-to-go, compared with their mean at
     the same time step, for a clipped policy gradient whose learning rate falls to zero over the run. The same seed
@@ -81,17 +82,20 @@ def rlhf_finetune(
     environment = GymnasiumEnvironment(env)
     policy = ModulePolicy(model, _head(environment), environment.sample_observations(CHECKED_OBSERVATIONS))
     result = ClassicResult(model)
-    was_training = model.training
     experience = Experience(
         engine=policy,
         environments=lambda start: GymnasiumEpisode(environment, start, num_steps),
         starts=[derived_seed(seed, "episode", number) % LARGEST_SEED for number in range(num_episodes)],
         feedback=EnvironmentHindsight(),
+        side_by_side=1,
     )
     config = training_config(num_episodes, learning_rate, seed)
-    with torch.random.fork_rng(devices=[]):  # the trainer sets the global seed; the caller's is left alone
-        _OneAtATimeTrainer(policy, experience, Relabel(), config, recorders=[result]).train()
-    model.train(was_training)
+    was_training = model.training
+    try:
+        with torch.random.fork_rng(devices=[]):  # the trainer sets the global seed; the caller's is left alone
+            Trainer(policy, experience, Relabel(), config, recorders=[result]).train()
+    finally:
+        model.train(was_training)
     return result
 
 
@@ -110,18 +114,6 @@ def training_config(num_episodes: int, learning_rate: float, seed: int) -> Train
         max_grad_norm=0.5,
         seed=seed,
     )
-
-
-class _OneAtATimeTrainer(Trainer):
-    """An environment exists once, so its episodes run one after the other; the last batch may be a short one."""
-
-    def collect(self) -> list[Group]:
-        source, first = self.experience, self.progress.attempts
-        groups = []
-        for number, start in enumerate(source.starts[first : first + self.config.prompts_per_step], first):
-            seed = derived_seed(self.config.seed, "collect", number)
-            groups += collect(source.engine, source.environments, [start], 1, self.sampling, seed)
-        return groups
 
 
 def _head(environment: GymnasiumEnvironment) -> ActionHead:

@@ -18,11 +18,12 @@ from rich.console import Console
 from backsight.config import resume_config
 from backsight.errors import BacksightError
 from backsight.evaluation.fluency import Fluency, fluency
-from backsight.evaluation.statistics import Estimate
+from backsight.evaluation.statistics import Estimate, estimate
 from backsight.finetuning import Evaluation, Result, finetune, load_policy, run
 from backsight.pocket import world
 from backsight.reports.reader import RunReader
 from backsight.reports.tables import interval_text, text_table
+from backsight.types import Trajectory
 
 SECONDS = 95.0
 """Of training for each method."""
@@ -43,6 +44,8 @@ class Row:
 
     evaluation: Evaluation
     fluency: Fluency
+    good: Estimate
+    """Success counted only where the sentence is well formed, in domain."""
     attempts: int
 
 
@@ -66,7 +69,7 @@ def show(seconds: float, seed: int, output_dir: str) -> None:
     console.print(f"One small language model, two methods, {seconds:.0f} s of training each.\n", highlight=False)
     rows, hindsight = compare(seconds, seed, output_dir)
     console.print()
-    console.print(text_table("success in % (95 % interval), greedy", {name: _cells(row) for name, row in rows.items()}))
+    console.print(text_table("greedy success, 95 % interval in brackets", _turned(rows)))
     _print_samples(console, rows)
     console.print(f"\nThe model with hindsight lies in {hindsight.folder / 'policy'}", highlight=False)
     console.print(f"All of it took {time.monotonic() - started:.0f} s.", highlight=False)
@@ -97,17 +100,30 @@ def _with_more_attempts(result: Result) -> Result:
 
 def _row(evaluation: Evaluation, attempts: int) -> Row:
     in_domain = evaluation["in_domain"].trajectories
-    return Row(evaluation, fluency(load_policy("pocket"), in_domain, world.is_well_formed), attempts)
+    good = estimate([float(bool(each.feedback.success) and world.is_well_formed(_text(each))) for each in in_domain])
+    return Row(evaluation, fluency(load_policy("pocket"), in_domain, world.is_well_formed), good, attempts)
+
+
+def _text(attempt: Trajectory) -> str:
+    return (attempt.steps[-1].action.text or "").strip()
+
+
+def _turned(rows: Mapping[str, Row]) -> dict[str, dict[str, str]]:
+    """One line a figure and one column a policy, which fits a narrow terminal."""
+    cells = {name: _cells(row) for name, row in rows.items()}
+    figures = next(iter(cells.values()))
+    return {figure: {name: own[figure] for name, own in cells.items()} for figure in figures}
 
 
 def _cells(row: Row) -> Mapping[str, str]:
     cells = {title: _percent(row.evaluation[split].reward) for split, title in SPLITS.items()}
     likelihood = row.fluency.log_likelihood
     return {
-        "attempts": f"{row.attempts:,}",
+        "attempts at training": f"{row.attempts:,}",
         **cells,
-        "log-likelihood a token": f"{likelihood.mean:.2f} ({likelihood.low:.2f} to {likelihood.high:.2f})",
+        "success and well formed": _percent(row.good),
         "malformed": _percent(row.fluency.malformed),
+        "log-likelihood a token": f"{likelihood.mean:.2f} ({likelihood.low:.2f} to {likelihood.high:.2f})",
         "distinct": f"{row.fluency.distinct:.0%}",
     }
 
@@ -123,9 +139,7 @@ def _print_samples(console: Console, rows: Mapping[str, Row]) -> None:
         console.print(f"\n{asked.start.prompt}", markup=False, highlight=False)
         for name, attempt in (("before", asked), ("after ", answered)):
             mark = "✓" if attempt.feedback.success else "✗"
-            console.print(
-                f"  {name} {mark} {(attempt.steps[-1].action.text or '').strip()}", markup=False, highlight=False
-            )
+            console.print(f"  {name} {mark} {_text(attempt)}", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backsight.config import RunConfig, dump_config, load_config
+from backsight.config import RunConfig, change_config, dump_config
 from backsight.environments.single_turn import SingleTurn
 from backsight.evaluation.agreement import sampler_learner_difference
 from backsight.evaluation.evaluator import Scores, evaluate_split
@@ -82,9 +81,8 @@ def finetune(
     else:
         base = RunConfig(preset=task.name, policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
         build_task = _constant(task)
-    if isinstance(policy, str):
-        settings = {"policy": policy, **settings}
-    config = load_config(base, [], [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+    settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
+    config = change_config(base, settings)
     session = _Session(
         config,
         build_task(config),

@@ -85,6 +85,8 @@ class Feedback:
     """Whether the episode reached what was asked."""
     achieved_goal: tuple[Observation, ...] | None = None
     """(S,) the observations as they would have read, had what was achieved been what was asked."""
+    achieved_share: float | None = None
+    """How much of what was asked is part of the achieved goal as well, from 0 to 1."""
     text: str | None = None
     """A comment on the episode, in words."""
     correction: str | None = None

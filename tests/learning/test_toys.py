@@ -61,16 +61,33 @@ def warm() -> CausalLMPolicy:
     return policy
 
 
-SPARSE = {"prompts_per_step": 16, "max_completion_length": 4, "stop": StopConfig(max_steps=60)}
-"""Three words of four: one attempt in 64 would be right, if the untrained model did nothing but words."""
+class Babble(GoalString):
+    """Answers of the right form that have nothing to do with what was asked: where `relabel` starts from."""
+
+    def items(self, split: str) -> list[Item]:
+        answers = [item.target for item in super().items(split)]
+        return [Item(item.id, item.prompt, answers[number - 1]) for number, item in enumerate(super().items(split))]
 
 
-def test_relabel_learns_where_the_control_sees_only_zeros() -> None:
-    control = learnt(tiny_policy(words=WORDS), GoalString(3), Outcome(), **SPARSE)
-    assert control < 0.1
-    assert learnt(tiny_policy(words=WORDS), GoalString(3), Relabel(), **SPARSE) > 0.5
+@pytest.fixture(scope="module")
+def babbling() -> CausalLMPolicy:
+    """A policy that writes four of the words, whatever it was asked: one attempt in 256 is right."""
+    policy = tiny_policy(words=WORDS)
+    stop = StopConfig(max_steps=40)
+    learnt(policy, Babble(4), Supervised(), prompts_per_step=32, max_completion_length=5, stop=stop)
+    return policy
 
 
-def test_supervised_learns_the_gold_answers() -> None:
-    settings = {"prompts_per_step": 64, "max_completion_length": 4, "stop": StopConfig(max_steps=60)}
-    assert learnt(tiny_policy(words=WORDS), GoalString(3), Supervised(), **settings) > 0.9
+SPARSE = {"prompts_per_step": 16, "max_completion_length": 5, "stop": StopConfig(max_steps=80)}
+
+
+def test_relabel_learns_where_the_control_sees_almost_only_zeros(babbling: CausalLMPolicy) -> None:
+    control = learnt(copy.deepcopy(babbling), GoalString(4), Outcome(), **SPARSE)
+    hindsight = learnt(copy.deepcopy(babbling), GoalString(4), Relabel(), **SPARSE)
+    assert control < 0.2
+    assert hindsight > 0.8
+
+
+def test_supervised_learns_the_gold_answers(babbling: CausalLMPolicy) -> None:
+    settings = {"prompts_per_step": 64, "max_completion_length": 5, "stop": StopConfig(max_steps=80)}
+    assert learnt(copy.deepcopy(babbling), GoalString(4), Supervised(), **settings) > 0.8

@@ -60,20 +60,20 @@ def test_later_overrides_win() -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["hindsight=relabel", "hindsight.weight=0.5"],
-        ["hindsight.weight=0.5", "hindsight=relabel"],
-        ["hindsight.name=relabel", "hindsight.weight=0.5"],
-        ["hindsight={name: relabel, weight: 0.5}"],
+        ["hindsight=relabel", "hindsight.imitation_weight=0.5"],
+        ["hindsight.imitation_weight=0.5", "hindsight=relabel"],
+        ["hindsight.name=relabel", "hindsight.imitation_weight=0.5"],
+        ["hindsight={name: relabel, imitation_weight: 0.5}"],
     ],
 )
 def test_a_choice_by_name_has_a_short_form_and_no_order(overrides: list[str]) -> None:
-    assert changed(*overrides).hindsight == RelabelConfig(weight=0.5)
+    assert changed(*overrides).hindsight == RelabelConfig(imitation_weight=0.5)
 
 
 def test_another_name_drops_what_it_has_no_use_for() -> None:
-    relabelled = changed("hindsight=relabel", "hindsight.weight=0.5")
+    relabelled = changed("hindsight=relabel", "hindsight.imitation_weight=0.5")
     assert load_config(relabelled, [], ["hindsight=supervised"]).hindsight == SupervisedConfig()
-    assert load_config(relabelled, [], ["hindsight=relabel"]).hindsight == RelabelConfig(weight=0.5)
+    assert load_config(relabelled, [], ["hindsight=relabel"]).hindsight == RelabelConfig(imitation_weight=0.5)
 
 
 @pytest.mark.parametrize("hindsight", ["relabel", {"name": "relabel"}, RelabelConfig()])
@@ -93,7 +93,7 @@ def test_files_come_before_overrides_and_stack(tmp_path: Path) -> None:
     config = load_config(BASE, [first, second], ["num_iterations=4"])
     assert (config.seed, config.num_iterations, config.learning_rate) == (2, 4, 3e-4)
     assert config.stop == StopConfig(max_steps=5, max_seconds=10)
-    assert config.hindsight == RelabelConfig(weight=0.5)
+    assert config.hindsight == RelabelConfig(imitation_weight=0.5)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("stop.max_stps=4", "stop.max_stps: 4: unknown; did you mean 'stop.max_steps'?"),
         ("stopp.max_steps=4", "stopp.max_steps: 4: unknown; did you mean 'stop.max_steps'?"),
         ("hindsight=relable", "hindsight.name: relable: did you mean 'relabel'?"),
-        ("hindsight.weight=2", "hindsight.weight: 2: belongs to another choice of hindsight; leave it out"),
+        ("hindsight.max_replays=2", "hindsight.max_replays: 2: belongs to another choice of hindsight; leave it out"),
         ("algorithm=qqq", "algorithm: qqq: known: dr_grpo, grpo, reinforce, rloo"),
         ("learning_rate=fast", "learning_rate: fast: must be a valid number"),
         ("learning_rate=-1", "learning_rate: -1: must be greater than 0"),

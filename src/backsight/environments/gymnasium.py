@@ -6,6 +6,7 @@ Arrays: N observations, D numbers of a flat observation, A numbers of a flat act
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,10 +22,8 @@ from backsight.feedback.environment import FEEDBACK, finite_reward, hindsight_re
 from backsight.types import Action, Feedback
 
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
-LARGEST_SAMPLE = 1e4
-"""Some boxes reach to the largest float there is, which no module maps to finite numbers."""
-UNBOUNDED_SCALE = 1.0
-"""First deviation of an action that knows no bounds."""
+HUGE = 1e4
+"""Some boxes reach to the largest float there is; bounds beyond this one are none."""
 
 
 class GymnasiumEnvironment:
@@ -39,7 +38,14 @@ class GymnasiumEnvironment:
         if not isinstance(env, gymnasium.Env):
             raise SpaceError("env", type(env).__name__, "is no gymnasium.Env; derive it from Env or Wrapper")
         self.env = env
-        self.observation_space, self.action_space = env.observation_space, env.action_space
+        try:
+            self.observation_space, self.action_space = env.observation_space, env.action_space
+        except AttributeError as error:
+            raise SpaceError("env", type(env).__name__, "define observation_space and action_space") from error
+        try:
+            inspect.signature(env.reset).bind(seed=0)
+        except TypeError as error:
+            raise SpaceError("env.reset", error, "take the keyword arguments seed and options") from error
         _check_observation_space(self.observation_space, "env.observation_space")
         _check_action_space(self.action_space)
         self.observation_width = flatdim(self.observation_space)
@@ -61,18 +67,18 @@ class GymnasiumEnvironment:
 
     @property
     def action_scale(self) -> tuple[float, ...]:
-        """How far to explore in each dimension of a continuous action: a quarter of the range, or 1."""
+        """How far to explore in each dimension of a continuous action: a quarter of the range, 1 where it has none."""
         box = self.action_space
         assert isinstance(box, spaces.Box)
-        range_A = (box.high - box.low).astype(np.float64).flatten()
-        return tuple(np.where(np.isfinite(range_A), range_A / 4, UNBOUNDED_SCALE).tolist())
+        range_A = (box.high.astype(np.float64) - box.low).flatten()
+        return tuple(np.where(range_A < HUGE, range_A / 4, 1.0).tolist())
 
     def sample_observations(self, count: int) -> NDArray[np.float32]:
         """(N, D) always the same ones, and the environment's own random state is left alone."""
         space = copy.deepcopy(self.observation_space)
         space.seed(0)
         samples_ND = np.stack([self.flat_observation(space.sample()) for _ in range(count)])
-        return samples_ND.clip(-LARGEST_SAMPLE, LARGEST_SAMPLE)
+        return samples_ND.clip(-HUGE, HUGE)
 
     def flat_observation(self, observation: Any) -> NDArray[np.float32]:
         """(D,)

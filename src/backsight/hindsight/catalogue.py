@@ -15,6 +15,6 @@ def build(config: HindsightConfig) -> Hindsight:
         case OutcomeConfig():
             return Outcome()
         case RelabelConfig():
-            return Relabel(config.weight)
+            return Relabel(config.outcome_weight, config.imitation_weight, config.max_replays)
         case _:
             return Supervised()

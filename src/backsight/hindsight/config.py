@@ -16,11 +16,15 @@ class OutcomeConfig(Settings):
 
 
 class RelabelConfig(Settings):
-    """An attempt that failed at what was asked is imitated as a success at what it achieved."""
+    """An attempt is imitated as a success at what it achieved."""
 
     name: Literal["relabel"] = "relabel"
-    weight: Annotated[float, Field(ge=0)] = 1.0
-    """Of a relabelled example, beside the attempts as they were."""
+    outcome_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Of the policy gradient on what was asked; 0 leaves imitation alone, as in HIR."""
+    imitation_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Of the imitation of what was achieved."""
+    max_replays: Annotated[int, Field(ge=1)] | None = None
+    """Attempts of a group that are imitated, those first that achieved most of what was asked; None: all."""
 
 
 class SupervisedConfig(Settings):

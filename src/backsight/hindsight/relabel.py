@@ -16,10 +16,12 @@ is achieved by failing is never what one would ask for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from backsight.hindsight.base import Scorer, on_policy_example
-from backsight.types import Example, Group, Trajectory
+from backsight.types import Example, Group, Observation, Trajectory
 
 
 class Relabel:
@@ -27,22 +29,42 @@ class Relabel:
 
     needs_rollouts = True
 
-    def __init__(self, weight: float = 1.0) -> None:
-        self.weight = weight
+    def __init__(
+        self, outcome_weight: float = 1.0, imitation_weight: float = 1.0, max_replays: int | None = None
+    ) -> None:
+        self.outcome_weight = outcome_weight
+        self.imitation_weight = imitation_weight
+        self.max_replays = max_replays
 
     def __call__(self, group: Group, scorer: Scorer) -> list[Example]:
         examples = []
-        for trajectory, advantages_S in zip(group.trajectories, group.advantages, strict=True):
-            examples.append(on_policy_example(trajectory, advantages_S, "outcome"))
-            if trajectory.feedback.achieved_goal is not None:
-                examples.append(self._relabelled(trajectory, trajectory.feedback.achieved_goal))
-        return examples
+        if self.outcome_weight > 0:
+            for trajectory, advantages_S in zip(group.trajectories, group.advantages, strict=True):
+                asked = on_policy_example(trajectory, advantages_S, "outcome")
+                examples.append(replace(asked, weight=self.outcome_weight))
+        achieved = [(each, prompts) for each in group.trajectories if (prompts := _achieved(each)) is not None]
+        achieved.sort(key=lambda pair: _kept_share(pair[0]), reverse=True)
+        return examples + [self._imitated(*pair) for pair in achieved[: self.max_replays]]
 
-    def _relabelled(self, trajectory: Trajectory, prompts: tuple[object, ...]) -> Example:
+    def _imitated(self, trajectory: Trajectory, prompts: tuple[Observation, ...]) -> Example:
         return Example(
             prompts=prompts,
             responses=tuple(step.action.value for step in trajectory.steps),
             method="relabel",
-            imitation_weights=torch.full((trajectory.num_decisions,), self.weight),
+            imitation_weights=torch.ones(trajectory.num_decisions),
+            weight=self.imitation_weight,
             trajectory=trajectory,
         )
+
+
+def _achieved(trajectory: Trajectory) -> tuple[Observation, ...] | None:
+    """What the attempt was right for: what was asked, when it succeeded; None when nobody knows."""
+    if trajectory.feedback.success:
+        return tuple(step.observation for step in trajectory.steps)
+    return trajectory.feedback.achieved_goal
+
+
+def _kept_share(trajectory: Trajectory) -> float:
+    """How close the achieved goal is to the one that was asked for."""
+    feedback = trajectory.feedback
+    return 1.0 if feedback.success else feedback.achieved_share or 0.0

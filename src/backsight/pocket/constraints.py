@@ -80,11 +80,15 @@ class Constraint:
 
 
 class Sentence:
-    """What the constraints look at: words in lower case without punctuation, and the first and last as written."""
+    """What the constraints look at: words in lower case without punctuation, and the first and last as written.
+
+    It is complete when it starts with a capital letter and its one full stop is at the end.
+    """
 
     def __init__(self, text: str) -> None:
         written = text.split()
         self.words = world.words(text)
+        self.is_complete = text[:1].isupper() and text.endswith(".") and text.count(".") == 1
         self.first = written[0].strip(".,") if written else ""
         self.last = written[-1].strip(".,") if written else ""
 

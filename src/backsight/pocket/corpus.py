@@ -1,8 +1,7 @@
-"""What the pocket model is pretrained on: plain sentences of every domain, and single-constraint instructions.
+"""What the pocket model is pretrained on: plain sentences, and instructions with a single constraint.
 
-Instructions are about the trained domains only, with one constraint each: the model is to know the format and to
-manage one constraint, and nobody shows it a combination. The held-out domains appear as plain sentences alone,
-so their words are known and have never been asked for.
+The model is to know every domain and the format and to manage one constraint, and nobody shows it a combination.
+Which domains and combinations are trained is a matter of the fine-tuning (`instructions.py`), not of this.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from backsight.pocket.constraints import KINDS, Sentence, draw
 from backsight.pocket.instructions import prompt_of
 
 INSTRUCTION_SHARE = 0.7
+DOMAINS = (*world.DOMAINS, *world.HELD_OUT_DOMAINS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,13 @@ def documents(seed: int) -> Iterator[Document]:
 
 
 def _plain(rng: random.Random) -> Document:
-    domain = rng.choice((*world.DOMAINS, *world.HELD_OUT_DOMAINS))
-    return Document("", " " + world.sentence(rng, domain))
+    return Document("", " " + world.sentence(rng, rng.choice(DOMAINS)))
 
 
 def _instruction(rng: random.Random) -> Document:
     kind = rng.choice(KINDS)
     while True:
-        text = world.sentence(rng, rng.choice(world.DOMAINS))
+        text = world.sentence(rng, rng.choice(DOMAINS))
         constraint = draw(kind, Sentence(text), (), rng)
         if constraint is not None:
             demanded = constraint.argument if kind in ("use", "start", "end") else ""

@@ -110,9 +110,15 @@ class InstructionsTask(Task):
     def judge(self, item: Item, completion: str) -> Feedback:
         sentence = Sentence(completion.strip())
         held = [constraint.holds(sentence) for constraint in item.columns["constraints"]]
-        success = all(held)
+        success = all(held) and sentence.is_complete
         rewards = {"success": float(success), "constraints": sum(held) / len(held)}
-        return Feedback(rewards=rewards, reward=float(success), success=success, sources=(self.name,))
+        return Feedback(
+            rewards=rewards,
+            reward=float(success),
+            success=success,
+            achieved_share=rewards["constraints"],
+            sources=(self.name,),
+        )
 
     def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
         """The instruction rewritten to its satisfied part, filled up with what the sentence satisfies besides.
@@ -121,6 +127,8 @@ class InstructionsTask(Task):
         what is learnt is as hard as what is asked. A combination kept for evaluation is never the result.
         """
         sentence = Sentence(completion.strip())
+        if not sentence.is_complete:
+            return None
         if any(domain_of(word) in world.HELD_OUT_DOMAINS for word in sentence.words):
             return None  # the domains kept for evaluation stay out of what is trained
         constraints: Sequence[Constraint] = item.columns["constraints"]

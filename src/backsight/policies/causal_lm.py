@@ -6,6 +6,7 @@ Tensors: B rows, P prompt tokens, C completion tokens, V vocabulary, N decisions
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ class CausalLMPolicy:
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled
         self.tokenizer = tokenizer
         self.end_tokens = _end_tokens(model, tokenizer)
+        # a prompt is asked for when it is sampled, measured and scored, once for each sibling
+        self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
         self.padding_token: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_tokens[0]
 
     @classmethod
@@ -50,15 +53,17 @@ class CausalLMPolicy:
     def prompt_tokens(self, prompt: Observation) -> tuple[int, ...]:
         """The prompt as the model reads it: special tokens as the tokenizer adds them, or its chat template."""
         if isinstance(prompt, str):
-            tokens = self.tokenizer(prompt)["input_ids"]
-        elif self.tokenizer.chat_template is None:
+            return self._text_tokens(prompt)
+        if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
-        else:
-            encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
-            tokens = encoded["input_ids"] if isinstance(encoded, Mapping) else encoded
+        encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
+        return tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
+
+    def _tokenized(self, text: str) -> tuple[int, ...]:
+        tokens = tuple(self.tokenizer(text)["input_ids"])
         if not tokens:
-            raise DataError("prompt", prompt, "has no tokens, and the tokenizer adds none; start it with some text")
-        return tuple(tokens)
+            raise DataError("prompt", text, "has no tokens, and the tokenizer adds none; start it with some text")
+        return tokens
 
     def encode(self, text: str) -> ActionValue:
         return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.end_tokens[0])

@@ -67,7 +67,7 @@ class CategoricalHead:
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
-        self.widths = (sum(self.sizes),)
+        self.widths: tuple[int, ...] = (sum(self.sizes),)
         self.contract = f"return {self.widths[0]} probabilities or logits for each observation"
 
     def are_probabilities(self, outputs_NV: Tensor) -> bool:
@@ -75,8 +75,9 @@ class CategoricalHead:
         return all(bool((block >= 0).all() and ((block.sum(-1) - 1).abs() < 1e-4).all()) for block in blocks)
 
     def distribution(self, outputs_NV: Tensor, temperature: float) -> Categorical:
-        logits = (outputs_NV / (temperature or 1.0)).split_with_sizes(self.sizes, -1)
-        return Categorical([logits_NK.log_softmax(-1) for logits_NK in logits])
+        if temperature not in (0, 1):
+            outputs_NV = outputs_NV / temperature
+        return Categorical([logits_NK.log_softmax(-1) for logits_NK in outputs_NV.split_with_sizes(self.sizes, -1)])
 
 
 class Categorical:
@@ -86,18 +87,17 @@ class Categorical:
         self.blocks = blocks
 
     def most_likely(self) -> Tensor:
-        return torch.stack([log_probs_NK.argmax(-1) for log_probs_NK in self.blocks], -1)
+        return torch.cat([log_probs_NK.argmax(-1, keepdim=True) for log_probs_NK in self.blocks], -1)
 
     def draw(self, generator: torch.Generator) -> Tensor:
         # the first of K exponential clocks with rates p to ring is k with probability p_k; `multinomial` is slower
-        clocks = [torch.empty_like(each).exponential_(generator=generator).log() for each in self.blocks]
-        draws = [(each - clock_NK).argmax(-1) for each, clock_NK in zip(self.blocks, clocks, strict=True)]
-        return torch.stack(draws, -1)
+        clocks = [torch.empty_like(each).exponential_(generator=generator).log_() for each in self.blocks]
+        return Categorical([each - clock_NK for each, clock_NK in zip(self.blocks, clocks, strict=True)]).most_likely()
 
     def log_probs(self, actions_NA: Tensor) -> Tensor:
-        indices = actions_NA.unsqueeze(-2).unbind(-1)
+        indices = actions_NA.split_with_sizes([1] * len(self.blocks), -1)
         chosen = [each.gather(-1, index_N1) for each, index_N1 in zip(self.blocks, indices, strict=True)]
-        return reduce(add, chosen)[:, 0]
+        return reduce(add, chosen).squeeze(-1)
 
     def entropy(self) -> Tensor:
         return reduce(add, [-(each.exp() * each).sum(-1) for each in self.blocks])
@@ -115,7 +115,7 @@ class GaussianHead:
 
     def __init__(self, scale: Sequence[float]) -> None:
         self.scale_A = torch.tensor(scale, dtype=torch.float32)
-        self.widths = (len(scale), 2 * len(scale))
+        self.widths: tuple[int, ...] = (len(scale), 2 * len(scale))
         self.contract = (
             f"return {self.widths[0]} means, or {self.widths[0]} means and as many log-deviations, for each observation"
         )

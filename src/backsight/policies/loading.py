@@ -18,6 +18,7 @@ def load_model(path: str, kind: str, trust_remote_code: bool) -> Any:
     """
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()  # a small model flashes by, and the terminal belongs to the run
     loaders = {"causal_lm": transformers.AutoModelForCausalLM}
     _check_folder(path)
     try:

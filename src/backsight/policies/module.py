@@ -41,17 +41,20 @@ class ModulePolicy:
             ModelError: the module has nothing to train.
             SpaceError: it cannot read the observations, or its outputs do not fit the action space.
         """
-        parameters = [each for each in module.parameters() if each.is_floating_point()]
-        if not any(each.requires_grad for each in parameters):
+        parameters = [each for each in module.parameters() if each.requires_grad]
+        if not parameters:
             raise ModelError("model", type(module).__name__, "has no trainable weights; give it some")
         self.module, self.head = module, head
         self.device, self.dtype = parameters[0].device, parameters[0].dtype
         self.generator = torch.Generator()
         self.gives_probabilities = False
+        was_training = module.training
+        module.eval()
         outputs_NV = self._checked_outputs(samples_ND)
         self.gives_probabilities = head.are_probabilities(outputs_NV) and head.are_probabilities(
             self._shaken_outputs(samples_ND)
         )
+        module.train(was_training)
 
     @torch.no_grad()
     def act(self, observations: Sequence[Observation], sampling: Sampling, seed: int) -> list[Action]:
@@ -62,7 +65,7 @@ class ModulePolicy:
         """
         if self.module.training:
             self.module.eval()  # and left so: whoever learns sets the mode
-        outputs_NV = self._outputs(np.stack(observations)).cpu()
+        outputs_NV = self._outputs(np.array(observations)).cpu()
         distribution = self.head.distribution(outputs_NV, sampling.temperature)
         if sampling.temperature == 0:
             actions_NA = distribution.most_likely()
@@ -70,10 +73,12 @@ class ModulePolicy:
             actions_NA = distribution.draw(self.generator.manual_seed(seed))
         log_probs_N = distribution.log_probs(actions_NA)
         if not math.isfinite(log_probs_N.sum()):
-            raise ModelError("model", "its outputs are no longer finite", "lower learning_rate")
+            raise ModelError(
+                "model", "its outputs are no longer finite", "lower learning_rate, or look for NaN in the observations"
+            )
         return [
             Action(value_A, log_prob_1)
-            for value_A, log_prob_1 in zip(actions_NA.numpy(), log_probs_N[:, None].unbind(), strict=True)
+            for value_A, log_prob_1 in zip(actions_NA.numpy(), log_probs_N.unsqueeze(-1).unbind(), strict=True)
         ]
 
     def log_probs(
@@ -84,8 +89,8 @@ class ModulePolicy:
         with_entropy: bool = False,
         with_uniform: bool = False,
     ) -> Decisions:
-        observations_ND = np.stack([prompt for example in examples for prompt in example.prompts])
-        actions_NA = np.stack([response for example in examples for response in example.responses])
+        observations_ND = np.array([prompt for example in examples for prompt in example.prompts])
+        actions_NA = np.array([response for example in examples for response in example.responses])
         distribution = self.head.distribution(self._outputs(observations_ND), temperature)
         return Decisions(
             distribution.log_probs(torch.from_numpy(actions_NA).to(self.device)),
@@ -115,30 +120,28 @@ class ModulePolicy:
     def _inputs(self, observations_ND: NDArray[Any]) -> Tensor:
         return torch.from_numpy(observations_ND).to(self.device, self.dtype)
 
-    @torch.no_grad()
     def _checked_outputs(self, samples_ND: NDArray[np.float32]) -> Tensor:
-        """The outputs on the samples, once they are known to be what the action space needs."""
-        name, width = type(self.module).__name__, samples_ND.shape[1]
-        was_training = self.module.training
-        self.module.eval()
+        """(N, V) the outputs on the samples, once they are known to be what the action space needs."""
+        name, (count, width) = type(self.module).__name__, samples_ND.shape
         try:
             outputs_NV = self.module(self._inputs(samples_ND))
             first_1V = self.module(self._inputs(samples_ND[:1]))
         except Exception as error:  # a module may be anybody's code
             remedy = f"cannot read a batch of observations of {width} numbers ({error}); change its input layer"
             raise SpaceError("model", name, remedy) from error
-        finally:
-            self.module.train(was_training)
-        expected = [(len(samples_ND), width) for width in self.head.widths]
-        if not isinstance(outputs_NV, Tensor) or tuple(outputs_NV.shape) not in expected:
-            got = tuple(outputs_NV.shape) if isinstance(outputs_NV, Tensor) else type(outputs_NV).__name__
-            raise SpaceError("model", f"{name} gave {got} for {len(samples_ND)} observations", self.head.contract)
+        for outputs, rows in ((outputs_NV, count), (first_1V, 1)):
+            shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            if shape not in [(rows, width) for width in self.head.widths]:
+                raise SpaceError("model", f"{name} gave {shape} for {rows} observations", self.head.contract)
         if not outputs_NV.isfinite().all():
             raise SpaceError("model", f"{name} returned NaN or infinity", self.head.contract)
         if not torch.allclose(outputs_NV[:1], first_1V, rtol=1e-2, atol=1e-3):
-            remedy = "an observation's output must not depend on the others of its batch; use softmax(dim=-1)"
+            remedy = "the output of an observation must not depend on others of its batch; use softmax(dim=-1)"
             raise SpaceError("model", name, remedy)
-        return outputs_NV.float()
+        if not outputs_NV.requires_grad:
+            raise ModelError("model", name, "its outputs do not depend on weights that can be trained")
+        samples: Tensor = outputs_NV.detach().float()
+        return samples
 
     @torch.no_grad()
     def _shaken_outputs(self, samples_ND: NDArray[np.float32]) -> Tensor:

@@ -95,6 +95,8 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig):
     """Groups in one step, so that a step samples prompts_per_step x num_generations attempts."""
     num_iterations: Count = 1
     """Passes over the attempts of a step."""
+    mini_batches: Count = 1
+    """Optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
     max_completion_length: Count = 64
     """In tokens."""
     temperature: Positive = 1.0

@@ -44,29 +44,52 @@ def update(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
 ) -> dict[str, float]:
-    """Take `num_iterations` optimizer steps on the examples; returns metrics of the last of them.
+    """Take `num_iterations` times `mini_batches` optimizer steps; returns the means of their metrics.
 
-    `reference` is the frozen anchor of the KL term, needed when `beta` is above 0.
+    `reference` is the frozen anchor of the KL term, needed when `beta` is above 0. The mini-batches are drawn from
+    torch's global generator, which the trainer seeds.
     """
+    sums: Counter[str] = Counter()
+    num_steps = 0
+    for _ in range(config.num_iterations):
+        for part in _mini_batches(examples, config.mini_batches):
+            sums.update(_optimizer_step(policy, reference, part, optimizer, config))
+            num_steps += 1
+    return {key: value / max(1, num_steps) for key, value in sums.items()}
+
+
+def _mini_batches(examples: Sequence[Example], count: int) -> list[list[Example]]:
+    """The examples in `count` random parts of about the same size; one part stays in its order."""
+    if count == 1:
+        return [list(examples)] if examples else []
+    order = torch.randperm(len(examples)).tolist()
+    parts = [[examples[index] for index in order[first::count]] for first in range(count)]
+    return [part for part in parts if part]
+
+
+def _optimizer_step(
+    policy: Policy,
+    reference: Policy | None,
+    examples: Sequence[Example],
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+) -> dict[str, float]:
     shares = [share for share in _shares(examples, config) if _has_signal(share.example, config)]
     metrics = {
-        "frac_examples_with_signal": len(shares) / max(1, len(examples)),
-        "frac_off_policy": sum(each.behaviour_log_probs is None for each in examples) / max(1, len(examples)),
+        "frac_examples_with_signal": len(shares) / len(examples),
+        "frac_off_policy": sum(each.behaviour_log_probs is None for each in examples) / len(examples),
     }
     if not shares:
         return metrics
-    cuts = micro_batches([policy.size(share.example) for share in shares], config.micro_batch_size)
-    for _ in range(config.num_iterations):
-        sums: Counter[str] = Counter()
-        optimizer.zero_grad(set_to_none=True)
-        for cut in cuts:
-            loss, parts = _loss(policy, reference, [shares[index] for index in cut], config)
-            loss.backward()  # type: ignore[no-untyped-call]
-            sums.update(parts)
-        norm = torch.nn.utils.clip_grad_norm_(policy.module.parameters(), config.max_grad_norm)
-        optimizer.step()
-        metrics |= {**sums, "grad_norm": float(norm)}
-    return metrics
+    sums: Counter[str] = Counter()
+    optimizer.zero_grad(set_to_none=True)
+    for cut in micro_batches([policy.size(share.example) for share in shares], config.micro_batch_size):
+        loss, parts = _loss(policy, reference, [shares[index] for index in cut], config)
+        loss.backward()  # type: ignore[no-untyped-call]
+        sums.update(parts)
+    norm = torch.nn.utils.clip_grad_norm_(policy.module.parameters(), config.max_grad_norm)
+    optimizer.step()
+    return {**metrics, **sums, "grad_norm": float(norm)}
 
 
 def _shares(examples: Sequence[Example], config: TrainingConfig) -> list[_Share]:

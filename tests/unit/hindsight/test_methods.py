@@ -1,5 +1,7 @@
 """Each method on a group made by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -27,7 +29,7 @@ def attempt(tokens: tuple[int, ...], feedback: Feedback) -> Trajectory:
 
 
 def group(*feedback: Feedback) -> Group:
-    attempts = tuple(attempt((7, 8, 9)[: number + 1], each) for number, each in enumerate(feedback))
+    attempts = tuple(attempt((7, 8, 9, 10)[: number + 1], each) for number, each in enumerate(feedback))
     return Group(ITEM, attempts, tuple(torch.tensor([float(number + 1)]) for number in range(len(attempts))))
 
 
@@ -45,19 +47,38 @@ def test_outcome_spreads_the_advantage_over_the_tokens() -> None:
 
 
 def test_relabel_adds_what_was_achieved_and_says_that_it_is_off_policy() -> None:
-    examples = Relabel(weight=0.5)(group(FAILED, SUCCESS, UNUSABLE), Encoder())
-    assert [each.method for each in examples] == ["outcome", "relabel", "outcome", "outcome"]
-    relabelled = examples[1]
-    assert relabelled.prompts == ("achieved",)
+    examples = Relabel(imitation_weight=0.5)(group(FAILED, UNUSABLE), Encoder())
+    assert [each.method for each in examples] == ["outcome", "outcome", "relabel"]
+    relabelled = examples[2]
+    assert relabelled.prompts == ("achieved",) and relabelled.weight == 0.5
     assert relabelled.responses == ((7,),)
     assert relabelled.behaviour_log_probs is None and relabelled.advantages is None
-    assert relabelled.imitation_weights is not None and relabelled.imitation_weights.tolist() == [0.5]
+    assert relabelled.imitation_weights is not None and relabelled.imitation_weights.tolist() == [1.0]
     assert relabelled.trajectory is not None and relabelled.trajectory.feedback is FAILED
 
 
 def test_relabel_learns_from_a_group_in_which_everything_failed() -> None:
     examples = Relabel()(group(FAILED, FAILED), Encoder())
     assert sum(each.imitation_weights is not None for each in examples) == 2
+
+
+def test_a_success_is_imitated_under_what_was_asked() -> None:
+    (example,) = Relabel(outcome_weight=0.0)(group(SUCCESS), Encoder())
+    assert example.prompts == ("asked",) and example.imitation_weights is not None
+
+
+def test_the_policy_gradient_can_weigh_less_or_nothing() -> None:
+    halved = Relabel(outcome_weight=0.5)(group(FAILED), Encoder())
+    assert [each.weight for each in halved] == [0.5, 1.0]
+    assert [each.method for each in Relabel(outcome_weight=0.0)(group(FAILED), Encoder())] == ["relabel"]
+
+
+def test_those_that_achieved_most_of_what_was_asked_are_replayed_first() -> None:
+    shares = [replace(FAILED, achieved_share=share) for share in (0.25, 0.75, 0.5)]
+    examples = Relabel(outcome_weight=0.0, max_replays=2)(group(*shares), Encoder())
+    assert [len(each.responses[0]) for each in examples] == [2, 3]
+    with_success = Relabel(outcome_weight=0.0, max_replays=1)(group(*shares, SUCCESS), Encoder())
+    assert with_success[0].prompts == ("asked",)
 
 
 def test_several_steps_are_one_example() -> None:
@@ -90,5 +111,5 @@ def test_an_empty_group_teaches_nothing(method: Hindsight) -> None:
 def test_settings_name_the_method() -> None:
     assert isinstance(build(OutcomeConfig()), Outcome)
     assert isinstance(build(SupervisedConfig()), Supervised)
-    relabel = build(RelabelConfig(weight=0.25))
-    assert isinstance(relabel, Relabel) and relabel.weight == 0.25
+    relabel = build(RelabelConfig(outcome_weight=0.25, max_replays=3))
+    assert isinstance(relabel, Relabel) and (relabel.outcome_weight, relabel.max_replays) == (0.25, 3)

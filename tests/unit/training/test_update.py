@@ -102,3 +102,15 @@ def test_the_reference_pulls_back() -> None:
         update(policy, reference, [row], optimizer, config(beta=1.0, loss_type="pg"))["kl"] for _ in range(30)
     )
     assert last < 0.2 * first
+
+
+def test_mini_batches_take_several_steps_and_use_every_example() -> None:
+    policy, seen = tiny_policy(), []
+
+    class Watching(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            seen.append(sum(float(p.grad.abs().sum()) for p in policy.module.parameters() if p.grad is not None))
+
+    metrics = update(policy, None, examples(), Watching(policy.module.parameters(), lr=0.0), config(mini_batches=3))
+    assert len(seen) == 3 and all(seen)
+    assert metrics["frac_off_policy"] == pytest.approx(5 / 12)
