@@ -64,7 +64,7 @@ class ModulePolicy:
             ModelError: the module returned NaN or infinity.
         """
         if self.module.training:
-            self.module.eval()  # and left so: whoever learns sets the mode
+            self.module.eval()  # and left so: what is scored has to be the function that was sampled from
         outputs_NV = self._outputs(np.array(observations)).cpu()
         distribution = self.head.distribution(outputs_NV, sampling.temperature)
         if sampling.temperature == 0:

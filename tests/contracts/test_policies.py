@@ -1,0 +1,130 @@
+"""What every policy and its engine promise, whatever they are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import gymnasium
+import pytest
+import torch
+from tiny_models import tiny_policy
+from torch import nn
+
+from backsight.environments.base import EnvironmentFactory
+from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
+from backsight.environments.single_turn import SingleTurn
+from backsight.hindsight.base import on_policy_example
+from backsight.policies.base import Policy
+from backsight.policies.distributions import CategoricalHead, GaussianHead
+from backsight.policies.module import ModulePolicy
+from backsight.rollouts.collect import collect
+from backsight.rollouts.engine import Engine
+from backsight.rollouts.local import LocalEngine
+from backsight.tasks.base import Item
+from backsight.types import Example, Group, Sampling
+
+
+@dataclass
+class Case:
+    policy: Policy
+    engine: Engine
+    environments: EnvironmentFactory
+    starts: list[object]
+    side_by_side: int | None = None
+
+
+def language_model() -> Case:
+    policy = tiny_policy()
+    items: list[object] = [Item(text, text) for text in ("", "a", "longer prompt")]
+    return Case(policy, LocalEngine(policy), SingleTurn, items)
+
+
+def gymnasium_module(name: str, outputs: int) -> Callable[[], Case]:
+    def make() -> Case:
+        torch.manual_seed(0)
+        environment = GymnasiumEnvironment(gymnasium.make(name))
+        sizes = environment.action_sizes
+        head = GaussianHead(environment.action_scale) if sizes is None else CategoricalHead(sizes)
+        module = nn.Sequential(nn.Linear(environment.observation_width, 16), nn.Tanh(), nn.Linear(16, outputs))
+        policy = ModulePolicy(module, head, environment.sample_observations(4))
+        return Case(policy, policy, lambda seed: GymnasiumEpisode(environment, seed, 20), [1, 2, 3], side_by_side=1)
+
+    return make
+
+
+CASES = {
+    "language model": language_model,
+    "discrete actions": gymnasium_module("CartPole-v1", 2),
+    "continuous actions": gymnasium_module("Pendulum-v1", 1),
+}
+SAMPLING = Sampling(temperature=0.8, max_completion_length=6)
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]()
+
+
+def rolled_out(case: Case, seed: int = 0) -> list[Group]:
+    return collect(case.engine, case.environments, case.starts, 2, SAMPLING, seed, side_by_side=case.side_by_side)
+
+
+def examples_of(groups: list[Group]) -> list[Example]:
+    return [
+        on_policy_example(each, torch.zeros(len(each.steps)), "test") for group in groups for each in group.trajectories
+    ]
+
+
+def test_sampler_and_learner_agree(case: Case) -> None:
+    examples = examples_of(rolled_out(case))
+    learner_N = case.policy.log_probs(examples, temperature=SAMPLING.temperature).log_probs_N
+    sampler_N = torch.cat([each.behaviour_log_probs for each in examples if each.behaviour_log_probs is not None])
+    assert torch.allclose(learner_N, sampler_N, atol=1e-4)
+
+
+def test_scores_do_not_depend_on_the_batch(case: Case) -> None:
+    examples = examples_of(rolled_out(case))
+    together_N = case.policy.log_probs(examples).log_probs_N
+    alone_N = torch.cat([case.policy.log_probs([each]).log_probs_N for each in examples])
+    assert torch.allclose(together_N, alone_N, atol=1e-4)
+
+
+def test_scores_are_flat_and_differentiable(case: Case) -> None:
+    examples = examples_of(rolled_out(case))
+    decisions = case.policy.log_probs(examples, with_entropy=True)
+    count = sum(each.num_decisions for each in examples)
+    assert decisions.entropy_N is not None
+    assert decisions.log_probs_N.shape == decisions.entropy_N.shape == (count,)
+    decisions.log_probs_N.sum().backward()
+    assert any(each.grad is not None and each.grad.any() for each in case.policy.module.parameters())
+
+
+def test_the_seed_decides_the_rollout(case: Case) -> None:
+    def actions(seed: int) -> list[object]:
+        groups = rolled_out(case, seed)
+        return [
+            step.action.log_probs.tolist() for group in groups for each in group.trajectories for step in each.steps
+        ]
+
+    assert actions(1) == actions(1)
+    assert actions(1) != actions(2)
+
+
+def test_sizes_are_positive_and_grow_with_the_example(case: Case) -> None:
+    example = examples_of(rolled_out(case))[0]
+    doubled = Example(example.prompts * 2, example.responses * 2, "test")
+    assert 0 < case.policy.size(example) < case.policy.size(doubled)
+
+
+def test_weights_are_saved_as_safetensors_alone(case: Case, tmp_path: Path) -> None:
+    case.policy.save(tmp_path)
+    assert (tmp_path / "model.safetensors").is_file()
+    assert not [path for path in tmp_path.iterdir() if path.suffix in (".bin", ".pt", ".pkl", ".pth")]
+
+
+def test_an_episode_ends_once_and_says_how(case: Case) -> None:
+    for group in rolled_out(case):
+        for trajectory in group.trajectories:
+            *before, last = trajectory.steps
+            assert not any(step.terminated or step.truncated for step in before)
+            assert last.terminated or last.truncated
