@@ -42,14 +42,23 @@ def tiny_tokenizer(words: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
     )
 
 
+def learner(words: tuple[str, ...]) -> CausalLMPolicy:
+    """A policy with the weights it is born with and room enough to learn something in seconds."""
+    tokenizer = tiny_tokenizer(words)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=len(tokenizer), eos_token_id=0, bos_token_id=0, pad_token_id=1, **sizes)
+    return CausalLMPolicy(AutoModelForCausalLM.from_config(config).float().eval(), tokenizer)
+
+
 def tiny_policy(architecture: str = "llama", words: tuple[str, ...] = (), seed: int = 0) -> CausalLMPolicy:
-    """A policy that has learnt nothing."""
+    """A policy that has learnt nothing, with sharp opinions: mistakes show better than in a uniform one."""
     tokenizer = tiny_tokenizer(words)
     torch.manual_seed(seed)
     config = ARCHITECTURES[architecture](len(tokenizer))
     config.eos_token_id, config.bos_token_id, config.pad_token_id = 0, 0, 1
     model = AutoModelForCausalLM.from_config(config).float().eval()
-    with torch.no_grad():  # freshly made models are nearly uniform; sharper ones show more mistakes
+    with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(6.0)

@@ -33,6 +33,7 @@ class GoalString(Task):
     eval_splits = ("test",)
 
     def __init__(self, length: int) -> None:
+        self.length = length
         goals = list(itertools.product(WORDS, repeat=length))
         random.Random(0).shuffle(goals)
         self._items = [Item(str(number), self._prompt(goal), self._prompt(goal)) for number, goal in enumerate(goals)]
@@ -46,7 +47,7 @@ class GoalString(Task):
 
     def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
         words = completion.split()
-        return self._prompt(words) if words and set(words) <= set(WORDS) else None
+        return self._prompt(words) if len(words) == self.length and set(words) <= set(WORDS) else None
 
     @staticmethod
     def _prompt(words: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from tiny_models import tiny_policy
+from tiny_models import learner
 from toy_tasks import WORDS, GoalString, SayWord
 
 from backsight.environments.single_turn import SingleTurn
@@ -23,7 +23,7 @@ from backsight.training.trainer import Experience, Trainer
 
 def learnt(policy: CausalLMPolicy, task: Task, method: Hindsight, **settings: object) -> float:
     """The greedy score after training."""
-    config = TrainingConfig(**{"learning_rate": 1e-2, "num_generations": 8, **settings})  # type: ignore[arg-type]
+    config = TrainingConfig(**{"learning_rate": 2e-3, "num_generations": 8, **settings})  # type: ignore[arg-type]
     engine, judge = LocalEngine(policy), TaskVerifier(task)
     Trainer(policy, Experience(engine, SingleTurn, task.items("train"), judge), method, config).train()
     return evaluate_split(engine, judge, task.items("test"), config.max_completion_length, "test").reward.mean
@@ -55,7 +55,7 @@ class SayAnyWord(SayWord):
 @pytest.fixture(scope="module")
 def warm() -> CausalLMPolicy:
     """A policy that says one of the words, each about as often."""
-    policy = tiny_policy(words=WORDS)
+    policy = learner(WORDS)
     stop = StopConfig(max_steps=25)
     learnt(policy, SayAnyWord(), Supervised(), prompts_per_step=4, max_completion_length=2, stop=stop)
     return policy
@@ -72,13 +72,13 @@ class Babble(GoalString):
 @pytest.fixture(scope="module")
 def babbling() -> CausalLMPolicy:
     """A policy that writes four of the words, whatever it was asked: one attempt in 256 is right."""
-    policy = tiny_policy(words=WORDS)
+    policy = learner(WORDS)
     stop = StopConfig(max_steps=40)
     learnt(policy, Babble(4), Supervised(), prompts_per_step=32, max_completion_length=5, stop=stop)
     return policy
 
 
-SPARSE = {"prompts_per_step": 16, "max_completion_length": 5, "stop": StopConfig(max_steps=80)}
+SPARSE = {"prompts_per_step": 16, "max_completion_length": 5, "stop": StopConfig(max_steps=120)}
 
 
 def test_relabel_learns_where_the_control_sees_almost_only_zeros(babbling: CausalLMPolicy) -> None:
@@ -89,5 +89,5 @@ def test_relabel_learns_where_the_control_sees_almost_only_zeros(babbling: Causa
 
 
 def test_supervised_learns_the_gold_answers(babbling: CausalLMPolicy) -> None:
-    settings = {"prompts_per_step": 64, "max_completion_length": 5, "stop": StopConfig(max_steps=80)}
+    settings = {"prompts_per_step": 128, "max_completion_length": 5, "stop": StopConfig(max_steps=120)}
     assert learnt(copy.deepcopy(babbling), GoalString(4), Supervised(), **settings) > 0.8

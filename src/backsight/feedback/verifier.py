@@ -17,7 +17,8 @@ class TaskVerifier:
 
     Of an attempt in a single step that did not succeed it also asks the task which prompt the completion
     would have answered, and reveals that as the achieved goal. (Of a longer episode the task cannot say how
-    each of the observations would have read.)
+    each of the observations would have read; an attempt that was cut off has achieved nothing, and to imitate
+    it would teach never to end.)
     """
 
     def __init__(self, task: Task) -> None:
@@ -41,7 +42,7 @@ class TaskVerifier:
             feedback = self.task.judge(item, text)
             is_finite = feedback.reward is None or math.isfinite(feedback.reward)
             goal = None
-            if not feedback.success and len(trajectory.steps) == 1:
+            if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
                 goal = self.task.relabelled(item, text, seed)
         except Exception as error:  # a task may be anybody's code
             remedy = f"the judge of {text!r} raised {type(error).__name__}: {error}; mend the task"

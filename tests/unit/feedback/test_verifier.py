@@ -36,8 +36,11 @@ class Obedience(Task):
         return f"say {completion} ({seed})" if completion else None
 
 
-def attempt(*texts: str | None) -> Trajectory:
-    steps = [Step(ITEM.prompt, Action((1, 2), torch.zeros(2), text=text)) for text in texts]
+def attempt(*texts: str | None, is_cut_off: bool = False) -> Trajectory:
+    steps = [
+        Step(ITEM.prompt, Action((1, 2), torch.zeros(2), text=text), terminated=not is_cut_off, truncated=is_cut_off)
+        for text in texts
+    ]
     return Trajectory(start=ITEM, steps=tuple(steps))
 
 
@@ -64,6 +67,11 @@ def test_a_longer_episode_is_judged_by_its_last_words_and_gets_no_goal() -> None
     feedback = TaskVerifier(Obedience())([attempt("no", "yes"), attempt("yes", "no")], seed=0)
     assert [each.success for each in feedback] == [True, False]
     assert [each.achieved_goal for each in feedback] == [None, None]
+
+
+def test_an_attempt_that_was_cut_off_achieved_nothing() -> None:
+    (feedback,) = TaskVerifier(Obedience())([attempt("no", is_cut_off=True)], seed=0)
+    assert feedback.success is False and feedback.achieved_goal is None
 
 
 def test_a_judge_that_raises_is_named_with_task_and_item() -> None:
