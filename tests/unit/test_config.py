@@ -89,7 +89,7 @@ def test_python_values_are_merged_like_yaml(hindsight: object) -> None:
 def test_files_come_before_overrides_and_stack(tmp_path: Path) -> None:
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.write_text("seed: 1\nhindsight: relabel\nstop: {max_seconds: 10}\nlearning_rate: 3e-4\n")
-    second.write_text("seed: 2\nhindsight: {weight: 0.5}\nnum_iterations: 3\n")
+    second.write_text("seed: 2\nhindsight: {imitation_weight: 0.5}\nnum_iterations: 3\n")
     config = load_config(BASE, [first, second], ["num_iterations=4"])
     assert (config.seed, config.num_iterations, config.learning_rate) == (2, 4, 3e-4)
     assert config.stop == StopConfig(max_steps=5, max_seconds=10)
@@ -131,7 +131,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("policy=5", "policy: 5: must be text; put it into quotes: policy='\"…\"'"),
         ("run_name=../up", r"run_name: ../up: must match pattern '^\w[\w. -]*$'"),
         ("stop=5", "stop: 5: holds several settings; set one of stop.{max_steps,"),
-        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,weight}"),
+        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,outcome_weight,imitation_weight,max_replays}"),
         ("stop.max_steps=none", "stop: empty: training would never end"),
         ("preset=other", "preset: other: is not 'toy'; leave it out"),
         ("policy=[a", "policy: [a: is not YAML; put it into quotes"),

@@ -147,6 +147,8 @@ def _rows(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Iterator[tuple[
     end, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
     tokens, weights = [end], [0.0]
     for document_tokens, document_weights in _encoded(tokenizer, recipe):
+        if len(document_tokens) >= recipe.row_tokens:  # only a vocabulary too small for the world makes it so long
+            continue
         if len(tokens) + len(document_tokens) > recipe.row_tokens:
             missing = recipe.row_tokens - len(tokens)
             yield tokens + [padding] * missing, weights + [0.0] * missing

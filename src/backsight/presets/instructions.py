@@ -15,12 +15,16 @@ def instructions() -> Preset:
     config = RunConfig(
         preset="instructions",
         policy="pocket",
-        hindsight=RelabelConfig(),
+        hindsight=RelabelConfig(outcome_weight=0.0),
         algorithm="rloo",
-        learning_rate=1e-3,
+        learning_rate=7e-4,
+        lr_scheduler_type="cosine",
+        warmup_steps=3,
         num_generations=8,
-        prompts_per_step=32,
-        max_completion_length=32,
+        prompts_per_step=64,
+        mini_batches=8,
+        micro_batch_size=2048,
+        max_completion_length=24,
         stop=StopConfig(max_seconds=120),
     )
     return Preset("instructions", "write a sentence that obeys several constraints at once", config, _task)
