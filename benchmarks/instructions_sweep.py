@@ -1,6 +1,6 @@
 """The small sweep behind preset `instructions`: each method at the same learning rates, for the same time.
 
-`python benchmarks/instructions_sweep.py` (about 10 minutes on 2 cores); the scores are greedy successes on the in-domain
+`python benchmarks/instructions_sweep.py` (about 10 minutes on 2 cores); scores are greedy successes on the in-domain
 split. Both methods get the same grid, so that the control is at its best when it is compared.
 """
 

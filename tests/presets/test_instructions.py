@@ -60,7 +60,9 @@ def test_a_prompt_that_is_too_long_stops_the_run_before_it_leaves_anything(tmp_p
 
 def test_the_same_recipe_builds_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backsight.pocket.build.TOKENIZER_DOCUMENTS", 500)
-    recipe = Recipe(vocabulary_size=1024, hidden_size=16, num_heads=2, intermediate_size=16, batch_rows=4, row_tokens=128, steps=3)
+    recipe = Recipe(
+        vocabulary_size=1024, hidden_size=16, num_heads=2, intermediate_size=16, batch_rows=4, row_tokens=128, steps=3
+    )
     for name in ("first", "second"):
         build(tmp_path / name, recipe)
     first, second = (sorted((tmp_path / name).iterdir()) for name in ("first", "second"))

@@ -131,7 +131,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("policy=5", "policy: 5: must be text; put it into quotes: policy='\"…\"'"),
         ("run_name=../up", r"run_name: ../up: must match pattern '^\w[\w. -]*$'"),
         ("stop=5", "stop: 5: holds several settings; set one of stop.{max_steps,"),
-        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,outcome_weight,imitation_weight,max_replays}"),
+        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,outcome_weight,"),
         ("stop.max_steps=none", "stop: empty: training would never end"),
         ("preset=other", "preset: other: is not 'toy'; leave it out"),
         ("policy=[a", "policy: [a: is not YAML; put it into quotes"),

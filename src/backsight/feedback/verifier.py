@@ -40,7 +40,7 @@ class TaskVerifier:
         text = completion_text(trajectory)
         try:
             feedback = self.task.judge(item, text)
-            is_finite = feedback.reward is None or math.isfinite(feedback.reward)
+            is_finite = feedback.reward is not None and math.isfinite(feedback.reward)
             goal = None
             if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
                 goal = self.task.relabelled(item, text, seed)
@@ -48,7 +48,7 @@ class TaskVerifier:
             remedy = f"the judge of {text!r} raised {type(error).__name__}: {error}; mend the task"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy) from error
         if not is_finite:
-            remedy = f"the judge of {text!r} gave the reward {feedback.reward}; give a finite number"
+            remedy = f"the judge gave {text!r} the reward {feedback.reward}; give gold answers or reward functions"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy)
         return feedback if goal is None else replace(feedback, achieved_goal=(goal,))
 
