@@ -71,7 +71,8 @@ def show(seconds: float, seed: int, output_dir: str) -> None:
     console.print()
     console.print(text_table("greedy success, 95 % interval in brackets", _turned(rows)))
     _print_samples(console, rows)
-    console.print(f"\nThe model with hindsight lies in {hindsight.folder / 'policy'}", highlight=False)
+    folder = (hindsight.folder / "policy").resolve()
+    console.print(f"\nThe model with hindsight lies in {folder}", highlight=False, soft_wrap=True)
     console.print(f"All of it took {time.monotonic() - started:.0f} s.", highlight=False)
 
 
