@@ -29,6 +29,8 @@ SECONDS = 95.0
 """Of training for each method."""
 EVAL_ITEMS = 400
 """Of each split."""
+CONTROL_LEARNING_RATE = 1.5e-3
+"""The best of the sweep for plain RL; the preset has the best one for hindsight (benchmarks/instructions_sweep.py)."""
 SPLITS = {
     "in_domain": "trained combinations",
     "combinations": "held-out combinations",
@@ -82,6 +84,7 @@ def compare(seconds: float, seed: int, output_dir: str) -> tuple[dict[str, Row],
     hindsight = finetune("pocket", "instructions", hindsight="relabel", stop={"max_seconds": seconds}, **settings)
     attempts = hindsight.progress.attempts
     limits = {"max_seconds": seconds, "max_attempts": attempts}
+    settings["learning_rate"] = CONTROL_LEARNING_RATE
     fewer = finetune("pocket", "instructions", hindsight="outcome", stop=limits, **settings)
     plain = _with_more_attempts(fewer)
     rows = {
