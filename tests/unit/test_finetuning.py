@@ -11,7 +11,7 @@ from toy_tasks import WORDS, GoalString
 
 import backsight
 from backsight.cli.main import main
-from backsight.errors import BacksightError, ConfigError, DataError, RewardError, RunFolderError
+from backsight.errors import BacksightError, ConfigError, RewardError, RunFolderError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.tasks.rows import RowsTask
 
@@ -188,8 +188,8 @@ def write_prompts(folder: Path) -> str:
     return str(path)
 
 
-def test_supervised_without_gold_answers_names_the_row(tmp_path: Path, model: str) -> None:
-    with pytest.raises(DataError, match="target"):
+def test_rows_that_nobody_can_judge_are_refused(tmp_path: Path, model: str) -> None:
+    with pytest.raises(RewardError, match="give gold answers or reward functions"):
         backsight.finetune(
             model,
             RowsTask(write_prompts(tmp_path)),

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from backsight.training.checkpoints import checkpoints, newest_checkpoint
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import Experience, Trainer
-from backsight.types import Group
+from backsight.types import Feedback, Group, Trajectory
 
 CONFIG = TrainingConfig(
     stop=StopConfig(max_steps=4),
@@ -49,8 +48,7 @@ class Notes:
 def trainer(
     policy: CausalLMPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any
 ) -> Trainer:
-    task = GoalString(2)
-    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), TaskVerifier(task))
+    experience = Experience(LocalEngine(policy), SingleTurn, GoalString(2).items("train"), feedback)
     method = named.pop("hindsight", Relabel())
     return Trainer(policy, experience, method, config, checkpoint_folder=folder, **named)
 
@@ -61,7 +59,9 @@ def weights(policy: CausalLMPolicy) -> torch.Tensor:
 
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     straight = tiny_policy(words=WORDS)
+    untrained = weights(straight)
     trainer(straight).train()
+    assert not torch.equal(untrained, weights(straight))
 
     half = tiny_policy(words=WORDS)
     trainer(half, tmp_path, replace_stop(max_steps=2)).train()
@@ -145,15 +145,18 @@ def test_the_first_ratio_is_one() -> None:
     task = GoalString(1)
     policy = tiny_policy(words=WORDS)
     config = CONFIG.model_copy(update={"epsilon": 1e-4, "epsilon_high": 1e-4, "prompts_per_step": 8})
-    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), lambda each, seed: feedback(each))
+    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), feedback)
     Trainer(policy, experience, Relabel(), config, recorders=[notes]).train()
     assert notes.metrics[0]["frac_examples_with_signal"] > 0
     assert notes.metrics[0]["clip_ratio/region_mean"] == 0
 
 
-def feedback(trajectories: Sequence[Any]) -> list[Any]:
-    """A reward that always differs between siblings."""
-    return [replace(each.feedback, reward=float(number)) for number, each in enumerate(trajectories)]
+def feedback(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
+    """A reward that always differs between siblings, and a goal that one of them achieved."""
+    return [
+        Feedback(reward=float(number), achieved_goal=(" red",) if number % 2 else None)
+        for number in range(len(trajectories))
+    ]
 
 
 def test_supervised_samples_nothing() -> None:
