@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ from backsight.types import Group
 
 CHECKED_OBSERVATIONS = 8
 """Sample observations on which the model is tried before the first episode."""
+SMALL_MODEL = 100_000
+"""Parameters below which a second thread slows a module down (a quarter, for the textbook's network)."""
 LARGEST_SEED = 2**31
 """Environments may hand their seed to generators that take no larger one."""
 
@@ -114,6 +117,18 @@ def training_config(num_episodes: int, learning_rate: float, seed: int) -> Train
         max_grad_norm=0.5,
         seed=seed,
     )
+
+
+@contextmanager
+def _threads_that_pay(model: nn.Module) -> Iterator[None]:
+    """One thread for a small model: to hand out its work would take longer than to do it."""
+    threads = torch.get_num_threads()
+    if sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _head(environment: GymnasiumEnvironment) -> ActionHead:
