@@ -15,7 +15,7 @@ def instructions() -> Preset:
     config = RunConfig(
         preset="instructions",
         policy="pocket",
-        hindsight=RelabelConfig(outcome_weight=0.0),
+        hindsight=RelabelConfig(),
         algorithm="rloo",
         learning_rate=7e-4,
         lr_scheduler_type="cosine",
