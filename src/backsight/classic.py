@@ -95,7 +95,8 @@ def rlhf_finetune(
     config = training_config(num_episodes, learning_rate, seed)
     was_training = model.training
     try:
-        with torch.random.fork_rng(devices=[]):  # the trainer sets the global seed; the caller's is left alone
+        # the trainer sets the global seed; the caller's is left alone
+        with torch.random.fork_rng(devices=[]), _threads_that_pay(model):
             Trainer(policy, experience, Relabel(), config, recorders=[result]).train()
     finally:
         model.train(was_training)
