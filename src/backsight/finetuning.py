@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -169,6 +170,8 @@ class _Session:
     ) -> None:
         self.config, self.task, self.policy = config, task, policy
         self.engine = LocalEngine(policy)
+        # one step off, attempts are sampled while the weights change: it takes weights of its own
+        self.sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else self.engine
         self.feedback = _feedback(task, reward_funcs)
         _check_prompts(policy, task, config)
 
@@ -178,7 +181,7 @@ class _Session:
         with TrainingProgress(self.config.hindsight.name, is_shown=show_progress) as bar:
             trainer = Trainer(
                 self.policy,
-                Experience(self.engine, SingleTurn, self.task.items(self.task.train_split), self.feedback),
+                Experience(self.sampler, SingleTurn, self.task.items(self.task.train_split), self.feedback),
                 methods.build(self.config.hindsight),
                 self.config,
                 recorders=[_RunLog(recorder, bar, self.config)],

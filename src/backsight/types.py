@@ -42,7 +42,25 @@ class Sampling:
     temperature: float = 1.0
     """Divides the logits before the softmax; 0 takes the most likely action."""
     max_completion_length: int = 64
-    """Language models: the most tokens of one completion. Module policies ignore it."""
+    """The most tokens of one completion. This and what follows concerns language models; module policies ignore it."""
+    min_completion_length: int = 0
+    """Before so many tokens, end-of-text included, a completion cannot end."""
+    top_k: int = 0
+    """Only the k most likely tokens; 0: all."""
+    top_p: float = 1.0
+    """Only the most likely tokens that together have this probability."""
+    min_p: float = 0.0
+    """Only tokens that have this share of the most likely one's probability."""
+    repetition_penalty: float = 1.0
+    """Logits of tokens that occurred before, in prompt or completion, are divided by it, or multiplied below zero.
+    The learner cannot score with it: for generation only."""
+    stop_strings: tuple[str, ...] = ()
+    """A completion ends with the token that completes one of them."""
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether some tokens are ruled out."""
+        return self.top_k > 0 or self.top_p < 1 or self.min_p > 0 or self.min_completion_length > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,8 @@ class Decisions:
 
     log_probs_N: Tensor
     """Differentiable."""
+    num_tokens: int
+    """What went through the model for them, padding not counted: prompts as often as they were computed."""
     entropy_N: Tensor | None = None
     """Entropy of the distribution at each decision, in nats; only when asked for."""
     uniform_log_probs_N: Tensor | None = None

@@ -12,7 +12,7 @@ import pytest
 SRC = Path(__file__).parents[2] / "src"
 
 LAYERS = [
-    {"types", "errors", "settings", "seeds"},
+    {"types", "errors", "settings", "seeds", "profiling"},
     {"estimators", "losses", "tasks"},
     {"feedback", "policies", "environments"},
     {"rollouts", "hindsight", "planning"},

@@ -66,7 +66,8 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def rolled_out(case: Case, seed: int = 0) -> list[Group]:
-    return collect(case.engine, case.environments, case.starts, 2, SAMPLING, seed, side_by_side=case.side_by_side)
+    groups = collect(case.engine, case.environments, case.starts, 2, SAMPLING, seed, side_by_side=case.side_by_side)
+    return [group for _, group in sorted(groups, key=lambda numbered: numbered[0])]
 
 
 def examples_of(groups: list[Group]) -> list[Example]:
@@ -77,7 +78,7 @@ def examples_of(groups: list[Group]) -> list[Example]:
 
 def test_sampler_and_learner_agree(case: Case) -> None:
     examples = examples_of(rolled_out(case))
-    learner_N = case.policy.log_probs(examples, temperature=SAMPLING.temperature).log_probs_N
+    learner_N = case.policy.log_probs(examples, SAMPLING).log_probs_N
     sampler_N = torch.cat([each.behaviour_log_probs for each in examples if each.behaviour_log_probs is not None])
     assert torch.allclose(learner_N, sampler_N, atol=1e-4)
 
@@ -110,10 +111,13 @@ def test_the_seed_decides_the_rollout(case: Case) -> None:
     assert actions(1) != actions(2)
 
 
-def test_sizes_are_positive_and_grow_with_the_example(case: Case) -> None:
-    example = examples_of(rolled_out(case))[0]
-    doubled = Example(example.prompts * 2, example.responses * 2, "test")
-    assert 0 < case.policy.size(example) < case.policy.size(doubled)
+def test_micro_batches_hold_every_example_once_and_obey_the_budget(case: Case) -> None:
+    examples = examples_of(rolled_out(case))
+    whole = case.policy.micro_batches(examples, 10**6)
+    cut = case.policy.micro_batches(examples, 1)
+    assert sorted(index for batch in whole for index in batch) == list(range(len(examples)))
+    assert sorted(cut) == [[index] for index in range(len(examples))]
+    assert len(whole) == 1
 
 
 def test_weights_are_saved_as_safetensors_alone(case: Case, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
 from backsight.tasks.base import Task
 from backsight.training.config import TrainingConfig
-from backsight.types import Sampling
 
 TOLERANCE = 1e-3
 """Of a log-probability in float32; disagreements that matter are hundreds of times larger."""
@@ -26,13 +25,13 @@ def sampler_learner_difference(
     Raises:
         ModelError: it is above `TOLERANCE`.
     """
-    sampling = Sampling(config.temperature, config.max_completion_length)
-    groups = collect(engine, SingleTurn, task.items(task.train_split)[:num_prompts], 2, sampling, config.seed)
+    items = task.items(task.train_split)[:num_prompts]
+    groups = [group for _, group in collect(engine, SingleTurn, items, 2, config.sampling, config.seed)]
     examples = [
         on_policy_example(trajectory, torch.zeros(1), "check") for group in groups for trajectory in group.trajectories
     ]
     with torch.no_grad():
-        learner_N = policy.log_probs(examples, temperature=config.temperature).log_probs_N.cpu()
+        learner_N = policy.log_probs(examples, config.sampling).log_probs_N.cpu()
     sampler_N = torch.cat(
         [step.action.log_probs for group in groups for each in group.trajectories for step in each.steps]
     )

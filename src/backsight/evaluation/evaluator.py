@@ -9,6 +9,7 @@ from backsight.environments.single_turn import SingleTurn
 from backsight.errors import DataError
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.feedback.base import FeedbackSource
+from backsight.feedback.pool import FeedbackPool
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
 from backsight.tasks.base import Item
@@ -36,9 +37,9 @@ def evaluate_split(
     if not len(items):
         raise DataError(split, "0 items", "nothing to evaluate; give the split some rows")
     sampling = Sampling(temperature=0.0, max_completion_length=max_completion_length)
-    groups = collect(engine, SingleTurn, items, 1, sampling, seed=0)
-    attempts = [group.trajectories[0] for group in groups]
-    revealed = [each.revealed(said) for each, said in zip(attempts, feedback(attempts, 0), strict=True)]
+    pool = FeedbackPool(feedback)
+    asked = pool.ask(collect(engine, SingleTurn, items, 1, sampling, seed=0), len(items), seed=0)
+    revealed = [group.trajectories[0] for group in pool.answers(asked)]
     names = sorted({name for each in revealed for name in each.feedback.rewards})
     rewards = {
         name: estimate([each.feedback.rewards[name] for each in revealed if name in each.feedback.rewards])

@@ -9,7 +9,6 @@ import torch
 
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.policies.base import Policy
-from backsight.training.batching import micro_batches
 from backsight.types import Example, Trajectory
 
 MICRO_BATCH_TOKENS = 16_384
@@ -42,7 +41,7 @@ def fluency(base: Policy, attempts: Sequence[Trajectory], is_well_formed: Callab
 @torch.no_grad()
 def _mean_log_probs(base: Policy, examples: Sequence[Example]) -> list[float]:
     means = [0.0] * len(examples)
-    for indices in micro_batches([base.size(example) for example in examples], MICRO_BATCH_TOKENS):
+    for indices in base.micro_batches(examples, MICRO_BATCH_TOKENS):
         batch = [examples[index] for index in indices]
         lengths = [example.num_decisions for example in batch]
         scores = torch.split(base.log_probs(batch).log_probs_N, lengths)

@@ -20,7 +20,9 @@ class EnvironmentHindsight:
     many episodes further, and what it knew of this one forgotten.
     """
 
-    def __call__(self, trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
+    busy = ("env",)
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
         return [trajectory.steps[-1].info.get(FEEDBACK, Feedback()) for trajectory in trajectories]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, SupportsFloat, cast
 
 from backsight.errors import ConfigError, RewardError
@@ -54,9 +55,10 @@ class RewardFunctions:
         if len(self.weights) != len(functions):
             raise ConfigError("reward_weights", self.weights, f"give {len(functions)}, one a function")
         self.full_marks = full_marks
+        self.busy: list[str] = []
 
-    def __call__(self, trajectories: Sequence[Trajectory], seed: int) -> Sequence[Feedback]:
-        """One feedback a trajectory, in their order. The functions have no use for the seed.
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
+        """One feedback a trajectory, in their order. The functions have no use for the seeds.
 
         Raises:
             RewardError: a function raised, asks for a column that is not there, or did not return one finite
@@ -78,9 +80,8 @@ class RewardFunctions:
         return Feedback(rewards=rewards, reward=reward, success=success, sources=tuple(rewards))
 
     def _answers(self, known: Mapping[str, Any]) -> dict[str, object]:
-        """What the functions return, by name. The synchronous ones run in this thread, one after the other:
-        some set timers by signals, which only the main thread may. The asynchronous ones run together in a
-        thread of their own: in a notebook, this one has an event loop already.
+        """What the functions return, by name. The synchronous ones run in this thread, one after the other; the
+        asynchronous ones together, in a thread of their own: in a notebook, this one may have an event loop already.
         """
         calls = {name: _chosen(name, function, known) for name, function in self.functions.items()}
         waiting = {name: function for name, function in self.functions.items() if _is_asynchronous(function)}
@@ -88,13 +89,17 @@ class RewardFunctions:
         for name, function in self.functions.items():
             if name not in waiting:
                 try:
-                    answers[name] = function(**calls[name])
+                    with self._named(name):
+                        answers[name] = function(**calls[name])
                 except Exception as error:  # anybody's code
                     raise _failure(name, error) from error
 
+        async def answer(name: str) -> object:
+            with self._named(name):
+                return await cast(Awaitable[object], waiting[name](**calls[name]))
+
         async def gather() -> list[object]:
-            running = [cast(Awaitable[object], function(**calls[name])) for name, function in waiting.items()]
-            return await asyncio.gather(*running, return_exceptions=True)
+            return await asyncio.gather(*map(answer, waiting), return_exceptions=True)
 
         if waiting:
             with ThreadPoolExecutor(max_workers=1) as thread:
@@ -104,6 +109,16 @@ class RewardFunctions:
                     raise _failure(name, result) from result
                 answers[name] = result
         return answers
+
+    @contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Known as busy meanwhile."""
+        label = _label(name)
+        self.busy.append(label)
+        try:
+            yield
+        finally:
+            self.busy.remove(label)
 
 
 def _name(function: RewardFunction) -> str:
@@ -178,4 +193,8 @@ def _failure(name: str, error: BaseException) -> RewardError:
 
 
 def _breach(name: str, what: str, remedy: str) -> RewardError:
-    return RewardError(f"reward function '{name}'", what, remedy)
+    return RewardError(_label(name), what, remedy)
+
+
+def _label(name: str) -> str:
+    return f"reward function '{name}'"

@@ -23,16 +23,17 @@ class TaskVerifier:
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        self.busy = (f"task '{task.name}'",)
 
-    def __call__(self, trajectories: Sequence[Trajectory], seed: int) -> Sequence[Feedback]:
-        """One feedback a trajectory, in their order; the same arguments give the same feedback.
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
+        """One feedback a trajectory, in their order.
 
         Raises:
             RewardError: the task's judge failed, or gave a reward that is not finite.
         """
         return [
-            self._judged(trajectory, derived_seed(seed, "relabelled", index))
-            for index, trajectory in enumerate(trajectories)
+            self._judged(trajectory, derived_seed(seed, "relabelled"))
+            for trajectory, seed in zip(trajectories, seeds, strict=True)
         ]
 
     def _judged(self, trajectory: Trajectory, seed: int) -> Feedback:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import nn
 
-from backsight.types import ActionValue, Decisions, Example, Observation
+from backsight.types import ActionValue, Decisions, Example, Observation, Sampling
 
 
 class Policy(Protocol):
@@ -25,19 +25,23 @@ class Policy(Protocol):
     def log_probs(
         self,
         examples: Sequence[Example],
+        sampling: Sampling = ...,
         *,
-        temperature: float = 1.0,
         with_entropy: bool = False,
         with_uniform: bool = False,
     ) -> Decisions:
         """Log-probability of every decision of the examples, flat, in their order; differentiable.
 
-        `temperature` is the one the examples were sampled with.
+        `sampling` is what the examples were sampled with; without it, the bare softmax.
         """
         ...
 
-    def size(self, example: Example) -> int:
-        """How much of a micro-batch the example takes: tokens, or steps."""
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        """Indices of the examples, cut into parts that take at most `budget` tokens (or steps) each when scored."""
+        ...
+
+    def recompute_layers(self) -> bool:
+        """Save memory: from now on compute layers again in the backward pass. False when there is no more to save."""
         ...
 
     def encode(self, text: str) -> ActionValue:

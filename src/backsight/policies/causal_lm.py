@@ -1,20 +1,27 @@
 """Decoder-only language models: any `AutoModelForCausalLM`.
 
-Tensors: B rows, P prompt tokens, C completion tokens, V vocabulary, N decisions (completion tokens, flat).
+Tensors: B rows, T tokens, H hidden numbers, N decisions (completion tokens, flat).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-from backsight.errors import DataError, ModelError
-from backsight.types import ActionValue, Decisions, Example, Observation
+from backsight.errors import ConfigError, DataError, ModelError
+from backsight.policies.anatomy import Anatomy
+from backsight.policies.batching import micro_batches
+from backsight.policies.layout import Pair, Row, Tokens, arrange, tensors, width
+from backsight.policies.scores import Head, Wanted, score
+from backsight.types import ActionValue, Decisions, Example, Observation, Sampling
+
+PLAIN = Sampling()
 
 
 class CausalLMPolicy:
@@ -23,6 +30,7 @@ class CausalLMPolicy:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled
         self.tokenizer = tokenizer
+        self.recomputes = False
         self.end_tokens = _end_tokens(model, tokenizer)
         # a prompt is asked for when it is sampled, measured and scored, once for each sibling
         self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
@@ -43,6 +51,10 @@ class CausalLMPolicy:
     def module(self) -> nn.Module:
         model: nn.Module = self.model
         return model
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        return Anatomy(self.model)
 
     @property
     def max_length(self) -> int | None:
@@ -83,60 +95,73 @@ class CausalLMPolicy:
                 f"{self.max_length}; shorten the prompt or lower max_completion_length",
             )
 
-    def size(self, example: Example) -> int:
-        prompts = sum(len(self.prompt_tokens(prompt)) for prompt in example.prompts)
-        return prompts + sum(len(response) for response in example.responses)
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        """Examples with the same prompt stay together, as far as the budget lets them: they share its computation."""
+        siblings: dict[tuple[Tokens, ...], list[int]] = {}
+        for index, example in enumerate(examples):
+            siblings.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
+        parts = [part for indices in siblings.values() for part in self._fitting(indices, examples, budget)]
+        units = [self._extent([examples[index] for index in part]) for part in parts]
+        return [[index for unit in batch for index in parts[unit]] for batch in micro_batches(units, budget)]
+
+    def _fitting(self, indices: list[int], examples: Sequence[Example], budget: int) -> list[list[int]]:
+        """The siblings, halved until a part is within the budget."""
+        rows, widest = self._extent([examples[index] for index in indices])
+        if len(indices) == 1 or rows * widest <= budget:
+            return [indices]
+        half = len(indices) // 2
+        return self._fitting(indices[:half], examples, budget) + self._fitting(indices[half:], examples, budget)
+
+    def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
+        """Rows, and tokens of the widest."""
+        rows = self._rows(self._pairs(examples))
+        return len(rows), width(rows[0])
+
+    def _pairs(self, examples: Sequence[Example]) -> list[Pair]:
+        return [
+            (self.prompt_tokens(prompt), response)
+            for example in examples
+            for prompt, response in zip(example.prompts, example.responses, strict=True)
+        ]
+
+    def _rows(self, pairs: Sequence[Pair]) -> list[Row]:
+        longest = max(len(prompt) + len(response) for prompt, response in pairs)
+        return arrange(pairs, self.anatomy.attention_width, can_branch=self.anatomy.can_share(longest))
 
     def log_probs(
         self,
         examples: Sequence[Example],
+        sampling: Sampling = PLAIN,
         *,
-        temperature: float = 1.0,
         with_entropy: bool = False,
         with_uniform: bool = False,
     ) -> Decisions:
-        prompts = [self.prompt_tokens(prompt) for example in examples for prompt in example.prompts]
-        responses = [response for example in examples for response in example.responses]
-        logits_NV = self._logits(prompts, responses) / temperature
-        tokens_N = torch.tensor([token for response in responses for token in response], device=logits_NV.device)
-        log_probs_N = -nn.functional.cross_entropy(logits_NV, tokens_N, reduction="none")
-        if not with_entropy and not with_uniform:
-            return Decisions(log_probs_N)
-        log_probs_NV = logits_NV.log_softmax(-1)
-        return Decisions(
-            log_probs_N,
-            entropy_N=-(log_probs_NV.exp() * log_probs_NV).sum(-1) if with_entropy else None,
-            uniform_log_probs_N=log_probs_NV.mean(-1) if with_uniform else None,
-        )
+        if sampling.repetition_penalty != 1:
+            raise ConfigError(
+                "repetition_penalty", sampling.repetition_penalty, "attempts sampled with it cannot be learnt from"
+            )
+        pairs, device = self._pairs(examples), self.model.device
+        rows = self._rows(pairs)
+        laid = tensors(rows, pairs, self.padding_token, self.model.dtype).to(device)
+        tokens_N = torch.tensor([token for _, response in pairs for token in response], device=device)
+        positions_N = torch.tensor([position for _, response in pairs for position in range(len(response))])
+        wanted = Wanted(sampling, self.end_tokens, sum(map(width, rows)), with_entropy, with_uniform)
+        if self.anatomy.has_head:
+            states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
+            head: Head = self.anatomy.head
+        else:
+            states_BTH = self.model(input_ids=laid.tokens_BT, use_cache=False).logits  # all of them: there is no choice
+            head = nn.Identity()
+        states_NH = states_BTH.flatten(0, 1)[laid.sources_N]
+        return score(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N.to(device), wanted)
 
-    def _logits(self, prompts: Sequence[tuple[int, ...]], responses: Sequence[tuple[int, ...]]) -> Tensor:
-        """(N, V) in float32. Prompts are padded on the left and responses on the right, so that the logits of the
-        responses are the last C + 1 columns of every row and nothing else goes through the output layer."""
-        prompt_length = max(map(len, prompts))
-        response_length = max(map(len, responses))
-        padding = self.padding_token
-        tokens_BT = torch.tensor(
-            [
-                [padding] * (prompt_length - len(prompt))
-                + [*prompt, *response]
-                + [padding] * (response_length - len(response))
-                for prompt, response in zip(prompts, responses, strict=True)
-            ],
-            device=self.model.device,
-        )
-        starts_B = torch.tensor([prompt_length - len(prompt) for prompt in prompts], device=self.model.device)
-        lengths_B = torch.tensor([len(response) for response in responses], device=self.model.device)
-        columns_T = torch.arange(tokens_BT.shape[1], device=self.model.device)
-        logits_BCV = self.model(
-            input_ids=tokens_BT,
-            attention_mask=(columns_T >= starts_B[:, None]).long(),
-            position_ids=(columns_T - starts_B[:, None]).clamp(min=0),
-            use_cache=False,
-            logits_to_keep=response_length + 1,
-        ).logits[:, :-1]
-        is_decision_BC = torch.arange(response_length, device=self.model.device) < lengths_B[:, None]
-        logits_NV: Tensor = logits_BCV[is_decision_BC].float()
-        return logits_NV
+    def recompute_layers(self) -> bool:
+        layers = [] if self.recomputes else self.anatomy.layers()
+        for layer in layers:
+            # transformers' own switch needs training mode, which would also switch dropout on
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        self.recomputes = self.recomputes or bool(layers)
+        return bool(layers)
 
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(folder)

@@ -6,7 +6,7 @@ Tensors: N decisions, V numbers of the module's output, A numbers of an action, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Protocol
@@ -28,8 +28,8 @@ class ActionDistribution(Protocol):
         """(N, A)"""
         ...
 
-    def draw(self, generator: torch.Generator) -> Tensor:
-        """(N, A)"""
+    def draw(self, seeds: Sequence[int]) -> Tensor:
+        """(N, A), each row by its own seed."""
         ...
 
     def log_probs(self, actions_NA: Tensor) -> Tensor:
@@ -89,9 +89,11 @@ class Categorical:
     def most_likely(self) -> Tensor:
         return torch.cat([log_probs_NK.argmax(-1, keepdim=True) for log_probs_NK in self.blocks], -1)
 
-    def draw(self, generator: torch.Generator) -> Tensor:
+    def draw(self, seeds: Sequence[int]) -> Tensor:
         # the first of K exponential clocks with rates p to ring is k with probability p_k; `multinomial` is slower
-        clocks = [torch.empty_like(each).exponential_(generator=generator).log_() for each in self.blocks]
+        sizes = [each.shape[-1] for each in self.blocks]
+        clocks_NV = _noise(seeds, lambda generator: torch.empty(sum(sizes)).exponential_(generator=generator)).log_()
+        clocks = clocks_NV.split_with_sizes(sizes, -1)
         return Categorical([each - clock_NK for each, clock_NK in zip(self.blocks, clocks, strict=True)]).most_likely()
 
     def log_probs(self, actions_NA: Tensor) -> Tensor:
@@ -143,8 +145,9 @@ class Gaussian:
     def most_likely(self) -> Tensor:
         return self.mean_NA
 
-    def draw(self, generator: torch.Generator) -> Tensor:
-        return torch.normal(self.mean_NA, self.std_NA, generator=generator)
+    def draw(self, seeds: Sequence[int]) -> Tensor:
+        width = self.mean_NA.shape[-1]
+        return self.mean_NA + self.std_NA * _noise(seeds, lambda generator: torch.randn(width, generator=generator))
 
     def log_probs(self, actions_NA: Tensor) -> Tensor:
         distance_NA = (actions_NA - self.mean_NA) / self.std_NA
@@ -155,3 +158,9 @@ class Gaussian:
 
     def uniform_log_probs(self) -> Tensor:
         raise ConfigError("label_smoothing_factor", "> 0", "continuous actions have no uniform target; set it to 0")
+
+
+def _noise(seeds: Sequence[int], row: Callable[[torch.Generator], Tensor]) -> Tensor:
+    """(N, …) a row of random numbers from each seed."""
+    generator = torch.Generator()
+    return torch.stack([row(generator.manual_seed(seed)) for seed in seeds])

@@ -18,9 +18,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from backsight.errors import ModelError, SpaceError
+from backsight.policies.base import Policy
+from backsight.policies.batching import micro_batches
 from backsight.policies.distributions import ActionHead
+from backsight.profiling import Profile
 from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling
 
+PLAIN = Sampling()
 WEIGHTS_FILE = "model.safetensors"
 SMALLEST_PROB = torch.finfo(torch.float32).tiny
 """A softmax may underflow to zero, whose logarithm is of no use."""
@@ -46,7 +50,7 @@ class ModulePolicy:
             raise ModelError("model", type(module).__name__, "has no trainable weights; give it some")
         self.module, self.head = module, head
         self.device, self.dtype = parameters[0].device, parameters[0].dtype
-        self.generator = torch.Generator()
+        self.profile = Profile()
         self.gives_probabilities = False
         was_training = module.training
         module.eval()
@@ -56,8 +60,17 @@ class ModulePolicy:
         )
         module.train(was_training)
 
+    @property
+    def policy(self) -> ModulePolicy:
+        return self
+
+    def sync(self, policy: Policy) -> None:
+        """It acts for itself, with the weights it has."""
+
     @torch.no_grad()
-    def act(self, observations: Sequence[Observation], sampling: Sampling, seed: int) -> list[Action]:
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[tuple[int, Action]]:
         """One action an observation, an array (A,) of indices or of numbers in the environment's units.
 
         Raises:
@@ -70,36 +83,42 @@ class ModulePolicy:
         if sampling.temperature == 0:
             actions_NA = distribution.most_likely()
         else:
-            actions_NA = distribution.draw(self.generator.manual_seed(seed))
+            actions_NA = distribution.draw(seeds)
         log_probs_N = distribution.log_probs(actions_NA)
         if not math.isfinite(log_probs_N.sum()):
             raise ModelError(
                 "model", "its outputs are no longer finite", "lower learning_rate, or look for NaN in the observations"
             )
         return [
-            Action(value_A, log_prob_1)
-            for value_A, log_prob_1 in zip(actions_NA.numpy(), log_probs_N.unsqueeze(-1).unbind(), strict=True)
+            (index, Action(value_A, log_prob_1))
+            for index, (value_A, log_prob_1) in enumerate(
+                zip(actions_NA.numpy(), log_probs_N.unsqueeze(-1).unbind(), strict=True)
+            )
         ]
 
     def log_probs(
         self,
         examples: Sequence[Example],
+        sampling: Sampling = PLAIN,
         *,
-        temperature: float = 1.0,
         with_entropy: bool = False,
         with_uniform: bool = False,
     ) -> Decisions:
         observations_ND = np.array([prompt for example in examples for prompt in example.prompts])
         actions_NA = np.array([response for example in examples for response in example.responses])
-        distribution = self.head.distribution(self._outputs(observations_ND), temperature)
+        distribution = self.head.distribution(self._outputs(observations_ND), sampling.temperature)
         return Decisions(
             distribution.log_probs(torch.from_numpy(actions_NA).to(self.device)),
+            num_tokens=len(actions_NA),
             entropy_N=distribution.entropy() if with_entropy else None,
             uniform_log_probs_N=distribution.uniform_log_probs() if with_uniform else None,
         )
 
-    def size(self, example: Example) -> int:
-        return len(example.prompts)
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        return micro_batches([(len(example.prompts), 1) for example in examples], budget)
+
+    def recompute_layers(self) -> bool:
+        return False  # its layers are not known
 
     def encode(self, text: str) -> ActionValue:
         raise ModelError("model", type(self.module).__name__, "reads no text; use a language model for corrections")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backsight.environments.base import Environment, EnvironmentFactory
@@ -20,38 +20,50 @@ def collect(
     seed: int,
     *,
     side_by_side: int | None = None,
-) -> list[Group]:
-    """`num_generations` episodes from each start.
+) -> Iterator[tuple[int, Group]]:
+    """`num_generations` episodes from each start: groups, each with the index of its start, as they are finished.
 
     Those that are still running act together, `side_by_side` at the most: 1 where there is but one environment.
     """
-    planned = [start for start in starts for _ in range(num_generations)]
+    planned = [(start, number) for start in range(len(starts)) for number in range(num_generations)]
     wave = side_by_side or max(1, len(planned))
-    steps: list[tuple[Step, ...]] = []
+    finished: list[dict[int, Trajectory]] = [{} for _ in starts]
     for first in range(0, len(planned), wave):
-        episodes = [_Episode(environments(start)) for start in planned[first : first + wave]]
-        _play(engine, episodes, sampling, derived_seed(seed, first))
-        steps += [tuple(episode.steps) for episode in episodes]
-    siblings = iter(steps)
-    return [Group(start, tuple(Trajectory(start, next(siblings)) for _ in range(num_generations))) for start in starts]
+        places = planned[first : first + wave]
+        episodes = [
+            _Episode(environments(starts[start]), derived_seed(seed, start, number)) for start, number in places
+        ]
+        for index in _play(engine, episodes, sampling):
+            start, number = places[index]
+            finished[start][number] = Trajectory(starts[start], tuple(episodes[index].steps))
+            if len(finished[start]) == num_generations:
+                yield start, Group(starts[start], tuple(finished[start][each] for each in range(num_generations)))
 
 
-def _play(engine: Engine, episodes: Sequence[_Episode], sampling: Sampling, seed: int) -> None:
-    turn = 0
-    while running := [episode for episode in episodes if not episode.is_over]:
-        actions = engine.act([each.observation for each in running], sampling, derived_seed(seed, turn))
-        for episode, action in zip(running, actions, strict=True):
-            episode.advance(action)
-        turn += 1
+def _play(engine: Engine, episodes: Sequence[_Episode], sampling: Sampling) -> Iterator[int]:
+    """Index of each episode when it is over."""
+    running = list(range(len(episodes)))
+    while running:
+        observations = [episodes[index].observation for index in running]
+        seeds = [episodes[index].next_seed for index in running]
+        for place, action in engine.act(observations, sampling, seeds):
+            episodes[running[place]].advance(action)
+            if episodes[running[place]].is_over:
+                yield running[place]
+        running = [index for index in running if not episodes[index].is_over]
 
 
 class _Episode:
     """An environment, and what has happened in it so far."""
 
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, environment: Environment, seed: int) -> None:
+        self.environment, self.seed = environment, seed
         self.observation: Observation = environment.reset()
         self.steps: list[Step] = []
+
+    @property
+    def next_seed(self) -> int:
+        return derived_seed(self.seed, len(self.steps))
 
     @property
     def is_over(self) -> bool:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from backsight.policies.base import Policy
+from backsight.profiling import Profile
 from backsight.types import Action, Observation, Sampling
 
 
 class Engine(Protocol):
     """Turns observations into actions, and keeps the log-probabilities it drew them with."""
 
-    def act(self, observations: Sequence[Observation], sampling: Sampling, seed: int) -> list[Action]:
-        """One action an observation, in their order. The same arguments give the same actions.
+    @property
+    def policy(self) -> Policy:
+        """Whose weights it acts with: those of the last `sync`."""
+        ...
 
-        Equal observations may share work (one prefill for a group), never a random draw.
+    @property
+    def profile(self) -> Profile:
+        """Seconds and tokens of the phases ``prefill`` and ``decode``."""
+        ...
+
+    def sync(self, policy: Policy) -> None:
+        """Act with the weights that the policy has now, where they are not shared."""
+        ...
+
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterable[tuple[int, Action]]:
+        """One action an observation with its index, in the order in which they are finished.
+
+        An action depends on its observation and its seed, not on what else is asked for. Equal observations may
+        share work (one prefill for a group), never a random draw.
         """
         ...

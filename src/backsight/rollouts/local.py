@@ -1,35 +1,40 @@
 """Sampling from a language model in this process.
 
-Equal prompts are prefilled once and their cache is expanded to the siblings; rows that have ended leave the batch.
-The log-probability of each sampled token is kept from the forward pass that drew it.
+Equal prompts are prefilled once and their cache is expanded to the siblings. Rows that have ended leave the batch, and
+waiting prompts take their places. The log-probability of each sampled token is kept from the forward pass that drew it.
 
-Tensors: U distinct prompts, B rows, P prompt tokens, V vocabulary.
+Tensors: U distinct prompts, B rows, T columns of the cache, C completion tokens, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from backsight.errors import ModelError
+from backsight.policies.base import Policy
 from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.truncation import behaviour_logits
+from backsight.profiling import Profile
+from backsight.rollouts.batch import Batch
+from backsight.rollouts.cache import DecodeCache
+from backsight.rollouts.drawing import draw_tokens, most_likely, penalised, uniform_numbers
 from backsight.types import Action, Observation, Sampling
 
-BATCH_TOKENS = 65_536
-"""Rows times their longest possible length that are decoded together."""
+CACHE_BYTES = 2**31
+"""Keys and values of the rows that are decoded together, on a CPU; on a GPU half of the memory that is free."""
+LOGIT_ELEMENTS = 2**26
+"""Logits of the rows that are decoded together."""
+PREFILL_TOKENS = 8192
+"""Prompt tokens in one forward pass."""
 COMPACT_BELOW = 0.75
-"""Ended rows are dropped from the cache once fewer than this share is alive: dropping copies the cache."""
-
-
-@dataclass(slots=True)
-class _Row:
-    """A completion in the making."""
-
-    index: int
-    tokens: list[int] = field(default_factory=list)
-    log_probs: list[float] = field(default_factory=list)
+"""Ended rows leave, and waiting ones come, once fewer than this share is alive: both copy the cache."""
+GPU_CHECK = 8
+"""Tokens between looks at who has ended, on a GPU: each look waits for it."""
 
 
 class LocalEngine:
@@ -37,109 +42,181 @@ class LocalEngine:
 
     def __init__(self, policy: CausalLMPolicy) -> None:
         self.policy = policy
+        self.profile = Profile(policy.model.device)
 
     @torch.no_grad()
-    def act(self, observations: Sequence[Observation], sampling: Sampling, seed: int) -> list[Action]:
-        model = self.policy.model
-        generator = torch.Generator(device=model.device).manual_seed(seed)
+    def sync(self, policy: Policy) -> None:
+        if policy.module is not self.policy.module:
+            self.policy.module.to(next(policy.module.parameters()).dtype)
+            for own, new in zip(self.policy.module.parameters(), policy.module.parameters(), strict=True):
+                own.copy_(new)
+
+    @torch.no_grad()
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterator[tuple[int, Action]]:
         prompts = [self.policy.prompt_tokens(observation) for observation in observations]
         # rows of similar length decode together: less padding
-        order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), prompts[index]))
-        longest = len(prompts[order[-1]]) + sampling.max_completion_length if order else 1
-        batch_rows = max(1, BATCH_TOKENS // longest)
-        rows: list[_Row] = []
-        for start in range(0, len(order), batch_rows):
-            rows += self._complete(prompts, order[start : start + batch_rows], sampling, generator)
-        return [self._action(row) for row in sorted(rows, key=lambda row: row.index)]
+        waiting = deque(sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), prompts[index])))
+        longest = max(map(len, prompts), default=0) + sampling.max_completion_length
+        most_rows = self._most_rows(longest)
+        batch: Batch | None = None
+        while waiting or batch is not None:
+            room = most_rows - (len(batch) if batch else 0)
+            if waiting and room > (1 - COMPACT_BELOW) * most_rows:
+                requests = [waiting.popleft() for _ in range(min(room, len(waiting)))]
+                batch = self._admit(batch, requests, prompts, sampling, seeds)
+            assert batch is not None
+            self._decode(batch, sampling)
+            for index, tokens, log_probs in batch.leave():
+                yield index, self._action(tokens, log_probs, sampling)
+            if not len(batch):
+                batch = None
 
-    def _complete(
+    def _admit(
         self,
+        batch: Batch | None,
+        requests: Sequence[int],
         prompts: Sequence[tuple[int, ...]],
-        indices: Sequence[int],
         sampling: Sampling,
-        generator: torch.Generator,
-    ) -> list[_Row]:
-        model = self.policy.model
-        distinct = list(dict.fromkeys(prompts[index] for index in indices))
-        place = {prompt: number for number, prompt in enumerate(distinct)}
-        mask_UP, tokens_UP = self._padded(distinct)
-        output = model(
-            input_ids=tokens_UP,
-            attention_mask=mask_UP,
-            position_ids=(mask_UP.cumsum(-1) - 1).clamp(min=0),
+        seeds: Sequence[int],
+    ) -> Batch:
+        """Read the prompts of some requests, draw the first token of each, and let them join the batch."""
+        for part in _parts(requests, prompts):
+            distinct = list(dict.fromkeys(prompts[index] for index in part))
+            with self.profile.phase("prefill", sum(map(len, distinct))):
+                cache, mask_UT, logits_UV = self._prefill(distinct)
+                place = {prompt: number for number, prompt in enumerate(distinct)}
+                rows_B = torch.tensor([place[prompts[index]] for index in part], device=mask_UT.device)
+                cache.keep(rows_B, 0)
+            uniform_BC = uniform_numbers([seeds[index] for index in part], sampling.max_completion_length)
+            seen_BV = None
+            if sampling.repetition_penalty != 1:
+                seen_BV = _occurring([prompts[index] for index in part], logits_UV[rows_B])
+            new = Batch.start(cache, part, mask_UT[rows_B], uniform_BC.to(mask_UT.device), seen_BV)
+            self._draw(new, logits_UV[rows_B], sampling)
+            if batch is None:
+                batch = new
+            else:
+                batch.join(new)
+        assert batch is not None
+        return batch
+
+    def _prefill(self, prompts: Sequence[tuple[int, ...]]) -> tuple[DecodeCache, Tensor, Tensor]:
+        """Cache and mask (U, T) of prompts padded on the left, and the logits (U, V) of their first tokens."""
+        longest, padding, device = max(map(len, prompts)), self.policy.padding_token, self.policy.model.device
+        mask_UT = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=device)
+        tokens_UT = torch.tensor([[padding] * (longest - len(each)) + list(each) for each in prompts], device=device)
+        cache = DecodeCache()
+        logits_U1V = self.policy.model(
+            input_ids=tokens_UT,
+            attention_mask=mask_UT,
+            position_ids=(mask_UT.cumsum(-1) - 1).clamp(min=0),
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
-        )
-        expand_B = torch.tensor([place[prompts[index]] for index in indices], device=model.device)
-        cache, mask_BT = output.past_key_values, mask_UP[expand_B]
-        cache.batch_select_indices(expand_B)
-        logits_BV = output.logits[expand_B, -1]
-        finished, rows = [], [_Row(index) for index in indices]
-        for position in range(sampling.max_completion_length):
-            tokens_B, log_probs_B = draw_tokens(logits_BV.float(), sampling.temperature, generator)
-            alive = self._record(rows, tokens_B, log_probs_B)
-            if not any(alive) or position + 1 == sampling.max_completion_length:
-                break
-            if sum(alive) < COMPACT_BELOW * len(rows):
-                finished += [row for row, is_alive in zip(rows, alive, strict=True) if not is_alive]
-                rows = [row for row, is_alive in zip(rows, alive, strict=True) if is_alive]
-                keep_B = torch.tensor(alive, device=model.device).nonzero()[:, 0]
-                cache.batch_select_indices(keep_B)
-                mask_BT, tokens_B = mask_BT[keep_B], tokens_B[keep_B]
-            mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], -1)
-            logits_BV = model(
-                input_ids=tokens_B[:, None],
-                attention_mask=mask_BT,
-                position_ids=mask_BT.sum(-1, keepdim=True) - 1,
-                past_key_values=cache,
-                use_cache=True,
-            ).logits[:, -1]
-        return finished + rows
+        ).logits
+        return cache, mask_UT, logits_U1V[:, -1]
 
-    def _padded(self, prompts: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
-        """Attention mask and tokens, padded on the left."""
-        longest, padding = max(map(len, prompts)), self.policy.padding_token
-        mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-        tokens = [[padding] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    def _decode(self, batch: Batch, sampling: Sampling) -> None:
+        """Go on until so many rows have ended that it is time to let them leave."""
+        check_every = GPU_CHECK if self.policy.model.device.type == "cuda" else 1
+        enough = COMPACT_BELOW * len(batch)
+        tokens = 0
+        with self.profile.phase("decode"):
+            while (alive := int(batch.is_alive_B.sum())) and alive >= enough:
+                for _ in range(check_every):
+                    tokens_B1, mask_BT, positions_B1 = batch.next_inputs()
+                    logits_B1V = self.policy.model(
+                        input_ids=tokens_B1,
+                        attention_mask=mask_BT,
+                        position_ids=positions_B1,
+                        past_key_values=batch.cache,
+                        use_cache=True,
+                    ).logits
+                    self._draw(batch, logits_B1V[:, -1], sampling)
+                tokens += alive * check_every
+        self.profile.tokens["decode"] += tokens
+
+    def _draw(self, batch: Batch, logits_BV: Tensor, sampling: Sampling) -> None:
+        """The next token of every row."""
+        if batch.seen_BV is not None:
+            logits_BV = penalised(logits_BV, batch.seen_BV, sampling.repetition_penalty)
+        logits_BV = behaviour_logits(logits_BV.float(), sampling, batch.lengths_B, self.policy.end_tokens)
+        if sampling.temperature == 0:
+            tokens_B, log_probs_B = most_likely(logits_BV)
+        else:
+            tokens_B, log_probs_B = draw_tokens(logits_BV, batch.uniform_BC.gather(1, batch.columns)[:, 0])
+        batch.record(tokens_B, log_probs_B, torch.isin(tokens_B, self._end_tokens))
+        if sampling.stop_strings:
+            self._stop(batch, sampling.stop_strings)
+
+    def _stop(self, batch: Batch, stop_strings: Sequence[str]) -> None:
+        """End the rows in which the last token completed one of the strings."""
+        for row in batch.is_alive_B.nonzero()[:, 0].tolist():
+            tokens = batch.tokens_BC[row, : int(batch.lengths_B[row])].tolist()
+            if _completes(self.policy.decode, tokens, stop_strings):
+                batch.is_alive_B[row] = False
+
+    def _action(self, tokens: list[int], log_probs: Tensor, sampling: Sampling) -> Action:
+        has_ended = tokens[-1] in self.policy.end_tokens or _completes(
+            self.policy.decode, tokens, sampling.stop_strings
+        )
+        return Action(tuple(tokens), log_probs, self.policy.decode(tokens), is_truncated=not has_ended)
+
+    @cached_property
+    def _end_tokens(self) -> Tensor:
+        return torch.tensor(self.policy.end_tokens, device=self.policy.model.device)
+
+    def _most_rows(self, longest: int) -> int:
+        """How many rows of so many tokens are decoded together."""
         device = self.policy.model.device
-        return torch.tensor(mask, device=device), torch.tensor(tokens, device=device)
+        budget = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else CACHE_BYTES
+        by_cache = int(budget) // (longest * self._bytes_a_token)
+        return max(1, min(by_cache, LOGIT_ELEMENTS // self.policy.anatomy.vocabulary))
 
-    def _record(self, rows: Sequence[_Row], tokens_B: Tensor, log_probs_B: Tensor) -> list[bool]:
-        """Append to the rows that have not ended; returns which rows go on."""
-        ends = self.policy.end_tokens
-        alive = []
-        for row, token, log_prob in zip(rows, tokens_B.tolist(), log_probs_B.tolist(), strict=True):
-            if row.tokens and row.tokens[-1] in ends:
-                alive.append(False)
-                continue
-            row.tokens.append(token)
-            row.log_probs.append(log_prob)
-            alive.append(token not in ends)
-        return alive
+    @cached_property
+    def _bytes_a_token(self) -> int:
+        """Of keys and values in all layers, seen on one token.
 
-    def _action(self, row: _Row) -> Action:
-        return Action(
-            value=tuple(row.tokens),
-            log_probs=torch.tensor(row.log_probs),
-            text=self.policy.decode(row.tokens),
-            is_truncated=row.tokens[-1] not in self.policy.end_tokens,
-        )
+        Raises:
+            ModelError: the model remembers in another way, so that rows cannot come and go.
+        """
+        model, cache = self.policy.model, DecodeCache()
+        try:
+            model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), past_key_values=cache)
+        except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError) as error:
+            remedy = "does not keep keys and values for every token; only attention models can be sampled from"
+            raise ModelError("policy", type(model).__name__, remedy) from error
+        return max(1, cache.num_bytes)
 
 
-def draw_tokens(logits_BV: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One token a row and its log-probability, both (B,), by inverting the cumulative distribution.
+def _parts(requests: Sequence[int], prompts: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
+    """The requests in parts whose distinct prompts are read in one forward pass."""
+    part: list[int] = []
+    distinct: set[tuple[int, ...]] = set()
+    for index in requests:
+        prompt = prompts[index]
+        if part and prompt not in distinct and (len(distinct) + 1) * len(prompt) > PREFILL_TOKENS:
+            yield part
+            part, distinct = [], set()
+        part.append(index)
+        distinct.add(prompt)
+    if part:
+        yield part
 
-    That takes one random number a row, where comparing V noisy scores would take V. At temperature 0 the token is the
-    most likely one and its log-probability that of the undivided logits.
-    """
-    if temperature == 0:
-        log_probs_BV = logits_BV.log_softmax(-1)
-        best = log_probs_BV.max(-1)
-        return best.indices, best.values
-    log_probs_BV = (logits_BV / temperature).log_softmax(-1)
-    cumulative_BV = log_probs_BV.exp().cumsum(-1)
-    uniform_B1 = torch.rand(len(logits_BV), 1, generator=generator, device=logits_BV.device)
-    # scaled by the last entry, since a float32 sum of many probabilities is not exactly 1
-    tokens_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
-    tokens_B1 = tokens_B1.clamp(max=logits_BV.shape[-1] - 1)
-    return tokens_B1[:, 0], log_probs_BV.gather(-1, tokens_B1)[:, 0]
+
+def _occurring(prompts: Sequence[tuple[int, ...]], like_BV: Tensor) -> Tensor:
+    """(B, V) which tokens occur in each prompt."""
+    seen_BV = torch.zeros_like(like_BV, dtype=torch.bool)
+    for row, prompt in enumerate(prompts):
+        seen_BV[row, list(prompt)] = True
+    return seen_BV
+
+
+def _completes(decode: Callable[[Sequence[int]], str], tokens: Sequence[int], stop_strings: Sequence[str]) -> bool:
+    """Whether a stop string is there with the last token and was not without it."""
+    if not stop_strings:
+        return False
+    text = decode(tokens)
+    return any(string in text for string in stop_strings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,17 +22,30 @@ from backsight.training.progress import Progress
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 PROGRESS_FILE = "progress.json"
+SAMPLER = "sampler"
+"""Folder of the weights that attempts are sampled with, where they are not the policy's."""
+MASTER = "master"
 
 
 def save_checkpoint(
-    folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, progress: Progress, keep: int
+    folder: Path,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    keep: int,
+    sampler: Policy | None = None,
 ) -> Path:
-    """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints."""
+    """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints.
+
+    `sampler` is the policy that attempts are sampled with, where it is another one.
+    """
     target = folder / f"step-{progress.step:06d}"
     partial = folder / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     policy.save(partial)
+    if sampler is not None:
+        sampler.save(partial / SAMPLER)
     save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
     (partial / PROGRESS_FILE).write_text(json.dumps(asdict(progress)) + "\n")
     shutil.rmtree(target, ignore_errors=True)
@@ -61,26 +75,39 @@ def load_progress(checkpoint: Path) -> Progress:
     return progress
 
 
+def load_sampler(checkpoint: Path, sampler: Policy) -> None:
+    """Set the weights that attempts are sampled with."""
+    for path in sorted((checkpoint / SAMPLER).glob("*.safetensors")):
+        sampler.module.load_state_dict(load_file(path), strict=False)  # tied weights are stored once
+
+
+@torch.no_grad()
 def load_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer, module: nn.Module) -> None:
-    """Put the saved state into a fresh optimizer of the same module."""
+    """Put the saved state into a fresh optimizer of the same module, and the master weights into its masters."""
     tensors = load_file(checkpoint / OPTIMIZER_FILE)
-    names = _parameter_names(module)
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            prefix = names[parameter] + "|"
-            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if state:
-                optimizer.state[parameter] = state
+    for name, weight, parameter in _parameters(optimizer, module):
+        prefix = name + "|"
+        state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        if (master := state.pop(MASTER, None)) is not None:
+            parameter.copy_(master)
+            weight.copy_(master)
+        if state:
+            optimizer.state[parameter] = state
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, torch.Tensor]:
-    names = _parameter_names(module)
-    return {
-        f"{names[parameter]}|{key}": value.contiguous()
-        for parameter, state in optimizer.state.items()
-        for key, value in state.items()
-    }
+    tensors: dict[str, torch.Tensor] = {}
+    for name, weight, parameter in _parameters(optimizer, module):
+        tensors |= {f"{name}|{key}": value.contiguous() for key, value in optimizer.state[parameter].items()}
+        if parameter is not weight:
+            tensors[f"{name}|{MASTER}"] = parameter.detach()
+    return tensors
 
 
-def _parameter_names(module: nn.Module) -> dict[torch.Tensor, str]:
-    return {parameter: name for name, parameter in module.named_parameters()}
+def _parameters(
+    optimizer: torch.optim.Optimizer, module: nn.Module
+) -> Iterator[tuple[str, torch.nn.Parameter, torch.nn.Parameter]]:
+    """Name and weight in the module, and what the optimizer has for it: the weight itself, or its master."""
+    optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for (name, weight), parameter in zip(module.named_parameters(), optimized, strict=True):
+        yield name, weight, parameter

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from backsight.errors import ConfigError
 from backsight.settings import Settings
+from backsight.types import Sampling
 
 Count = Annotated[int, Field(ge=1)]
 Cadence = Annotated[int, Field(ge=0)]
@@ -48,12 +49,14 @@ class AlgorithmConfig(Settings):
 
     algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo"] = "grpo"
     """How returns become advantages."""
-    loss_type: Literal["pg", "clip"] = "clip"
-    """The plain policy gradient, or the clipped importance ratio."""
+    loss_type: Literal["pg", "clip", "tis"] = "clip"
+    """The plain policy gradient, the clipped importance ratio, or truncated importance sampling."""
     epsilon: Amount = 0.2
     """The ratio is clipped below 1 - epsilon …"""
     epsilon_high: Amount = 0.2
     """… and above 1 + epsilon_high."""
+    importance_cap: Annotated[float, Field(ge=1)] = 2.0
+    """With loss_type=tis no decision weighs more than this."""
     beta: Amount = 0.0
     """Weight of the divergence from the reference, the policy before training; 0 keeps no reference."""
     entropy_coef: Amount = 0.0
@@ -81,11 +84,45 @@ class OptimizerConfig(Settings):
     weight_decay: Amount = 0.0
     max_grad_norm: Positive = 1.0
     """Longer gradients are scaled down to it."""
-    micro_batch_size: Count = 8192
-    """Prompt and completion tokens in one forward pass. It bounds memory and changes no result."""
+    micro_batch_size: Count = 2048
+    """Prompt and completion tokens in one forward pass. It bounds memory and changes no result; when memory runs out
+    all the same, it is halved and the step is done again."""
+    bf16: bool = False
+    """Weights in bfloat16 for sampling and scoring, with a float32 master copy for the optimizer. Faster where the
+    hardware multiplies bfloat16 faster (GPUs, CPUs with AMX), slower elsewhere."""
 
 
-class TrainingConfig(AlgorithmConfig, OptimizerConfig):
+class SamplingConfig(Settings):
+    """How completions are drawn. The learner scores with the same, so that truncation does not bias the ratio."""
+
+    temperature: Positive = 1.0
+    """Divides the logits before the softmax."""
+    top_k: Cadence = 0
+    """Only the k most likely tokens; 0: all."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Only the most likely tokens that together have this probability."""
+    min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Only tokens that have this share of the most likely one's probability."""
+    max_completion_length: Count = 64
+    """In tokens."""
+    min_completion_length: Cadence = 0
+    """Before so many tokens, end-of-text included, a completion cannot end."""
+    stop_strings: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
+    """A completion ends with the token that completes one of them."""
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(**{name: getattr(self, name) for name in SamplingConfig.model_fields})
+
+    @model_validator(mode="after")
+    def _can_end(self) -> SamplingConfig:
+        if self.min_completion_length > self.max_completion_length:
+            remedy = f"is above max_completion_length={self.max_completion_length}; lower it"
+            raise ConfigError("min_completion_length", self.min_completion_length, remedy)
+        return self
+
+
+class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Everything the training loop can be told."""
 
     stop: StopConfig
@@ -97,10 +134,12 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig):
     """Passes over the attempts of a step."""
     mini_batches: Count = 1
     """Optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
-    max_completion_length: Count = 64
-    """In tokens."""
-    temperature: Positive = 1.0
-    """Of sampling; the learner scores with the same one."""
+    reward_timeout: Positive = 600.0
+    """Seconds to wait for rewards once sampling is done; then the run ends and names who did not answer."""
+    reward_workers: Count = 1
+    """Threads that ask for rewards; functions that are safe for it can be asked from several."""
+    one_step_off: bool = False
+    """Sample the attempts of the next step while this one is learnt, with the weights from before it."""
     eval_steps: Cadence = 0
     """Steps between evaluations; 0: only before and after training."""
     eval_items: Count = 200
@@ -112,6 +151,14 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig):
     save_total_limit: Count = 2
     """Checkpoints that are kept."""
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _corrects_what_is_off_policy(self) -> TrainingConfig:
+        if self.one_step_off and self.loss_type == "pg":
+            raise ConfigError(
+                "loss_type", "pg", "one_step_off needs a ratio to the weights that sampled; set it to tis"
+            )
+        return self
 
     @model_validator(mode="after")
     def _stops_can_fire(self) -> TrainingConfig:

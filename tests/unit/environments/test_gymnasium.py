@@ -303,4 +303,4 @@ def test_the_source_reads_what_the_environment_left() -> None:
     left = Feedback(step_rewards=(1.0,))
     step = Step(ZERO, action_of(0))
     trajectories = [Trajectory(0, (step, Step(ZERO, action_of(0), info={FEEDBACK: left}))), Trajectory(1, (step,))]
-    assert EnvironmentHindsight()(trajectories, seed=0) == [left, Feedback()]
+    assert EnvironmentHindsight()(trajectories, seeds=range(9)) == [left, Feedback()]

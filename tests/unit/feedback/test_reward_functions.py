@@ -41,7 +41,7 @@ async def slow_length(prompts: Any, completions: list[str], completion_ids: Any)
 
 def test_weighted_sum_names_and_success() -> None:
     judge = RewardFunctions([length, is_answer], weights=[0.5, 2.0], full_marks=2.0)
-    first, second = judge(ATTEMPTS, seed=0)
+    first, second = judge(ATTEMPTS, seeds=range(9))
     assert first.rewards == {"length": 1.0, "is_answer": 1.0}
     assert (first.reward, first.success) == (2.5, True)
     assert (second.reward, second.success) == (1.5, False)
@@ -49,12 +49,12 @@ def test_weighted_sum_names_and_success() -> None:
 
 
 def test_without_weights_each_counts_once_and_without_full_marks_no_success_is_known() -> None:
-    feedback = RewardFunctions([length, is_answer])(ATTEMPTS, seed=0)
+    feedback = RewardFunctions([length, is_answer])(ATTEMPTS, seeds=range(9))
     assert [(each.reward, each.success) for each in feedback] == [(2.0, None), (3.0, None)]
 
 
 def test_weight_zero_is_a_metric_only() -> None:
-    second = RewardFunctions([length, is_answer], weights=[0.0, 1.0])(ATTEMPTS, seed=0)[1]
+    second = RewardFunctions([length, is_answer], weights=[0.0, 1.0])(ATTEMPTS, seeds=range(9))[1]
     assert (second.reward, second.rewards["length"]) == (0.0, 3.0)
 
 
@@ -63,14 +63,14 @@ def test_weights_that_add_up_to_full_marks_reach_them() -> None:
     for name, function in functions.items():
         function.__name__ = name  # type: ignore[attr-defined]
     judge = RewardFunctions(list(functions.values()), weights=[0.7, 0.2, 0.1 - 1e-12], full_marks=1.0)
-    assert judge([attempt("a")], seed=0)[0].success is True
+    assert judge([attempt("a")], seeds=range(9))[0].success is True
 
 
 def test_none_does_not_apply_and_none_throughout_is_zero_with_unknown_success() -> None:
     skipped = attempt("aa", answer="skip")
-    feedback = RewardFunctions([length, is_answer], full_marks=1.0)([skipped], seed=0)[0]
+    feedback = RewardFunctions([length, is_answer], full_marks=1.0)([skipped], seeds=range(9))[0]
     assert (feedback.rewards, feedback.reward, feedback.sources) == ({"length": 2.0}, 2.0, ("length",))
-    nothing = RewardFunctions([is_answer], full_marks=0.0)([skipped], seed=0)[0]
+    nothing = RewardFunctions([is_answer], full_marks=0.0)([skipped], seeds=range(9))[0]
     assert (nothing.rewards, nothing.reward, nothing.success, nothing.sources) == ({}, 0.0, None, ())
 
 
@@ -81,7 +81,7 @@ def test_what_a_function_receives() -> None:
         received.update(kwargs)
         return [0.0, 0.0]
 
-    RewardFunctions([everything])(ATTEMPTS, seed=0)
+    RewardFunctions([everything])(ATTEMPTS, seeds=range(9))
     assert received == {
         "prompts": ["p", "p"],
         "completions": ["a", "bbb"],
@@ -105,12 +105,12 @@ def test_only_what_a_function_names_is_passed_and_the_callbacks_of_trl_do_nothin
         log_metric("name", 1.0)
         return [scale * len(completion) for completion in completions]
 
-    assert [each.reward for each in RewardFunctions([careful])(ATTEMPTS, seed=0)] == [2.0, 6.0]
+    assert [each.reward for each in RewardFunctions([careful])(ATTEMPTS, seeds=range(9))] == [2.0, 6.0]
 
 
 def test_a_column_never_hides_the_completions() -> None:
     trajectories = [attempt("aa", completions="column", prompts="column")]
-    assert RewardFunctions([length])(trajectories, seed=0)[0].reward == 2.0
+    assert RewardFunctions([length])(trajectories, seeds=range(9))[0].reward == 2.0
 
 
 def test_chat_prompts_get_chat_completions() -> None:
@@ -119,7 +119,7 @@ def test_chat_prompts_get_chat_completions() -> None:
         return [float(len(completion[0]["content"])) for completion in completions]
 
     chat = [{"role": "user", "content": "hello"}]
-    assert RewardFunctions([content_length])([attempt("four", prompt=chat)], seed=0)[0].reward == 4.0
+    assert RewardFunctions([content_length])([attempt("four", prompt=chat)], seeds=range(9))[0].reward == 4.0
 
 
 def test_asynchronous_functions_run_together() -> None:
@@ -133,12 +133,12 @@ def test_asynchronous_functions_run_together() -> None:
         meeting.set()
         return [10.0, 20.0]
 
-    assert [each.reward for each in RewardFunctions([waits, comes])(ATTEMPTS, seed=0)] == [11.0, 22.0]
+    assert [each.reward for each in RewardFunctions([waits, comes])(ATTEMPTS, seeds=range(9))] == [11.0, 22.0]
 
 
 def test_inside_a_running_event_loop_as_in_a_notebook() -> None:
     async def cell() -> list[float | None]:
-        return [each.reward for each in RewardFunctions([slow_length])(ATTEMPTS, seed=0)]
+        return [each.reward for each in RewardFunctions([slow_length])(ATTEMPTS, seeds=range(9))]
 
     assert asyncio.run(cell()) == [1.0, 3.0]
 
@@ -147,7 +147,7 @@ def test_synchronous_functions_stay_in_the_main_thread() -> None:
     def which_thread(completions: list[str], **kwargs: Any) -> list[float]:
         return [float(threading.current_thread() is threading.main_thread())] * len(completions)
 
-    feedback = RewardFunctions([slow_length, which_thread])(ATTEMPTS, seed=0)
+    feedback = RewardFunctions([slow_length, which_thread])(ATTEMPTS, seeds=range(9))
     assert feedback[0].rewards == {"slow_length": 1.0, "which_thread": 1.0}
 
 
@@ -160,7 +160,7 @@ def test_callable_objects_and_tensors_are_welcome() -> None:
         async def __call__(self, completions: list[str]) -> list[bool]:
             return [True] * len(completions)
 
-    feedback = RewardFunctions([Halves(), Quarters()], weights=[1, 0.25])(ATTEMPTS, seed=0)
+    feedback = RewardFunctions([Halves(), Quarters()], weights=[1, 0.25])(ATTEMPTS, seeds=range(9))
     assert feedback[1].rewards == {"Halves": 0.5, "Quarters": 1.0}
     assert feedback[1].reward == 0.75
 
@@ -187,7 +187,7 @@ def test_a_broken_answer_is_attributed_to_its_function(answer: Any, message: str
 
     for function in (culprit, late_culprit):
         with pytest.raises(RewardError, match=message) as caught:
-            RewardFunctions([length, function])(ATTEMPTS, seed=0)
+            RewardFunctions([length, function])(ATTEMPTS, seeds=range(9))
         assert caught.value.field == f"reward function '{function.__name__}'"
 
 
@@ -200,7 +200,7 @@ def test_a_function_that_raises_is_named_and_its_error_kept() -> None:
 
     for function in (culprit, late_culprit):
         with pytest.raises(RewardError, match=f"'{function.__name__}': raised ZeroDivisionError: oh") as caught:
-            RewardFunctions([length, slow_length, function])(ATTEMPTS, seed=0)
+            RewardFunctions([length, slow_length, function])(ATTEMPTS, seeds=range(9))
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
@@ -209,7 +209,7 @@ def test_a_column_that_is_not_there_is_asked_for_by_name() -> None:
         return [0.0] * len(completions)
 
     with pytest.raises(RewardError, match="'wants': asks for 'solution': .*answer, level"):
-        RewardFunctions([wants])(ATTEMPTS, seed=0)
+        RewardFunctions([wants])(ATTEMPTS, seeds=range(9))
 
 
 @pytest.mark.parametrize(
@@ -228,4 +228,4 @@ def test_a_choice_of_functions_that_cannot_work(functions: list[Callable[..., An
 
 
 def test_no_trajectories_no_calls() -> None:
-    assert RewardFunctions([length])([], seed=0) == []
+    assert RewardFunctions([length])([], seeds=range(9)) == []

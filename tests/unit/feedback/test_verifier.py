@@ -45,7 +45,7 @@ def attempt(*texts: str | None, is_cut_off: bool = False) -> Trajectory:
 
 
 def test_a_success_has_no_other_goal_and_a_failure_has_the_one_it_achieved() -> None:
-    success, failure, silence = TaskVerifier(Obedience())([attempt("yes"), attempt("no"), attempt("")], seed=0)
+    success, failure, silence = TaskVerifier(Obedience())([attempt("yes"), attempt("no"), attempt("")], seeds=range(3))
     assert success == Feedback(reward=1.0, success=True, sources=("obedience",))
     assert (failure.reward, failure.success, failure.sources) == (0.0, False, ("obedience",))
     assert failure.achieved_goal is not None
@@ -54,37 +54,37 @@ def test_a_success_has_no_other_goal_and_a_failure_has_the_one_it_achieved() -> 
     assert silence.achieved_goal is None
 
 
-def test_the_choice_of_the_goal_depends_on_seed_and_place_and_on_nothing_else() -> None:
+def test_the_choice_of_the_goal_depends_on_the_seed_and_on_nothing_else() -> None:
     verify = TaskVerifier(Obedience())
     attempts = [attempt("no")] * 3
-    goals = [feedback.achieved_goal for feedback in verify(attempts, seed=1)]
+    goals = [feedback.achieved_goal for feedback in verify(attempts, seeds=[1, 2, 3])]
     assert len(set(goals)) == 3
-    assert goals == [feedback.achieved_goal for feedback in verify(attempts, seed=1)]
-    assert not set(goals) & {feedback.achieved_goal for feedback in verify(attempts, seed=2)}
+    assert goals == [feedback.achieved_goal for feedback in verify(attempts, seeds=[1, 2, 3])]
+    assert not set(goals) & {feedback.achieved_goal for feedback in verify(attempts, seeds=[4, 5, 6])}
 
 
 def test_a_longer_episode_is_judged_by_its_last_words_and_gets_no_goal() -> None:
-    feedback = TaskVerifier(Obedience())([attempt("no", "yes"), attempt("yes", "no")], seed=0)
+    feedback = TaskVerifier(Obedience())([attempt("no", "yes"), attempt("yes", "no")], seeds=range(2))
     assert [each.success for each in feedback] == [True, False]
     assert [each.achieved_goal for each in feedback] == [None, None]
 
 
 def test_an_attempt_that_was_cut_off_achieved_nothing() -> None:
-    (feedback,) = TaskVerifier(Obedience())([attempt("no", is_cut_off=True)], seed=0)
+    (feedback,) = TaskVerifier(Obedience())([attempt("no", is_cut_off=True)], seeds=range(1))
     assert feedback.success is False and feedback.achieved_goal is None
 
 
 def test_a_judge_that_raises_is_named_with_task_and_item() -> None:
     with pytest.raises(RewardError, match="task 'obedience': item 7: .*KeyError: 'no such word'") as caught:
-        TaskVerifier(Obedience())([attempt("yes"), attempt("crash")], seed=0)
+        TaskVerifier(Obedience())([attempt("yes"), attempt("crash")], seeds=range(2))
     assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_a_reward_that_is_no_number_is_refused() -> None:
     with pytest.raises(RewardError, match="task 'obedience': item 7: .*nan"):
-        TaskVerifier(Obedience())([attempt("nan")], seed=0)
+        TaskVerifier(Obedience())([attempt("nan")], seeds=range(1))
 
 
 def test_an_action_without_text_cannot_be_judged() -> None:
     with pytest.raises(RewardError, match="language model"):
-        TaskVerifier(Obedience())([attempt(None)], seed=0)
+        TaskVerifier(Obedience())([attempt(None)], seeds=range(1))

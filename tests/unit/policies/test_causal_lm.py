@@ -8,7 +8,7 @@ from tiny_models import ARCHITECTURES, tiny_policy
 
 from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.types import Example
+from backsight.types import Example, Sampling
 
 EXAMPLES = [
     Example(("ab",), ((5, 6, 7, 0),), "test", torch.zeros(4)),
@@ -34,7 +34,7 @@ def by_hand(policy: CausalLMPolicy, example: Example, temperature: float) -> tor
 def test_padding_changes_nothing(architecture: str) -> None:
     policy = tiny_policy(architecture)
     policy.model.eval()
-    together = policy.log_probs(EXAMPLES, temperature=0.7).log_probs_N
+    together = policy.log_probs(EXAMPLES, Sampling(0.7)).log_probs_N
     alone = torch.cat([by_hand(policy, example, 0.7) for example in EXAMPLES])
     assert torch.allclose(together, alone, atol=2e-5)
 

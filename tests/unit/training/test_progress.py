@@ -1,6 +1,5 @@
 import pytest
 
-from backsight.training.batching import micro_batches
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.order import starts_of_step
 from backsight.training.progress import Progress, learning_rate, stop_reason, used_share
@@ -48,11 +47,3 @@ def test_a_pass_takes_every_start_once() -> None:
     second = [start for step in range(5, 10) for start in starts_of_step(starts, 2, step, seed=0)]
     assert sorted(first) == sorted(second) == starts
     assert first != second != starts
-
-
-def test_micro_batches_keep_the_budget_and_lose_nothing() -> None:
-    sizes = [5, 1, 9, 2, 30, 4]
-    batches = micro_batches(sizes, budget=10)
-    assert sorted(index for batch in batches for index in batch) == list(range(6))
-    assert all(len(batch) * max(sizes[index] for index in batch) <= 10 or len(batch) == 1 for batch in batches)
-    assert len(batches) == 4  # 1, 2 | 4, 5 | 9 | 30

@@ -1,5 +1,6 @@
 """A run stops, goes on to the same bits, and tells what it did."""
 
+import copy
 import os
 import signal
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from backsight.training.checkpoints import checkpoints, newest_checkpoint
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import Experience, Trainer
-from backsight.types import Feedback, Group, Trajectory
+from backsight.types import Example, Feedback, Group, Trajectory
 
 CONFIG = TrainingConfig(
     stop=StopConfig(max_steps=4),
@@ -48,7 +49,8 @@ class Notes:
 def trainer(
     policy: CausalLMPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any
 ) -> Trainer:
-    experience = Experience(LocalEngine(policy), SingleTurn, GoalString(2).items("train"), feedback)
+    engine = LocalEngine(copy.deepcopy(policy) if config.one_step_off else policy)
+    experience = Experience(engine, SingleTurn, GoalString(2).items("train"), feedback)
     method = named.pop("hindsight", Relabel())
     return Trainer(policy, experience, method, config, checkpoint_folder=folder, **named)
 
@@ -57,16 +59,26 @@ def weights(policy: CausalLMPolicy) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in policy.module.parameters()])
 
 
-def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+WAYS = {
+    "plain": {},
+    "bf16": {"bf16": True},
+    "one step off": {"one_step_off": True, "loss_type": "tis"},
+    "one step off in bf16": {"one_step_off": True, "loss_type": "clip", "bf16": True},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_resumed_run_ends_with_the_same_bits(way: str, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update=WAYS[way])
     straight = tiny_policy(words=WORDS)
     untrained = weights(straight)
-    trainer(straight).train()
+    trainer(straight, config=config).train()
     assert not torch.equal(untrained, weights(straight))
 
     half = tiny_policy(words=WORDS)
-    trainer(half, tmp_path, replace_stop(max_steps=2)).train()
+    trainer(half, tmp_path, config.model_copy(update={"stop": StopConfig(max_steps=2)})).train()
     resumed = CausalLMPolicy.load(str(newest_checkpoint(tmp_path)))
-    second = trainer(resumed, tmp_path)
+    second = trainer(resumed, tmp_path, config)
     second.resume(newest_checkpoint(tmp_path))
     second.train()
 
@@ -145,7 +157,8 @@ def test_the_first_ratio_is_one() -> None:
     task = GoalString(1)
     policy = tiny_policy(words=WORDS)
     config = CONFIG.model_copy(update={"epsilon": 1e-4, "epsilon_high": 1e-4, "prompts_per_step": 8})
-    experience = Experience(LocalEngine(policy), SingleTurn, task.items("train"), feedback)
+    engine = LocalEngine(copy.deepcopy(policy) if config.one_step_off else policy)
+    experience = Experience(engine, SingleTurn, task.items("train"), feedback)
     Trainer(policy, experience, Relabel(), config, recorders=[notes]).train()
     assert notes.metrics[0]["frac_examples_with_signal"] > 0
     assert notes.metrics[0]["clip_ratio/region_mean"] == 0
@@ -173,3 +186,48 @@ def test_an_empty_split_is_named() -> None:
     experience = Experience(LocalEngine(policy), SingleTurn, [], TaskVerifier(GoalString(1)))
     with pytest.raises(DataError, match="split is empty"):
         Trainer(policy, experience, Relabel(), CONFIG).train()
+
+
+def test_one_step_off_samples_with_the_weights_from_before_the_last_step() -> None:
+    """The first two steps are sampled by the untrained policy, the third by that of the first update."""
+    config = CONFIG.model_copy(update={"one_step_off": True, "loss_type": "tis", "stop": StopConfig(max_steps=3)})
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    untrained = tiny_policy(words=WORDS)
+    trainer(policy, config=config, recorders=[notes]).train()
+    for step, is_untrained in enumerate((True, True, False)):
+        actions = [each.steps[0].action for group in notes.groups[step] for each in group.trajectories]
+        prompts = [each.steps[0].observation for group in notes.groups[step] for each in group.trajectories]
+        examples = [
+            Example((prompt,), (action.value,), "test", torch.zeros(len(action.value)))
+            for prompt, action in zip(prompts, actions, strict=True)
+        ]
+        with torch.no_grad():
+            scores = untrained.log_probs(examples).log_probs_N
+        sampled = torch.cat([action.log_probs for action in actions])
+        assert torch.allclose(scores, sampled, atol=1e-4) == is_untrained
+
+
+def test_bf16_keeps_steps_that_are_too_small_for_it() -> None:
+    """A thousandth of a weight is below bfloat16's resolution: without the master, nothing would ever change."""
+    policy = tiny_policy(words=WORDS)
+    config = CONFIG.model_copy(update={"bf16": True, "learning_rate": 1e-4, "stop": StopConfig(max_steps=12)})
+    before = weights(policy)
+    run = trainer(policy, config=config)
+    masters = [parameter for group in run.optimizer.param_groups for parameter in group["params"]]
+    run.train()
+    moved = torch.cat([each.detach().flatten() for each in masters]) - before
+    assert policy.model.dtype == torch.bfloat16
+    assert float(moved.abs().max()) > 5e-4
+    rounded = torch.cat([each.detach().flatten() for each in masters]).to(torch.bfloat16)
+    assert torch.equal(rounded, weights(policy))
+
+
+def test_time_and_work_are_metered() -> None:
+    notes = Notes()
+    trainer(tiny_policy(words=WORDS), recorders=[notes]).train()
+    for metrics in notes.metrics:
+        phases = {key: value for key, value in metrics.items() if key.startswith("time/")}
+        assert set(phases) >= {f"time/{name}" for name in ("prefill", "decode", "forward", "backward", "other")}
+        assert sum(phases.values()) == pytest.approx(metrics["step_time"], rel=1e-6)
+        assert metrics["tokens_per_second/decode"] > 0 and metrics["memory/peak_gib"] > 0.05
+        assert 0 < metrics["matrix_rate/achieved"] < 1

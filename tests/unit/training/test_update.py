@@ -1,15 +1,19 @@
 """The same examples give the same gradient, whatever the micro-batches."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from tiny_models import tiny_policy
 
+from backsight.errors import ConfigError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.update import update
-from backsight.types import Example
+from backsight.training.update import Workbench, update
+from backsight.types import Decisions, Example
 
 
 def config(**settings: Any) -> TrainingConfig:
@@ -114,3 +118,83 @@ def test_mini_batches_take_several_steps_and_use_every_example() -> None:
     metrics = update(policy, None, examples(), Watching(policy.module.parameters(), lr=0.0), config(mini_batches=3))
     assert len(seen) == 3 and all(seen)
     assert metrics["frac_off_policy"] == pytest.approx(5 / 12)
+
+
+class Forgetful(CausalLMPolicy):
+    """Runs out of memory when a micro-batch is larger than `room`, in the backward pass, with part of it done."""
+
+    room = 2
+
+    def log_probs(self, examples: Sequence[Example], *arguments: Any, **named: Any) -> Decisions:
+        decisions = super().log_probs(examples, *arguments, **named)
+        if len(examples) > self.room and not self.recomputes:
+            decisions.log_probs_N.register_hook(self._run_out)
+        return decisions
+
+    @staticmethod
+    def _run_out(gradient: torch.Tensor) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to …")
+
+
+def forgetful(room: int) -> Forgetful:
+    tiny = tiny_policy()
+    policy = Forgetful(tiny.model, tiny.tokenizer)
+    policy.room = room
+    return policy
+
+
+@pytest.mark.parametrize("room", [2, 0])
+def test_running_out_of_memory_changes_nothing_but_the_cuts(room: int) -> None:
+    """With room for nothing at all, layers are recomputed."""
+    settings = config(max_grad_norm=1e9)
+    policy = forgetful(room)
+    found, expected = gradients(policy, examples(), settings), gradients(tiny_policy(), examples(), settings)
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
+    assert policy.recomputes == (room == 0)
+
+
+def test_what_did_not_fit_once_is_not_tried_again() -> None:
+    policy, bench = forgetful(2), Workbench(micro_batch_size=1024)
+    optimizer = torch.optim.SGD(policy.module.parameters(), lr=0.0)
+    update(policy, None, examples(), optimizer, config(), bench)
+    size = bench.micro_batch_size
+    assert size < 1024
+    update(policy, None, examples(), optimizer, config(), bench)
+    assert bench.micro_batch_size == size
+
+
+def test_an_example_that_does_not_fit_at_all_is_an_error() -> None:
+    policy = forgetful(0)
+    policy.recompute_layers = lambda: False  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="micro_batch_size.*does not fit into memory"):
+        gradients(policy, examples(), config())
+
+
+def test_other_errors_are_not_taken_for_memory() -> None:
+    policy = tiny_policy()
+    policy.model.forward = None
+    with pytest.raises(TypeError):
+        gradients(policy, examples(), config())
+
+
+def test_the_reference_is_asked_once() -> None:
+    policy, reference = tiny_policy(), tiny_policy(seed=1)
+    asked: list[int] = []
+    score = reference.log_probs
+    reference.log_probs = lambda batch, *rest: asked.append(len(batch)) or score(batch, *rest)  # type: ignore
+    settings = config(beta=0.1, num_iterations=3, mini_batches=2)
+    update(policy, reference, examples(), torch.optim.SGD(policy.module.parameters(), lr=0.0), settings)
+    assert sum(asked) == len(examples())
+
+
+def test_truncated_importance_weights_correct_what_another_policy_sampled() -> None:
+    """The plain gradient, times the ratio to who sampled or the cap."""
+    row = examples()[1]
+    with torch.no_grad():
+        own = tiny_policy().log_probs([row]).log_probs_N
+    for shift, weight in ((0.1, math.exp(0.1)), (2.0, 1.5)):
+        shifted = replace(row, behaviour_log_probs=own - shift)
+        settings = {"max_grad_norm": 1e9, "importance_cap": 1.5}
+        corrected = gradients(tiny_policy(), [shifted], config(loss_type="tis", **settings))
+        uncorrected = gradients(tiny_policy(), [row], config(loss_type="pg", **settings))
+        assert torch.allclose(corrected, weight * uncorrected, rtol=1e-3, atol=1e-5)

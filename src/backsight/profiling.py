@@ -1,0 +1,81 @@
+"""Where the time of a run goes, in seconds and tokens, and what the machine could do at best."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+MATRIX_SIZE = {"cpu": 1024, "cuda": 8192}
+MATRIX_PRODUCTS = 5
+
+
+class Profile:
+    """A stopwatch with named phases. On a GPU a phase ends when its work is done, not when it is asked for."""
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.tokens: Counter[str] = Counter()
+
+    @contextmanager
+    def phase(self, name: str, tokens: int = 0) -> Iterator[None]:
+        """Add what happens inside, an exception included, to the phase."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._wait()
+            self.seconds[name] += time.perf_counter() - start
+            self.tokens[name] += tokens
+
+    def take(self) -> Profile:
+        """What was counted since the last time, for somebody else to keep."""
+        taken = Profile()
+        taken.seconds, taken.tokens = self.seconds, self.tokens
+        self.seconds, self.tokens = defaultdict(float), Counter()
+        return taken
+
+    def add(self, other: Profile) -> None:
+        for phase, seconds in other.seconds.items():
+            self.seconds[phase] += seconds
+        self.tokens.update(other.tokens)
+
+    def _wait(self) -> None:
+        if self.device is not None and self.device.type == "cuda":
+            import torch
+
+            torch.cuda.synchronize(self.device)
+
+
+def peak_memory(device: torch.device | None = None) -> float:
+    """GiB: the most that the process has had resident, or that torch has had allocated on its GPU."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return float(torch.cuda.max_memory_allocated(device)) / 2**30
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest / 2**30 if sys.platform == "darwin" else largest / 2**20  # bytes there, kilobytes elsewhere
+
+
+@lru_cache(maxsize=8)
+def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second in products of large square matrices: the median of a few."""
+    import torch
+
+    size = MATRIX_SIZE.get(device.type, 1024)
+    left, right = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
+    stopwatch, seconds = Profile(device), []
+    for _ in range(MATRIX_PRODUCTS):
+        with stopwatch.phase("product"):
+            left @ right
+        seconds.append(stopwatch.take().seconds["product"])
+    return 2 * size**3 / sorted(seconds)[len(seconds) // 2]

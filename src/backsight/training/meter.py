@@ -1,0 +1,48 @@
+"""A step's time and work as metrics: what people look at first when a run is slow."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from torch import nn
+
+from backsight.policies.base import Policy
+from backsight.profiling import Profile, matrix_product_rate, peak_memory
+
+PHASES = ("prefill", "decode", "reward", "look_back", "forward", "backward", "optimizer")
+SAMPLING_FLOPS, SCORING_FLOPS, LEARNING_FLOPS = 2, 2, 4
+"""Floating-point operations a weight and token: a forward pass takes 2, a backward pass twice that."""
+
+
+class Meter:
+    """Knows how much a token costs and how fast the machine multiplies."""
+
+    def __init__(self, policy: Policy) -> None:
+        module = policy.module
+        multiplied = {id(each.weight) for each in module.modules() if isinstance(each, nn.Linear)}
+        looked_up = {id(each.weight) for each in module.modules() if isinstance(each, nn.Embedding)} - multiplied
+        weights = [weight for weight in module.parameters() if id(weight) not in looked_up]
+        self.num_weights = sum(weight.numel() for weight in weights)
+        self.device, self.dtype = weights[0].device, weights[0].dtype
+
+    @cached_property
+    def rate(self) -> float:
+        """Operations a second in large matrix products, measured once in a process."""
+        return matrix_product_rate(self.device, self.dtype)
+
+    def metrics(self, profile: Profile, seconds: float) -> dict[str, float]:
+        """``step_time``; ``time/PHASE`` in seconds (``reward``: waiting for them after all was sampled; ``other``: none
+        of the phases); ``tokens_per_second/PHASE``; ``memory/peak_gib`` of the process or its GPU;
+        ``matrix_rate/achieved``: weights times tokens, attention left out, as a share of the rate of matrix products.
+        """
+        spent = {phase: profile.seconds[phase] for phase in PHASES if profile.seconds[phase]}
+        tokens = profile.tokens
+        metrics = {"step_time": seconds, **{f"time/{phase}": value for phase, value in spent.items()}}
+        metrics["time/other"] = max(0.0, seconds - sum(spent.values()))
+        metrics |= {f"tokens_per_second/{phase}": tokens[phase] / spent[phase] for phase in spent if tokens[phase]}
+        metrics["memory/peak_gib"] = peak_memory(self.device)
+        work = SAMPLING_FLOPS * (tokens["prefill"] + tokens["decode"])
+        work += SCORING_FLOPS * tokens["forward"] + LEARNING_FLOPS * tokens["backward"]
+        if work:
+            metrics["matrix_rate/achieved"] = work * self.num_weights / (seconds * self.rate)
+        return metrics

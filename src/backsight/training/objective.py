@@ -1,0 +1,135 @@
+"""What is minimised: the loss of a micro-batch, as its part of the loss of the whole batch.
+
+    L = L_pg + L_imitation + β·L_kl - c·entropy
+
+Each part is averaged over its own decisions of the whole batch, counted before anything is cut into micro-batches:
+the same examples give the same gradient whatever the cuts. N decisions of a micro-batch, T of an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from backsight.losses.divergence import reference_kl
+from backsight.losses.imitation import imitation
+from backsight.losses.policy_gradient import clipped, plain, truncated
+from backsight.losses.reduction import token_mean
+from backsight.policies.base import Policy
+from backsight.training.algorithms import ALGORITHMS
+from backsight.training.config import TrainingConfig
+from backsight.types import Decisions, Example
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An example, and what each of its decisions weighs in the parts of the loss: (T,) each, zero where it has none."""
+
+    example: Example
+    gradient_T: Tensor
+    imitation_T: Tensor
+    entropy_T: Tensor
+
+
+def shares_of(examples: Sequence[Example], config: TrainingConfig) -> list[Share]:
+    """Settle what each decision weighs, before anything is skipped or cut."""
+    reduction = ALGORITHMS[config.algorithm].reduction
+    gradient = _spread(
+        examples,
+        [each.advantages is not None for each in examples],
+        partial(reduction, config.max_completion_length),
+    )
+    imitated = _spread(examples, [each.imitation_weights is not None for each in examples], token_mean)
+    entropy = _spread(examples, [True] * len(examples), token_mean)
+    return [
+        Share(example, gradient_T * example.weight, imitation_T * example.weight, entropy_T)
+        for example, gradient_T, imitation_T, entropy_T in zip(examples, gradient, imitated, entropy, strict=True)
+    ]
+
+
+def _spread(
+    examples: Sequence[Example], takes_part: Sequence[bool], reduction: Callable[[Sequence[int]], Tensor]
+) -> list[Tensor]:
+    """Weights (T,) for each example, reduced over those that take part and zero for the others."""
+    lengths = [example.num_decisions for example, takes in zip(examples, takes_part, strict=True) if takes]
+    weights = iter(torch.split(reduction(lengths), lengths))
+    return [
+        next(weights) if takes else torch.zeros(example.num_decisions)
+        for example, takes in zip(examples, takes_part, strict=True)
+    ]
+
+
+def has_signal(example: Example, config: TrainingConfig) -> bool:
+    """Whether the example can move the policy. Those that cannot are skipped, after they were counted."""
+    if example.imitation_weights is not None or config.entropy_coef > 0:
+        return True
+    return example.advantages is not None and (config.beta > 0 or bool(example.advantages.any()))
+
+
+def loss_of(
+    policy: Policy, shares: Sequence[Share], reference_N: Tensor | None, config: TrainingConfig
+) -> tuple[Tensor, dict[str, Tensor], int]:
+    """The micro-batch's part of the loss of the whole batch, and of its metrics, and the tokens it took.
+
+    `reference_N` are the reference's log-probabilities; None: there is no KL term.
+    """
+    examples = [share.example for share in shares]
+    decisions = policy.log_probs(
+        examples,
+        config.sampling,
+        with_entropy=config.entropy_coef > 0,
+        with_uniform=config.label_smoothing_factor > 0,
+    )
+    device = decisions.log_probs_N.device
+    gradient_N, imitation_N, entropy_N = (
+        torch.cat(parts).to(device)
+        for parts in (
+            [share.gradient_T for share in shares],
+            [share.imitation_T * _or_zeros(share.example.imitation_weights, share.example) for share in shares],
+            [share.entropy_T for share in shares],
+        )
+    )
+    gradient_loss_N, clipped_N = _policy_gradient(decisions, examples, config)
+    parts = {"loss/policy_gradient": (gradient_loss_N * gradient_N).sum()}
+    imitation_loss_N = imitation(decisions.log_probs_N, decisions.uniform_log_probs_N, config.label_smoothing_factor)
+    parts["loss/imitation"] = (imitation_loss_N * imitation_N).sum()
+    loss = parts["loss/policy_gradient"] + parts["loss/imitation"]
+    if reference_N is not None:
+        parts["kl"] = (reference_kl(decisions.log_probs_N, reference_N.to(device)) * gradient_N).sum()
+        loss = loss + config.beta * parts["kl"]
+    if decisions.entropy_N is not None:
+        parts["entropy"] = (decisions.entropy_N * entropy_N).sum()
+        loss = loss - config.entropy_coef * parts["entropy"]
+    parts["clip_ratio/region_mean"] = (clipped_N * gradient_N).sum()
+    return loss, {key: value.detach() for key, value in parts.items()}, decisions.num_tokens
+
+
+def _policy_gradient(
+    decisions: Decisions, examples: Sequence[Example], config: TrainingConfig
+) -> tuple[Tensor, Tensor]:
+    """Losses and which were clipped, (N,). A row that is not on-policy has no ratio: it gets the plain loss."""
+    log_probs_N = decisions.log_probs_N
+    device = log_probs_N.device
+    advantages_N = torch.cat([_or_zeros(each.advantages, each) for each in examples]).to(device)
+    plain_N = plain(log_probs_N, advantages_N)
+    if config.loss_type == "pg":
+        return plain_N, torch.zeros_like(plain_N)
+    has_ratio_N = torch.cat(
+        [torch.full((each.num_decisions,), each.behaviour_log_probs is not None) for each in examples]
+    ).to(device)
+    behaviour_N = torch.cat([_or_zeros(each.behaviour_log_probs, each) for each in examples]).to(device)
+    # a row without a behaviour is compared with itself, so that its unused ratio stays finite
+    behaviour_N = torch.where(has_ratio_N, behaviour_N, log_probs_N.detach())
+    if config.loss_type == "tis":
+        loss_N, held_back_N = truncated(log_probs_N, behaviour_N, advantages_N, config.importance_cap)
+    else:
+        loss_N, held_back_N = clipped(log_probs_N, behaviour_N, advantages_N, config.epsilon, config.epsilon_high)
+    return torch.where(has_ratio_N, loss_N, plain_N), (held_back_N & has_ratio_N).float()
+
+
+def _or_zeros(values_T: Tensor | None, example: Example) -> Tensor:
+    return torch.zeros(example.num_decisions) if values_T is None else values_T

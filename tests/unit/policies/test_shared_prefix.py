@@ -1,0 +1,141 @@
+"""However a batch is laid out and cut, the scores and the gradient are those of plain rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from tiny_models import ARCHITECTURES, tiny_policy
+
+from backsight.policies import scores
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.layout import width
+from backsight.types import Example, Sampling
+
+Result = tuple[torch.Tensor, torch.Tensor]
+
+
+def examples() -> list[Example]:
+    """Four prompts with one to six siblings of many lengths."""
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for number, prompt in enumerate(["a longer prompt than others", "x", "", "another one that is long", "b"]):
+        for _ in range(1 + (5 * number) % 6):
+            length = int(torch.randint(1, 7, (1,), generator=generator))
+            tokens = tuple(torch.randint(2, 90, (length,), generator=generator).tolist())
+            made.append(Example((prompt,), (tokens,), "test", torch.randn(length, generator=generator)))
+    return made
+
+
+def result(policy: CausalLMPolicy, batches: list[list[int]]) -> Result:
+    """Log-probabilities in the order of the examples, and the gradient of their weighted sum."""
+    rows = examples()
+    found: list[torch.Tensor] = [torch.zeros(0)] * len(rows)
+    policy.module.zero_grad()
+    for batch in batches:
+        part = [rows[index] for index in batch]
+        log_probs_N = policy.log_probs(part, Sampling(0.9)).log_probs_N
+        (log_probs_N * torch.cat([each.advantages for each in part])).sum().backward()  # type: ignore[no-untyped-call]
+        for index, own in zip(batch, log_probs_N.detach().split([each.num_decisions for each in part]), strict=True):
+            found[index] = own
+    gradient = torch.cat([each.grad.flatten() for each in policy.module.parameters() if each.grad is not None])
+    return torch.cat(found), gradient
+
+
+def plain(policy: CausalLMPolicy) -> Result:
+    """Row by row: no padding, nothing shared."""
+    with branching(policy, False):
+        return result(policy, [[index] for index in range(len(examples()))])
+
+
+@contextmanager
+def branching(policy: CausalLMPolicy, is_on: bool) -> Iterator[None]:
+    policy.anatomy.can_branch = is_on
+    policy.anatomy.attention_width = 1e6  # attention as good as free: share whatever can be shared
+    yield
+
+
+def assert_same(found: Result, expected: Result) -> None:
+    assert torch.allclose(found[0], expected[0], atol=2e-5)
+    assert float((found[1] - expected[1]).norm() / expected[1].norm()) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_shared_packed_sorted_and_plain_rows_give_the_same(architecture: str) -> None:
+    policy = tiny_policy(architecture)
+    expected, rows = plain(policy), examples()
+    with branching(policy, False):
+        cut = policy.micro_batches(rows, 60)
+        assert 1 < len(cut) < len(rows)
+        assert_same(result(policy, cut), expected)
+    if architecture == "gemma2":
+        policy.anatomy.window = 64  # as if it were wide enough: see the test below
+        policy.model.config.sliding_window = 64
+        for layer in policy.model.model.layers:
+            layer.self_attn.sliding_window = 64 if layer.self_attn.sliding_window else None
+        expected = plain(policy)
+        policy.anatomy.can_branch = policy.anatomy._can_branch()
+    assert policy.anatomy._can_branch()
+    with branching(policy, True):
+        whole = policy._rows(policy._pairs(rows))
+        assert any(len(tree.branches) > 1 for row in whole for tree in row), "nothing is shared"
+        assert any(len(row) > 1 for row in whole), "nothing is packed"
+        assert sum(map(width, whole)) < sum(policy._extent([each])[1] for each in rows)
+        assert_same(result(policy, [list(range(len(rows)))]), expected)
+        assert_same(result(policy, policy.micro_batches(rows, 80)), expected)
+
+
+def test_nothing_is_shared_beyond_a_sliding_window() -> None:
+    policy = tiny_policy("gemma2")  # its window is 8
+    assert not policy.anatomy.can_share(9)
+
+
+def test_a_model_that_ignores_the_mask_is_found_out() -> None:
+    policy = tiny_policy()
+    forward = policy.model.base_model.forward
+    policy.model.base_model.forward = lambda **named: forward(**{**named, "attention_mask": None})
+    assert policy.anatomy.has_head and not policy.anatomy.can_branch
+
+
+def test_a_model_that_scales_its_logits_is_found_out_and_scored_all_the_same() -> None:
+    policy = tiny_policy()
+    head = policy.model.forward
+
+    def scaled(**named: object) -> object:
+        output = head(**named)
+        output.logits = output.logits * 0.5
+        return output
+
+    policy.model.forward = scaled
+    assert not policy.anatomy.has_head
+    example = examples()[0]
+    tokens = torch.tensor([[*policy.prompt_tokens(example.prompts[0]), *example.responses[0]]])
+    log_probs = policy.model(input_ids=tokens).logits[0].detach().log_softmax(-1)
+    start = tokens.shape[1] - example.num_decisions - 1
+    by_hand = [float(log_probs[start + place, token]) for place, token in enumerate(example.responses[0])]
+    assert policy.log_probs([example]).log_probs_N.tolist() == pytest.approx(by_hand, abs=1e-5)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, top_k=9, min_completion_length=3)])
+def test_chunks_of_logits_change_nothing(sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for elements in (2**25, 1):
+        monkeypatch.setattr(scores, "CHUNK_ELEMENTS", elements)
+        policy = tiny_policy()
+        decisions = policy.log_probs(examples(), sampling, with_entropy=True, with_uniform=True)
+        assert decisions.entropy_N is not None and decisions.uniform_log_probs_N is not None
+        (decisions.log_probs_N.sum() + decisions.entropy_N.sum() + decisions.uniform_log_probs_N.sum()).backward()  # type: ignore[no-untyped-call]
+        gradient = torch.cat([each.grad.flatten() for each in policy.module.parameters() if each.grad is not None])
+        results.append((decisions.log_probs_N.detach(), decisions.entropy_N.detach(), gradient))
+    for whole, chunked in zip(*results, strict=True):
+        assert float((whole - chunked).norm() / whole.norm()) < 1e-5
+
+
+def test_layers_that_are_recomputed_change_nothing() -> None:
+    policy = tiny_policy()
+    expected = result(policy, [list(range(len(examples())))])
+    assert policy.recompute_layers() and not policy.recompute_layers()
+    calls = []
+    policy.anatomy.layers()[0].register_forward_hook(lambda *_: calls.append(1))
+    assert_same(result(policy, [list(range(len(examples())))]), expected)
+    assert calls
