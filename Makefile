@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test check fix bench clean
+.PHONY: setup demo test check fix bench bench-text clean
 
 setup: $(READY)
 
@@ -38,6 +38,10 @@ fix: $(READY)
 	@$(BIN)/ruff format
 
 bench: $(READY)
+	@$(PIP) -e '.[bench]'
+	@$(BIN)/python benchmarks/speed.py
+
+bench-text: $(READY)
 	@$(BIN)/python benchmarks/real_text.py
 
 clean:

@@ -27,7 +27,7 @@ class Figure:
     holds: bool | None = None
 
 
-def write_results(name: str, seeds: Sequence[int], rows: Sequence[Figure]) -> Path:
+def write_results(name: str, seeds: Sequence[int], rows: Sequence[Figure], folder: Path = RESULTS) -> Path:
     """Write the figures with the command, the date and the machine they come from."""
     content = {
         "command": " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
@@ -36,7 +36,7 @@ def write_results(name: str, seeds: Sequence[int], rows: Sequence[Figure]) -> Pa
         "seeds": list(seeds),
         "rows": [asdict(row) for row in rows],
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path

@@ -1,0 +1,131 @@
+"""The speed benchmark: steps of backsight against steps of TRL on the same models, and CartPole against PPO.
+
+    python benchmarks/speed.py [--quick] [--device cpu|cuda] [--only ROW ...]
+
+Both libraries take the same folder with a small model in the likeness of Qwen3, the same prompts and the same reward
+function; they run in turn, each in a fresh process. A step samples all its attempts and makes one optimizer step. What
+is reported is the median over the pairs of the ratio within a pair, with the lowest and highest, and the share that
+backsight reaches of the limit: the arithmetic of a step at the rate at which this machine multiplies matrices of the
+model's shapes. The results go to ``benchmarks/results/speed.json`` and ``docs/results/speed.png``, those of an
+accelerator to files with ``_cuda`` in their names.
+
+Other trainers were considered, with the releases of late 2026: verl, OpenRLHF, AReaL and SkyRL drive vLLM or SGLang
+through Ray on accelerators, and the first two pin other versions of transformers than this one. torchtune's GRPO is a
+recipe for several accelerators, ms-swift needs a TRL below 1.0, and TorchRL ships the parts of such a loop rather than
+a trainer that takes a model folder, so that its speed would be that of our own assembly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from results_file import RESULTS, Figure, write_results
+from rich.console import Console
+from rich.table import Table
+from speed_children import ChildFailed
+from speed_classic import classic_figures
+from speed_comparison import Comparison, Plan, compare
+from speed_growth import growth_figures
+from speed_picture import draw
+from speed_workloads import CPU_WORKLOADS, CUDA_WORKLOADS, Workload
+
+CLASSIC, GROWTH = "classic", "growth"
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.png"
+PAIRS, STEPS, WARM_UP = 5, 4, 1
+CLASSIC_STEPS, QUICK_CLASSIC_STEPS = 300_000, 4_000
+QUICK_SHARE = 4
+"""A rehearsal has so many times fewer prompts in a step."""
+
+
+def compare_all(console: Console, workloads: Sequence[Workload], plan: Plan) -> list[Comparison]:
+    """Each workload in turn; what fails is named and left out."""
+    comparisons = []
+    for workload in workloads:
+        started = time.monotonic()
+        try:
+            comparison = compare(workload, plan)
+        except ChildFailed as error:
+            console.print(f"{workload.name}: not measured. {error}", style="red", markup=False)
+            continue
+        comparisons.append(comparison)
+        console.print(f"{workload.name}: {time.monotonic() - started:.0f} s")
+    return comparisons
+
+
+def print_comparisons(console: Console, comparisons: Sequence[Comparison]) -> None:
+    """The ratios with their aims, and where backsight's time goes."""
+    table = Table("workload", "backsight", "TRL", "speed", "pairs", "aim", "memory", "pairs", "aim", "limit")
+    for each in comparisons:
+        figures = {figure.row.removeprefix(f"{each.workload.name}: "): figure for figure in each.figures()}
+        table.add_row(
+            each.workload.name,
+            f"{figures['step, backsight'].value:.2f} s",
+            f"{figures['step, TRL'].value:.2f} s",
+            *_with_aim(figures["speed"], "×"),
+            *_with_aim(figures["peak memory"], ""),
+            f"{figures['share of the limit'].value:.0%}",
+        )
+    console.print(table)
+    for each in comparisons:
+        parts = ", ".join(f"{part} {seconds:.3f}" for part, seconds in each.profile.items())
+        console.print(f"{each.workload.name}, seconds of a step: {parts or 'no profile'}", highlight=False)
+        if not each.same_work.holds:
+            console.print(f"{each.workload.name}: the work differed by {each.same_work.value:.0%}", style="yellow")
+
+
+def _with_aim(figure: Figure, sign: str) -> tuple[str, str, str]:
+    low, high = figure.interval or (figure.value, figure.value)
+    colour = "green" if figure.holds else "red"
+    return f"[{colour}]{figure.value:.2f}{sign}[/]", f"{low:.2f}–{high:.2f}", str(figure.aim)
+
+
+def parsed() -> argparse.Namespace:
+    names = [workload.name for workload in (*CPU_WORKLOADS, *CUDA_WORKLOADS)]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="one pair, smaller steps; nothing in the repository changes"
+    )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--only", nargs="+", metavar="ROW", choices=[*names, CLASSIC, GROWTH], help="these rows alone")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments, console, started = parsed(), Console(width=None if sys.stdout.isatty() else 120), time.monotonic()
+    pairs = 1 if arguments.quick else PAIRS
+    plan = Plan(pairs, 2 if arguments.quick else STEPS, WARM_UP, arguments.device)
+    on_cpu = arguments.device == "cpu"
+    workloads = CPU_WORKLOADS if on_cpu else CUDA_WORKLOADS
+    rows = arguments.only or [*(workload.name for workload in workloads), *((CLASSIC, GROWTH) if on_cpu else ())]
+    share = QUICK_SHARE if arguments.quick else 1
+    selected = [
+        replace(workload, prompts_per_step=workload.prompts_per_step // share)
+        for workload in workloads
+        if workload.name in rows
+    ]
+    comparisons = compare_all(console, selected, plan)
+    if comparisons:
+        print_comparisons(console, comparisons)
+    figures = [figure for comparison in comparisons for figure in comparison.figures()]
+    if CLASSIC in rows:
+        figures += classic_figures(console, pairs, QUICK_CLASSIC_STEPS if arguments.quick else CLASSIC_STEPS)
+    if GROWTH in rows:
+        figures += growth_figures(console, arguments.quick)
+    figures.append(Figure("the whole run", (time.monotonic() - started) / 60, None, "minutes"))
+    is_whole = not arguments.quick and not arguments.only
+    folder = RESULTS if is_whole else Path(tempfile.mkdtemp(prefix="speed-"))
+    name = "speed" if on_cpu else "speed_cuda"
+    picture = PICTURE.with_stem(name) if is_whole else folder / f"{name}.png"
+    console.print(str(write_results(name, list(range(pairs)), figures, folder)), highlight=False)
+    draw(figures, picture)
+    console.print(str(picture), highlight=False)
+
+
+if __name__ == "__main__":
+    main()
