@@ -21,7 +21,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,15 +37,14 @@ from speed_workloads import CPU_WORKLOADS, CUDA_WORKLOADS, Workload
 
 CLASSIC, GROWTH = "classic", "growth"
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.png"
-PAIRS, STEPS, WARM_UP = 5, 4, 1
+PAIRS, STEPS, WARM_UP = 5, 3, 1
 CLASSIC_STEPS, QUICK_CLASSIC_STEPS = 300_000, 4_000
 QUICK_SHARE = 4
 """A rehearsal has so many times fewer prompts in a step."""
 
 
-def compare_all(console: Console, workloads: Sequence[Workload], plan: Plan) -> list[Comparison]:
+def compare_all(console: Console, workloads: Sequence[Workload], plan: Plan) -> Iterator[Comparison]:
     """Each workload in turn; what fails is named and left out."""
-    comparisons = []
     for workload in workloads:
         started = time.monotonic()
         try:
@@ -53,9 +52,8 @@ def compare_all(console: Console, workloads: Sequence[Workload], plan: Plan) -> 
         except ChildFailed as error:
             console.print(f"{workload.name}: not measured. {error}", style="red", markup=False)
             continue
-        comparisons.append(comparison)
         console.print(f"{workload.name}: {time.monotonic() - started:.0f} s")
-    return comparisons
+        yield comparison
 
 
 def print_comparisons(console: Console, comparisons: Sequence[Comparison]) -> None:
@@ -109,20 +107,29 @@ def main() -> None:
         for workload in workloads
         if workload.name in rows
     ]
-    comparisons = compare_all(console, selected, plan)
-    if comparisons:
-        print_comparisons(console, comparisons)
-    figures = [figure for comparison in comparisons for figure in comparison.figures()]
-    if CLASSIC in rows:
-        figures += classic_figures(console, pairs, QUICK_CLASSIC_STEPS if arguments.quick else CLASSIC_STEPS)
-    if GROWTH in rows:
-        figures += growth_figures(console, arguments.quick)
-    figures.append(Figure("the whole run", (time.monotonic() - started) / 60, None, "minutes"))
     is_whole = not arguments.quick and not arguments.only
     folder = RESULTS if is_whole else Path(tempfile.mkdtemp(prefix="speed-"))
     name = "speed" if on_cpu else "speed_cuda"
+    figures: list[Figure] = []
+
+    def keep(new: Sequence[Figure]) -> Path:
+        """Write what there is so far, so that a run that is cut off leaves what it measured."""
+        figures.extend(new)
+        minutes = Figure("the whole run", (time.monotonic() - started) / 60, None, "minutes")
+        return write_results(name, list(range(pairs)), [*figures, minutes], folder)
+
+    comparisons = []
+    for comparison in compare_all(console, selected, plan):
+        comparisons.append(comparison)
+        keep(comparison.figures())
+    if comparisons:
+        print_comparisons(console, comparisons)
+    if CLASSIC in rows:
+        keep(classic_figures(console, pairs, QUICK_CLASSIC_STEPS if arguments.quick else CLASSIC_STEPS))
+    if GROWTH in rows:
+        keep(growth_figures(console, arguments.quick))
+    console.print(str(keep([])), highlight=False)
     picture = PICTURE.with_stem(name) if is_whole else folder / f"{name}.png"
-    console.print(str(write_results(name, list(range(pairs)), figures, folder)), highlight=False)
     draw(figures, picture)
     console.print(str(picture), highlight=False)
 

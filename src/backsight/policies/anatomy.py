@@ -26,7 +26,7 @@ class Anatomy:
         self.body: Any = model.base_model
         self.vocabulary: int = model.get_output_embeddings().weight.shape[0]
         width: int = model.get_output_embeddings().weight.shape[1]
-        self.attention_width = 2.0 * width  # where the square of a row costs as much as its length, by measurement
+        self.attention_width = 6.0 * width  # where the square of a row costs as much as its length, by measurement
         self.window: int | None = getattr(model.config, "sliding_window", None)
         self.has_head = self._has_head()
         self.can_branch = self.has_head and self._can_branch()

@@ -22,6 +22,7 @@ from backsight.policies.truncation import behaviour_logits
 from backsight.profiling import Profile
 from backsight.rollouts.batch import Batch
 from backsight.rollouts.cache import DecodeCache
+from backsight.rollouts.decoding import DecodeStep, decode_step
 from backsight.rollouts.drawing import draw_tokens, most_likely, penalised, uniform_numbers
 from backsight.types import Action, Observation, Sampling
 
@@ -127,14 +128,7 @@ class LocalEngine:
             while (alive := int(batch.is_alive_B.sum())) and alive >= enough:
                 for _ in range(check_every):
                     tokens_B1, mask_BT, positions_B1 = batch.next_inputs()
-                    logits_B1V = self.policy.model(
-                        input_ids=tokens_B1,
-                        attention_mask=mask_BT,
-                        position_ids=positions_B1,
-                        past_key_values=batch.cache,
-                        use_cache=True,
-                    ).logits
-                    self._draw(batch, logits_B1V[:, -1], sampling)
+                    self._draw(batch, self._step(tokens_B1, mask_BT, positions_B1, batch.cache), sampling)
                 tokens += alive * check_every
         self.profile.tokens["decode"] += tokens
 
@@ -165,6 +159,10 @@ class LocalEngine:
         return Action(tuple(tokens), log_probs, self.policy.decode(tokens), is_truncated=not has_ended)
 
     @cached_property
+    def _step(self) -> DecodeStep:
+        return decode_step(self.policy.model)
+
+    @cached_property
     def _end_tokens(self) -> Tensor:
         return torch.tensor(self.policy.end_tokens, device=self.policy.model.device)
 
@@ -182,13 +180,15 @@ class LocalEngine:
         Raises:
             ModelError: the model remembers in another way, so that rows cannot come and go.
         """
-        model, cache = self.policy.model, DecodeCache()
+        model, cache, cause = self.policy.model, DecodeCache(), None
         try:
             model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), past_key_values=cache)
         except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError) as error:
+            cause = error
+        if cache.num_bytes == 0:
             remedy = "does not keep keys and values for every token; only attention models can be sampled from"
-            raise ModelError("policy", type(model).__name__, remedy) from error
-        return max(1, cache.num_bytes)
+            raise ModelError("policy", type(model).__name__, remedy) from cause
+        return cache.num_bytes
 
 
 def _parts(requests: Sequence[int], prompts: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, tiny_policy
 
+from backsight.errors import ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts import local
+from backsight.rollouts.decoding import GeneralStep, LeanStep
 from backsight.rollouts.local import LocalEngine
 from backsight.types import Action, Example, Observation, Sampling
 
@@ -139,3 +141,25 @@ def test_rows_fit_into_the_memory_for_keys_and_values(monkeypatch: pytest.Monkey
     a_token = 2 * 2 * 16 * 4  # keys and values, two layers, one head of 16 numbers, four bytes
     monkeypatch.setattr(local, "CACHE_BYTES", 5 * 10 * a_token)
     assert engine._most_rows(longest=10) == 5
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_the_lean_step_is_taken_where_it_does_what_the_model_does(architecture: str) -> None:
+    step = LocalEngine(tiny_policy(architecture))._step
+    assert isinstance(step, LeanStep if architecture in ("llama", "qwen3") else GeneralStep)
+
+
+def test_a_model_that_only_looks_like_its_family_is_found_out() -> None:
+    policy = tiny_policy("llama")
+    mlp = policy.model.model.layers[1].mlp
+    forward = mlp.forward
+    mlp.forward = lambda hidden: forward(hidden) * (2.0 if hidden.dim() == 2 else 1.0)
+    assert isinstance(LocalEngine(policy)._step, GeneralStep)
+
+
+def test_a_model_without_keys_and_values_is_refused() -> None:
+    policy = tiny_policy()
+    forward = policy.model.forward
+    policy.model.forward = lambda **named: forward(**{**named, "past_key_values": None})
+    with pytest.raises(ModelError, match="only attention models"):
+        acted(LocalEngine(policy), ["a"], Sampling())
