@@ -49,6 +49,9 @@ class ClassicResult:
             if trajectory.feedback.step_rewards is not None:
                 self.hindsight_returns.append(sum(trajectory.feedback.step_rewards))
 
+    def flush(self) -> None:
+        """Everything is taken down at once."""
+
 
 def rlhf_finetune(
     model: nn.Module, env: Any, num_episodes: int, num_steps: int, learning_rate: float, *, seed: int = 0

@@ -226,6 +226,8 @@ def _config_error(details: Mapping[str, Any]) -> ConfigError:
         case "union_tag_invalid":
             names = re.findall(r"'(.*?)'", context["expected_tags"])
             return ConfigError(f"{key}.name", context["tag"], nearest(context["tag"], names))
+        case "tuple_type":
+            return ConfigError(key, value, f"must be a list: {key}='[\"…\"]'")
         case "string_type":
             return ConfigError(key, value, f"must be text; put it into quotes: {key}='\"…\"'")
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -222,15 +223,29 @@ class _Session:
 
 
 class _RunLog:
-    """What the trainer tells after each step, passed on to the run folder and the terminal."""
+    """What the trainer tells after each step, passed on to the run folder and the terminal.
+
+    The run folder may lie on a slow disk: it is written in the background, in the order of the steps.
+    """
 
     def __init__(self, recorder: Recorder, bar: TrainingProgress, config: RunConfig) -> None:
         self.recorder, self.bar, self.config = recorder, bar, config
+        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run folder")
+        self.unwritten: list[Future[None]] = []
+
+    def flush(self) -> None:
+        while self.unwritten:
+            self.unwritten.pop(0).result()
+
+    def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        self.recorder.add_metrics(step, metrics)
+        self.recorder.add_trajectories(step, groups)
 
     def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        while self.unwritten and self.unwritten[0].done():
+            self.unwritten.pop(0).result()  # raises what went wrong
         if progress.step % self.config.logging_steps == 0:
-            self.recorder.add_metrics(progress.step, metrics)
-            self.recorder.add_trajectories(progress.step, groups)
+            self.unwritten.append(self.writer.submit(self._write, progress.step, metrics, groups))
         share = used_share(self.config.stop, progress)
         self.bar.update(step=progress.step, attempts=progress.attempts, metrics=metrics, share=share)
 

@@ -25,12 +25,13 @@ def learnt(policy: CausalLMPolicy, task: Task, method: Hindsight, **settings: ob
     """The greedy score after training."""
     config = TrainingConfig(**{"learning_rate": 2e-3, "num_generations": 8, **settings})  # type: ignore[arg-type]
     engine, judge = LocalEngine(policy), TaskVerifier(task)
-    Trainer(policy, Experience(engine, SingleTurn, task.items("train"), judge), method, config).train()
+    sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else engine
+    Trainer(policy, Experience(sampler, SingleTurn, task.items("train"), judge), method, config).train()
     return evaluate_split(engine, judge, task.items("test"), config.max_completion_length, "test").reward.mean
 
 
 @pytest.mark.parametrize("algorithm", sorted(ESTIMATORS))
-@pytest.mark.parametrize("loss_type", ["pg", "clip"])
+@pytest.mark.parametrize("loss_type", ["pg", "clip", "tis"])
 def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: CausalLMPolicy) -> None:
     score = learnt(
         copy.deepcopy(warm),
@@ -43,6 +44,18 @@ def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: C
         stop=StopConfig(max_steps=25),
     )
     assert score == 1.0
+
+
+@pytest.mark.parametrize("loss_type", ["clip", "tis"])
+def test_attempts_that_are_one_step_old_solve_a_bandit(loss_type: str, warm: CausalLMPolicy) -> None:
+    settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
+    way = {"one_step_off": True, "loss_type": loss_type}
+    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, **way) == 1.0
+
+
+def test_bf16_weights_with_float32_masters_solve_a_bandit(warm: CausalLMPolicy) -> None:
+    settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
+    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, bf16=True) == 1.0
 
 
 class SayAnyWord(SayWord):

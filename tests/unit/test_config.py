@@ -8,6 +8,7 @@ from backsight.config import RunConfig, change_config, dump_config, load_config,
 from backsight.errors import ConfigError
 from backsight.hindsight.config import OutcomeConfig, RelabelConfig, SupervisedConfig
 from backsight.training.config import StopConfig
+from backsight.types import Sampling
 
 BASE = RunConfig(
     preset="toy", policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=5), learning_rate=1e-3
@@ -137,6 +138,14 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("policy=[a", "policy: [a: is not YAML; put it into quotes"),
         ("seed", "override: seed: write it as key=value"),
         ("num_generations=1", "num_generations: 1: algorithm=grpo compares siblings; set it to 2 or more"),
+        ("top_p=0", "top_p: 0: must be greater than 0"),
+        ("min_p=1", "min_p: 1: must be less than 1"),
+        ("top_k=-1", "top_k: -1: must be greater than or equal to 0"),
+        ("stop_strings=END", "stop_strings: END: must be a list: stop_strings='[\"…\"]'"),
+        ("stop_strings=['']", "stop_strings.0: : must have at least 1 character"),
+        ("min_completion_length=65", "min_completion_length: 65: is above max_completion_length=64; lower it"),
+        ("importance_cap=0.5", "importance_cap: 0.5: must be greater than or equal to 1"),
+        ("reward_timeout=0", "reward_timeout: 0: must be greater than 0"),
         ("epsilon=0.3", "epsilon_high: 0.2: is below epsilon=0.3"),
         ("stop.target=0.9", "eval_steps: 0: stop.target and stop.patience need evaluations"),
     ],
@@ -148,6 +157,17 @@ def test_bad_input_gets_one_line_with_key_value_and_remedy(override: str, messag
 def test_an_unknown_key_that_is_near_nothing_lists_all() -> None:
     assert "known: algorithm, " in complaint("qqq=1")
     assert "stop.max_steps" in complaint("qqq=1")
+
+
+def test_attempts_of_another_policy_need_a_ratio_to_it() -> None:
+    with pytest.raises(ConfigError, match="loss_type: pg: one_step_off needs a ratio"):
+        changed("one_step_off=true", "loss_type=pg")
+    assert changed("one_step_off=true", "loss_type=tis").one_step_off
+
+
+def test_sampling_is_what_the_settings_say() -> None:
+    config = changed("top_p=0.9", "min_completion_length=2", "stop_strings=['\\n', END]", "temperature=0.5")
+    assert config.sampling == Sampling(0.5, top_p=0.9, min_completion_length=2, stop_strings=("\\n", "END"))
 
 
 def test_a_schedule_needs_an_end() -> None:

@@ -13,6 +13,7 @@ import backsight
 from backsight.cli.main import main
 from backsight.errors import BacksightError, ConfigError, RewardError, RunFolderError
 from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.reports.recorder import Recorder
 from backsight.tasks.rows import RowsTask
 
 SMALL: dict[str, Any] = {
@@ -97,6 +98,24 @@ def test_a_reward_function_with_too_few_results_is_named(tmp_path: Path, model: 
         )
 
 
+def test_a_disk_that_fails_ends_the_run(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are written in the background; what goes wrong there is not lost."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Recorder, "add_metrics", full)
+    with pytest.raises(OSError, match="No space left"):
+        backsight.finetune(model, GoalString(1), stop={"max_steps": 3}, output_dir=str(tmp_path / "runs"), **SMALL)
+
+
+def test_every_step_is_on_disk_in_order(tmp_path: Path, model: str) -> None:
+    result = backsight.finetune(model, GoalString(1), stop={"max_steps": 5}, output_dir=str(tmp_path / "runs"), **SMALL)
+    lines = (result.folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+    assert {"step_time", "time/decode", "memory/peak_gib"} <= set(json.loads(lines[0]))
+
+
 def test_evaluate_takes_a_run_folder(tmp_path: Path, model: str) -> None:
     task = GoalString(1)
     result = backsight.finetune(model, task, stop={"max_steps": 1}, output_dir=str(tmp_path / "runs"), **SMALL)
@@ -104,11 +123,12 @@ def test_evaluate_takes_a_run_folder(tmp_path: Path, model: str) -> None:
     assert scores["test"].reward == result.after["test"].reward
 
 
+@pytest.mark.parametrize("way", [{}, {"one_step_off": True, "loss_type": "tis", "bf16": True}])
 def test_resume_goes_on_where_a_straight_run_would_be(
-    tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
+    way: dict[str, object], tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    straight = overrides(rows, model, tmp_path, run_name="straight", **{"stop.max_steps": 4})
-    halves = overrides(rows, model, tmp_path, run_name="halves")
+    straight = overrides(rows, model, tmp_path, run_name="straight", **{"stop.max_steps": 4}, **way)
+    halves = overrides(rows, model, tmp_path, run_name="halves", **way)
     runs = tmp_path / "runs"
     assert run_main(monkeypatch, "train", "sentiment", *straight) == 0
     assert run_main(monkeypatch, "train", "sentiment", *halves) == 0

@@ -6,6 +6,7 @@ on the left.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,14 +14,39 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 SPARE_COLUMNS = 64
-"""Room that is made whenever a layer is full, so that most tokens are written in place and nothing is copied."""
+"""So that most tokens are written in place and nothing is copied."""
 
 
 class DecodeCache(Cache):  # type: ignore[misc]
-    """What transformers' models write to, with rows that can be chosen, added and cut."""
+    """What transformers' models write to, with rows that can be chosen, added and cut.
 
-    def __init__(self) -> None:
-        super().__init__(layer_class_to_replicate=_Layer)
+    `spare` columns of room are made whenever a layer is full. Between `pin` and `release` the layers stay where they
+    are in memory, and the next token goes to the column that a tensor names: what a captured graph needs.
+    """
+
+    def __init__(self, spare: int = SPARE_COLUMNS) -> None:
+        super().__init__(layer_class_to_replicate=partial(_Layer, spare))
+
+    @property
+    def capacity(self) -> int:
+        """Columns there is memory for."""
+        return int(self.layers[0].buffer.shape[-2])
+
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the layers lie in memory: elsewhere after rows were kept or added."""
+        return tuple(layer.buffer.data_ptr() for layer in self.layers)
+
+    def pin(self, column_1: Tensor) -> None:
+        """Write to the column that `column_1` names, and answer with all columns there are."""
+        for layer in self.layers:
+            layer.column_1 = column_1
+
+    def release(self, num_new: int) -> None:
+        """Count the columns that were written meanwhile, and go on as before."""
+        for layer in self.layers:
+            layer.column_1 = None
+            layer.length += num_new
 
     @property
     def num_bytes(self) -> int:
@@ -41,11 +67,16 @@ class DecodeCache(Cache):  # type: ignore[misc]
 class _Layer(DynamicLayer):  # type: ignore[misc]
     """`buffer` (2, B, h, capacity, d) holds keys and values; `length` columns of it are in use."""
 
+    def __init__(self, spare: int) -> None:
+        super().__init__()
+        self.spare = spare
+        self.length = 0
+        self.column_1: Tensor | None = None
+
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         if key_states.shape != value_states.shape:
             raise NotImplementedError("keys and values of different shapes")
         self.dtype, self.device = key_states.dtype, key_states.device
-        self.length = 0
         batch, heads, _, width = key_states.shape
         self.buffer = key_states.new_empty(2, batch, heads, 0, width)
         self.is_initialized = True
@@ -53,6 +84,9 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        if self.column_1 is not None:
+            self.buffer.index_copy_(3, self.column_1, torch.stack([key_states, value_states]))
+            return self.buffer[0], self.buffer[1]
         start, self.length = self.length, self.length + key_states.shape[-2]
         if self.length > self.buffer.shape[-2]:
             self._replace(self.buffer[..., :start, :])
@@ -79,7 +113,7 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         self._replace(torch.cat(parts, 1))
 
     def _replace(self, used: Tensor) -> None:
-        """A buffer with what is in use, and room behind it."""
+        """A buffer with what is in use, and room behind it: zeros, for attention multiplies even what it masks."""
         _, batch, heads, columns, width = used.shape
-        self.buffer = used.new_empty(2, batch, heads, max(columns, self.length) + SPARE_COLUMNS, width)
+        self.buffer = used.new_zeros(2, batch, heads, max(columns, self.length) + self.spare, width)
         self.buffer[..., :columns, :] = used

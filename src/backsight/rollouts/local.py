@@ -21,8 +21,9 @@ from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.truncation import behaviour_logits
 from backsight.profiling import Profile
 from backsight.rollouts.batch import Batch
-from backsight.rollouts.cache import DecodeCache
-from backsight.rollouts.decoding import DecodeStep, decode_step
+from backsight.rollouts.cache import SPARE_COLUMNS, DecodeCache
+from backsight.rollouts.captured import CapturedStep
+from backsight.rollouts.decoding import DecodeStep, LeanStep, decode_step
 from backsight.rollouts.drawing import draw_tokens, most_likely, penalised, uniform_numbers
 from backsight.types import Action, Observation, Sampling
 
@@ -86,7 +87,7 @@ class LocalEngine:
         for part in _parts(requests, prompts):
             distinct = list(dict.fromkeys(prompts[index] for index in part))
             with self.profile.phase("prefill", sum(map(len, distinct))):
-                cache, mask_UT, logits_UV = self._prefill(distinct)
+                cache, mask_UT, logits_UV = self._prefill(distinct, self._spare(sampling))
                 place = {prompt: number for number, prompt in enumerate(distinct)}
                 rows_B = torch.tensor([place[prompts[index]] for index in part], device=mask_UT.device)
                 cache.keep(rows_B, 0)
@@ -103,12 +104,16 @@ class LocalEngine:
         assert batch is not None
         return batch
 
-    def _prefill(self, prompts: Sequence[tuple[int, ...]]) -> tuple[DecodeCache, Tensor, Tensor]:
+    def _spare(self, sampling: Sampling) -> int:
+        """Columns of room in the cache: on a GPU for whole completions, so that a captured graph stays good."""
+        return sampling.max_completion_length + GPU_CHECK if self._is_on_gpu else SPARE_COLUMNS
+
+    def _prefill(self, prompts: Sequence[tuple[int, ...]], spare: int) -> tuple[DecodeCache, Tensor, Tensor]:
         """Cache and mask (U, T) of prompts padded on the left, and the logits (U, V) of their first tokens."""
         longest, padding, device = max(map(len, prompts)), self.policy.padding_token, self.policy.model.device
         mask_UT = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=device)
         tokens_UT = torch.tensor([[padding] * (longest - len(each)) + list(each) for each in prompts], device=device)
-        cache = DecodeCache()
+        cache = DecodeCache(spare)
         logits_U1V = self.policy.model(
             input_ids=tokens_UT,
             attention_mask=mask_UT,
@@ -121,7 +126,7 @@ class LocalEngine:
 
     def _decode(self, batch: Batch, sampling: Sampling) -> None:
         """Go on until so many rows have ended that it is time to let them leave."""
-        check_every = GPU_CHECK if self.policy.model.device.type == "cuda" else 1
+        check_every = GPU_CHECK if self._is_on_gpu else 1
         enough = COMPACT_BELOW * len(batch)
         tokens = 0
         with self.profile.phase("decode"):
@@ -160,7 +165,12 @@ class LocalEngine:
 
     @cached_property
     def _step(self) -> DecodeStep:
-        return decode_step(self.policy.model)
+        step = decode_step(self.policy.model)
+        return CapturedStep(step) if isinstance(step, LeanStep) and self._is_on_gpu else step
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        return bool(self.policy.model.device.type == "cuda")
 
     @cached_property
     def _end_tokens(self) -> Tensor:
@@ -169,7 +179,7 @@ class LocalEngine:
     def _most_rows(self, longest: int) -> int:
         """How many rows of so many tokens are decoded together."""
         device = self.policy.model.device
-        budget = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else CACHE_BYTES
+        budget = torch.cuda.mem_get_info(device)[0] // 2 if self._is_on_gpu else CACHE_BYTES
         by_cache = int(budget) // (longest * self._bytes_a_token)
         return max(1, min(by_cache, LOGIT_ELEMENTS // self.policy.anatomy.vocabulary))
 

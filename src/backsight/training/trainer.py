@@ -44,7 +44,13 @@ from backsight.types import Example, Group
 class Recorder(Protocol):
     """Who keeps what happened; `backsight.reports.recorder` writes it to the run folder."""
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None: ...
+    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        """Take down a step. What is slow about it may be done later."""
+        ...
+
+    def flush(self) -> None:
+        """Return once all that was taken down is where it belongs."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +183,9 @@ class Trainer:
             self.save()
 
     def save(self) -> None:
-        """Write a checkpoint, where the run has a folder for them."""
+        """Write a checkpoint, where the run has a folder for them; the records of its steps come first."""
+        for recorder in self.recorders:
+            recorder.flush()
         if self.checkpoint_folder is not None:
             save_checkpoint(
                 self.checkpoint_folder,

@@ -45,6 +45,9 @@ class Notes:
         self.metrics.append(metrics)
         self.groups.append(groups)
 
+    def flush(self) -> None:
+        """Nothing is put off."""
+
 
 def trainer(
     policy: CausalLMPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any

@@ -1,0 +1,34 @@
+"""The step that a GPU replays, run on a CPU: fixed places in memory, all columns, a mask."""
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+
+from backsight.rollouts import local
+from backsight.rollouts.captured import CapturedStep
+from backsight.rollouts.decoding import LeanStep
+from backsight.rollouts.local import LocalEngine
+from backsight.types import Action, Sampling
+
+PROMPTS = ["a", "a", "something longer", "b", "something longer", ""] * 3
+
+
+def acted(engine: LocalEngine) -> list[Action]:
+    actions = dict(engine.act(PROMPTS, Sampling(max_completion_length=16), range(len(PROMPTS))))
+    return [actions[index] for index in range(len(PROMPTS))]
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3"])
+@pytest.mark.parametrize("spare", [2, 40])
+def test_fixed_places_change_nothing(architecture: str, spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two spare columns, room has to be made now and then; rows leave and join all the while."""
+    policy = tiny_policy(architecture)
+    expected = acted(LocalEngine(policy))
+    monkeypatch.setattr(local, "SPARE_COLUMNS", spare)
+    monkeypatch.setattr(local, "LOGIT_ELEMENTS", 7 * policy.anatomy.vocabulary)
+    engine = LocalEngine(policy)
+    engine.__dict__["_step"] = CapturedStep(LeanStep(policy.model))
+    found = acted(engine)
+    assert [action.value for action in found] == [action.value for action in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one.log_probs, other.log_probs, atol=5e-5)
