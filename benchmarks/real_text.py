@@ -30,7 +30,7 @@ import backsight
 from backsight.errors import BacksightError
 from backsight.evaluation.evaluator import Scores
 from backsight.evaluation.statistics import Estimate, estimate
-from backsight.finetuning import Result
+from backsight.session import Result
 from backsight.tasks.base import Item
 from backsight.tasks.rows import FileTask
 from backsight.tasks.sentiment import SentimentTask

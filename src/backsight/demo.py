@@ -19,10 +19,11 @@ from backsight.config import resume_config
 from backsight.errors import BacksightError
 from backsight.evaluation.fluency import Fluency, fluency
 from backsight.evaluation.statistics import Estimate, estimate
-from backsight.finetuning import Evaluation, Result, finetune, load_policy, run
+from backsight.finetuning import finetune, load_policy, run
 from backsight.pocket import world
 from backsight.reports.reader import RunReader
 from backsight.reports.tables import interval_text, text_table
+from backsight.session import Evaluation, Result
 from backsight.types import Trajectory
 
 SECONDS = 95.0

@@ -19,6 +19,7 @@ LAYERS = [
     {"training", "evaluation", "reports"},
     {"config", "pocket"},
     {"presets"},
+    {"session"},
     {"finetuning", "classic"},
     {"demo"},
     {"cli"},

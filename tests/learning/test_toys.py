@@ -27,7 +27,7 @@ def learnt(policy: CausalLMPolicy, task: Task, method: Hindsight, **settings: ob
     engine, judge = LocalEngine(policy), TaskVerifier(task)
     sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else engine
     Trainer(policy, Experience(sampler, SingleTurn, task.items("train"), judge), method, config).train()
-    return evaluate_split(engine, judge, task.items("test"), config.max_completion_length, "test").reward.mean
+    return evaluate_split(engine, judge, task.items("test"), config.sampling, "test").reward.mean
 
 
 @pytest.mark.parametrize("algorithm", sorted(ESTIMATORS))

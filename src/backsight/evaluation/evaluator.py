@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backsight.environments.single_turn import SingleTurn
 from backsight.errors import DataError
@@ -27,18 +27,19 @@ class Scores:
 
 
 def evaluate_split(
-    engine: Engine, feedback: FeedbackSource, items: Sequence[Item], max_completion_length: int, split: str
+    engine: Engine, feedback: FeedbackSource, items: Sequence[Item], sampling: Sampling, split: str
 ) -> Scores:
-    """One greedy attempt at each item.
+    """One greedy attempt at each item; lengths and stop strings are those of `sampling`.
 
     Raises:
         DataError: the split has no items.
     """
     if not len(items):
         raise DataError(split, "0 items", "nothing to evaluate; give the split some rows")
-    sampling = Sampling(temperature=0.0, max_completion_length=max_completion_length)
     pool = FeedbackPool(feedback)
-    asked = pool.ask(collect(engine, SingleTurn, items, 1, sampling, seed=0), len(items), seed=0)
+    asked = pool.ask(
+        collect(engine, SingleTurn, items, 1, replace(sampling, temperature=0.0), seed=0), len(items), seed=0
+    )
     revealed = [group.trajectories[0] for group in pool.answers(asked)]
     names = sorted({name for each in revealed for name in each.feedback.rewards})
     rewards = {

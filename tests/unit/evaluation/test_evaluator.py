@@ -10,18 +10,20 @@ from backsight.evaluation.fluency import fluency
 from backsight.feedback.verifier import TaskVerifier
 from backsight.rollouts.local import LocalEngine
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.types import Action, Example, Step, Trajectory
+from backsight.types import Action, Example, Sampling, Step, Trajectory
 
 
 def test_an_empty_split_is_named() -> None:
     policy = tiny_policy(words=WORDS)
     with pytest.raises(DataError, match="ood"):
-        evaluate_split(LocalEngine(policy), TaskVerifier(GoalString(1)), [], 4, "ood")
+        evaluate_split(LocalEngine(policy), TaskVerifier(GoalString(1)), [], Sampling(), "ood")
 
 
 def test_scores_are_means_over_items() -> None:
     policy, task = tiny_policy(words=WORDS), GoalString(1)
-    scores = evaluate_split(LocalEngine(policy), TaskVerifier(task), task.items("test"), 2, "test")
+    scores = evaluate_split(
+        LocalEngine(policy), TaskVerifier(task), task.items("test"), Sampling(max_completion_length=2), "test"
+    )
     right = [each.steps[-1].action.text == each.start.target for each in scores.trajectories]
     assert scores.reward.mean == pytest.approx(sum(right) / len(right))
     assert scores.rewards["right"].count == len(task.items("test"))

@@ -1,0 +1,172 @@
+"""A run from its configuration to its run folder: evaluate, train, evaluate, save."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backsight.config import RunConfig, dump_config
+from backsight.environments.single_turn import SingleTurn
+from backsight.evaluation.evaluator import Scores, evaluate_split
+from backsight.evaluation.statistics import Estimate
+from backsight.feedback.base import FeedbackSource
+from backsight.feedback.reward_functions import RewardFunctions
+from backsight.feedback.verifier import TaskVerifier
+from backsight.hindsight import catalogue as methods
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.reports.progress import TrainingProgress
+from backsight.reports.recorder import Recorder
+from backsight.rollouts.local import LocalEngine
+from backsight.tasks.base import Task
+from backsight.training.progress import Progress, used_share
+from backsight.training.trainer import Experience, Trainer
+from backsight.types import Group, Sampling
+
+Evaluation = Mapping[str, Scores]
+"""Scores by split."""
+
+CHECKED_PROMPTS = 1000
+"""Prompts of the training split whose length is checked before the first attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run."""
+
+    policy: CausalLMPolicy
+    folder: Path
+    """The run folder; the trained policy lies in its `policy/`."""
+    stop_reason: str
+    progress: Progress
+    before: Evaluation = field(default_factory=dict)
+    """Empty when the run was resumed."""
+    after: Evaluation = field(default_factory=dict)
+    """Empty when the run was interrupted."""
+
+    @property
+    def interrupted(self) -> bool:
+        return self.progress.is_interrupted
+
+
+def evaluated(
+    engine: LocalEngine,
+    task: Task,
+    feedback: FeedbackSource,
+    sampling: Sampling,
+    items: int,
+    splits: Sequence[str] = (),
+) -> Evaluation:
+    """One greedy attempt at each of the first `items` items of the splits, or of all evaluation splits."""
+    return {
+        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split)
+        for split in splits or task.eval_splits
+    }
+
+
+class Session:
+    """A configuration with everything it names in place."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        task: Task,
+        policy: CausalLMPolicy,
+        reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    ) -> None:
+        self.config, self.task, self.policy = config, task, policy
+        self.engine = LocalEngine(policy)
+        # one step off, attempts are sampled while the weights change: it takes weights of its own
+        self.sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else self.engine
+        self.feedback = feedback_of(task, reward_funcs)
+        check_prompts(policy, task, config)
+
+    def run(self, *, show_progress: bool, checkpoint: Path | None = None) -> Result:
+        """Evaluate, train, evaluate, save."""
+        recorder = self._recorder(checkpoint)
+        with TrainingProgress(self.config.hindsight.name, is_shown=show_progress) as bar:
+            trainer = Trainer(
+                self.policy,
+                Experience(self.sampler, SingleTurn, self.task.items(self.task.train_split), self.feedback),
+                methods.build(self.config.hindsight),
+                self.config,
+                recorders=[_RunLog(recorder, bar, self.config)],
+                evaluate=lambda progress: self._score(recorder, progress),
+                checkpoint_folder=recorder.checkpoints,
+            )
+            if checkpoint is None:
+                before = self._evaluate(recorder, step=0)
+            else:
+                before = {}
+                trainer.resume(checkpoint)
+            reason = trainer.train()
+        after = {} if trainer.progress.is_interrupted else self._evaluate(recorder, trainer.progress.step)
+        self.policy.save(recorder.policy)
+        return Result(self.policy, recorder.folder, reason, trainer.progress, before, after)
+
+    def _recorder(self, checkpoint: Path | None) -> Recorder:
+        config = self.config
+        if checkpoint is None:
+            return Recorder.create(
+                Path(config.output_dir), config.run_name, config.default_run_name, dump_config(config)
+            )
+        step = int(checkpoint.name.removeprefix("step-"))
+        return Recorder.reopen(checkpoint.parent.parent, step, dump_config(config))
+
+    def _evaluate(self, recorder: Recorder, step: int) -> Evaluation:
+        config = self.config
+        evaluation = evaluated(self.engine, self.task, self.feedback, config.sampling, config.eval_items)
+        for split, scores in evaluation.items():
+            recorder.add_evaluation(step, split, {name: asdict(each) for name, each in _named(scores).items()})
+        return evaluation
+
+    def _score(self, recorder: Recorder, progress: Progress) -> float:
+        """What stop conditions look at: the mean reward on the first evaluation split."""
+        return self._evaluate(recorder, progress.step)[self.task.eval_splits[0]].reward.mean
+
+
+class _RunLog:
+    """What the trainer tells after each step, passed on to the run folder and the terminal.
+
+    The run folder may lie on a slow disk: it is written in the background, in the order of the steps.
+    """
+
+    def __init__(self, recorder: Recorder, bar: TrainingProgress, config: RunConfig) -> None:
+        self.recorder, self.bar, self.config = recorder, bar, config
+        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run folder")
+        self.unwritten: list[Future[None]] = []
+
+    def flush(self) -> None:
+        while self.unwritten:
+            self.unwritten.pop(0).result()
+
+    def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        self.recorder.add_metrics(step, metrics)
+        self.recorder.add_trajectories(step, groups)
+
+    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        while self.unwritten and self.unwritten[0].done():
+            self.unwritten.pop(0).result()  # raises what went wrong
+        if progress.step % self.config.logging_steps == 0:
+            self.unwritten.append(self.writer.submit(self._write, progress.step, metrics, groups))
+        share = used_share(self.config.stop, progress)
+        self.bar.update(step=progress.step, attempts=progress.attempts, metrics=metrics, share=share)
+
+
+def _named(scores: Scores) -> dict[str, Estimate]:
+    return {"reward": scores.reward, **scores.rewards}
+
+
+def feedback_of(task: Task, reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None) -> FeedbackSource:
+    if reward_funcs is None:
+        return TaskVerifier(task)
+    return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
+
+
+def check_prompts(policy: CausalLMPolicy, task: Task, config: RunConfig) -> None:
+    for split in (task.train_split, *task.eval_splits):
+        for item in task.items(split)[:CHECKED_PROMPTS]:
+            policy.check_prompt(item.prompt, config.max_completion_length)
