@@ -50,7 +50,8 @@ def _run(settings: RunConfig, resume: Path | None) -> None:
     from rich.console import Console
 
     from backsight import finetuning
-    from backsight.reports.tables import scores_table
+    from backsight.reports.reader import METRICS, read_rows
+    from backsight.reports.tables import scores_table, time_summary
 
     result = finetuning.run(settings, resume=resume)
     if result.interrupted:
@@ -58,4 +59,6 @@ def _run(settings: RunConfig, resume: Path | None) -> None:
         raise typer.Exit(INTERRUPTED)
     evaluations = {"before": result.before, "after": result.after}
     Console().print(scores_table("evaluation: mean (95 % interval)", evaluations))
+    if spent := time_summary(read_rows(result.folder / METRICS)):
+        print(f"time: {spent}")
     print(f"stopped: {result.stop_reason}\nrun folder: {result.folder}")

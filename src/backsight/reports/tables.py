@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from rich.table import Table
 from rich.text import Text
+
+TIME = "time/"
+SMALLEST_SHARE = 0.01
 
 
 class Interval(Protocol):
@@ -46,6 +50,27 @@ def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
     for label, cells in rows.items():
         table.add_row(Text(label), *(Text(cells.get(column, "–")) for column in columns))
     return table
+
+
+def time_summary(rows: Sequence[Mapping[str, float]]) -> str:
+    """Where the time of a run went, from the lines of its metrics, in one line; empty where nothing was timed."""
+    seconds = Counter[str]()
+    for row in rows:
+        seconds.update({name.removeprefix(TIME): value for name, value in row.items() if name.startswith(TIME)})
+    if not (total := sum(seconds.values())):
+        return ""
+    shares = [f"{name} {share:.0%}" for name, share in _shares(seconds, total) if share >= SMALLEST_SHARE]
+    parts = [f"a step takes {total / len(rows):.2f} s", ", ".join(shares)]
+    formats = {
+        "tokens_per_second/decode": "{:,.0f} tokens/s decoded",
+        "matrix_rate/achieved": "{:.0%} of the rate of matrix products",
+        "memory/peak_gib": "{:.1f} GiB at most",
+    }
+    return "; ".join([*parts, *(text.format(rows[-1][name]) for name, text in formats.items() if name in rows[-1])])
+
+
+def _shares(seconds: Mapping[str, float], total: float) -> list[tuple[str, float]]:
+    return sorted(((name, value / total) for name, value in seconds.items()), key=lambda pair: -pair[1])
 
 
 def scores_table(title: str, evaluations: Mapping[str, Mapping[str, SplitScores]]) -> Table:

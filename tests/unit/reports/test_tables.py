@@ -5,7 +5,7 @@ from rich.table import Table
 
 from backsight.evaluation.evaluator import Scores
 from backsight.evaluation.statistics import Estimate
-from backsight.reports.tables import interval_text, scores_table, text_table
+from backsight.reports.tables import interval_text, scores_table, text_table, time_summary
 
 
 def printed(table: Table) -> str:
@@ -44,3 +44,13 @@ def test_evaluations_stand_side_by_side() -> None:
     assert list(lines) == ["test: reward", "test: chrf", "ood: reward"]
     assert "0.100 (0.000–0.200)" in lines["test: chrf"] and "0.500 (0.400–0.600)" in lines["test: chrf"]
     assert "–" in lines["ood: reward"].split("│")[2]
+
+
+def test_the_time_of_a_run_is_one_line() -> None:
+    rows = [
+        {"reward": 1.0, "time/decode": 1.0, "time/backward": 0.5, "time/reward": 0.001},
+        {"time/decode": 2.0, "time/backward": 0.5, "matrix_rate/achieved": 0.314, "memory/peak_gib": 1.04},
+    ]
+    expected = "a step takes 2.00 s; decode 75%, backward 25%; 31% of the rate of matrix products; 1.0 GiB at most"
+    assert time_summary(rows) == expected
+    assert time_summary([]) == time_summary([{"reward": 1.0}]) == ""
