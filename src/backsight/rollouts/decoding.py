@@ -49,7 +49,7 @@ def _tried(step: DecodeStep, model: Any) -> Tensor:
     cache, mask_BT = DecodeCache(), torch.tensor([[1, 1, 1], [0, 0, 1]], device=model.device)
     tokens_BT = torch.tensor([[1, 2, 3], [0, 0, 4]], device=model.device)
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
-    model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache)
+    model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache, use_cache=True)
     logits = []
     for token in (5, 6):
         mask_BT = torch.nn.functional.pad(mask_BT, (0, 1), value=1)

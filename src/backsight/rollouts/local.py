@@ -192,7 +192,8 @@ class LocalEngine:
         """
         model, cache, cause = self.policy.model, DecodeCache(), None
         try:
-            model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), past_key_values=cache)
+            token_11 = torch.zeros(1, 1, dtype=torch.long, device=model.device)
+            model(input_ids=token_11, past_key_values=cache, use_cache=True)
         except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError) as error:
             cause = error
         if cache.num_bytes == 0:
@@ -225,7 +226,7 @@ def _occurring(prompts: Sequence[tuple[int, ...]], like_BV: Tensor) -> Tensor:
 
 
 def _completes(decode: Callable[[Sequence[int]], str], tokens: Sequence[int], stop_strings: Sequence[str]) -> bool:
-    """Whether a stop string is there with the last token and was not without it."""
+    """Whether the text of the tokens holds a stop string."""
     if not stop_strings:
         return False
     text = decode(tokens)

@@ -5,7 +5,7 @@ import torch
 
 from backsight.losses.divergence import reference_kl
 from backsight.losses.imitation import imitation
-from backsight.losses.policy_gradient import clipped, plain
+from backsight.losses.policy_gradient import clipped, plain, truncated
 from backsight.losses.reduction import constant, sequence_mean, token_mean
 
 
@@ -43,6 +43,17 @@ def test_at_ratio_one_clipped_and_plain_have_the_same_gradient() -> None:
         loss(log_probs).sum().backward()
         gradients.append(log_probs.grad)
     assert torch.allclose(gradients[0], gradients[1])
+
+
+def test_truncated_importance_weights_by_hand() -> None:
+    # ratios 4 and 0.5, the first cut to 2; the weights have no gradient of their own
+    log_probs = logs(0.5, 0.25).requires_grad_()
+    losses, cut = truncated(log_probs, logs(0.125, 0.5), torch.tensor([1.0, -3.0]), 2.0)
+    assert losses.tolist() == pytest.approx([-2 * math.log(0.5), 0.5 * 3 * math.log(0.25)])
+    assert cut.tolist() == [True, False]
+    losses.sum().backward()
+    assert log_probs.grad is not None
+    assert log_probs.grad.tolist() == pytest.approx([-2.0, 1.5])
 
 
 def test_imitation_with_label_smoothing() -> None:
