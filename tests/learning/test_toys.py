@@ -31,7 +31,7 @@ def learnt(policy: CausalLMPolicy, task: Task, method: Hindsight, **settings: ob
 
 
 @pytest.mark.parametrize("algorithm", sorted(ESTIMATORS))
-@pytest.mark.parametrize("loss_type", ["pg", "clip", "tis"])
+@pytest.mark.parametrize("loss_type", ["pg", "clip", "tis", "sapo"])
 def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: CausalLMPolicy) -> None:
     score = learnt(
         copy.deepcopy(warm),

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from backsight.config import RunConfig, change_config, dump_config, load_config, read_config, resume_config
 from backsight.errors import ConfigError
 from backsight.hindsight.config import OutcomeConfig, RelabelConfig, SupervisedConfig
-from backsight.training.config import StopConfig
+from backsight.training.algorithms import ALGORITHMS
+from backsight.training.config import LOSSES, StopConfig
 from backsight.types import Sampling
 
 BASE = RunConfig(
@@ -122,7 +123,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("stopp.max_steps=4", "stopp.max_steps: 4: unknown; did you mean 'stop.max_steps'?"),
         ("hindsight=relable", "hindsight.name: relable: did you mean 'relabel'?"),
         ("hindsight.max_replays=2", "hindsight.max_replays: 2: belongs to another choice of hindsight; leave it out"),
-        ("algorithm=qqq", "algorithm: qqq: known: dr_grpo, grpo, reinforce, rloo"),
+        ("algorithm=qqq", "algorithm: qqq: known: cispo, dapo, dr_grpo, grpo, gspo, reinforce, rloo, sapo"),
         ("learning_rate=fast", "learning_rate: fast: must be a valid number"),
         ("learning_rate=-1", "learning_rate: -1: must be greater than 0"),
         ("learning_rate=.nan", "learning_rate: nan: must be a finite number"),
@@ -146,7 +147,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("min_completion_length=65", "min_completion_length: 65: is above max_completion_length=64; lower it"),
         ("importance_cap=0.5", "importance_cap: 0.5: must be greater than or equal to 1"),
         ("reward_timeout=0", "reward_timeout: 0: must be greater than 0"),
-        ("epsilon=0.3", "epsilon_high: 0.2: is below epsilon=0.3"),
+        ("epsilon_high=0.1", "epsilon_high: 0.1: is below epsilon=0.2; raise it as well"),
         ("stop.target=0.9", "eval_steps: 0: stop.target and stop.patience need evaluations"),
     ],
 )  # fmt: skip
@@ -163,6 +164,14 @@ def test_attempts_of_another_policy_need_a_ratio_to_it() -> None:
     with pytest.raises(ConfigError, match="loss_type: pg: one_step_off needs a ratio"):
         changed("one_step_off=true", "loss_type=pg")
     assert changed("one_step_off=true", "loss_type=tis").one_step_off
+
+
+def test_an_algorithm_brings_its_loss_and_settings_win() -> None:
+    assert changed("algorithm=gspo").loss == ("gspo", 3e-4, 4e-4)
+    assert changed("algorithm=dapo").loss == ("clip", 0.2, 0.28)
+    assert changed("algorithm=dapo", "epsilon=0.3").loss == ("clip", 0.3, 0.3)
+    assert changed("algorithm=cispo", "loss_type=tis", "epsilon_high=5").loss == ("tis", 0.2, 5.0)
+    assert set(LOSSES) == set(ALGORITHMS)
 
 
 def test_sampling_is_what_the_settings_say() -> None:

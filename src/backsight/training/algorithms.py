@@ -1,4 +1,4 @@
-"""Well-known algorithms are names for a choice of estimator and normalisation."""
+"""Well-known algorithms are names for a choice of estimator, loss and normalisation."""
 
 from __future__ import annotations
 
@@ -16,15 +16,31 @@ Reduction = Callable[[int, Sequence[int]], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """How returns become advantages, and how the policy-gradient loss is averaged."""
+    """How returns become advantages, and how the policy-gradient loss is averaged. Its loss stands in `config.py`."""
 
     estimator: Estimator
     reduction: Reduction
 
 
+def _token_mean(max_length: int, lengths: Sequence[int]) -> Tensor:
+    return reduction.token_mean(lengths)
+
+
+def _sequence_mean(max_length: int, lengths: Sequence[int]) -> Tensor:
+    return reduction.sequence_mean(lengths)
+
+
+def _constant(max_length: int, lengths: Sequence[int]) -> Tensor:
+    return reduction.constant(lengths, max_length)
+
+
 ALGORITHMS = {
-    "reinforce": Algorithm(reinforce, lambda _, lengths: reduction.token_mean(lengths)),
-    "rloo": Algorithm(rloo, lambda _, lengths: reduction.token_mean(lengths)),
-    "grpo": Algorithm(grpo, lambda _, lengths: reduction.sequence_mean(lengths)),
-    "dr_grpo": Algorithm(dr_grpo, lambda max_length, lengths: reduction.constant(lengths, max_length)),
+    "reinforce": Algorithm(reinforce, _token_mean),
+    "rloo": Algorithm(rloo, _token_mean),
+    "grpo": Algorithm(grpo, _sequence_mean),
+    "dr_grpo": Algorithm(dr_grpo, _constant),
+    "dapo": Algorithm(grpo, _token_mean),
+    "gspo": Algorithm(grpo, _sequence_mean),
+    "cispo": Algorithm(grpo, _token_mean),
+    "sapo": Algorithm(grpo, _sequence_mean),
 }

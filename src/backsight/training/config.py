@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -44,19 +44,50 @@ class StopConfig(Settings):
         return self
 
 
+LossType = Literal["pg", "clip", "dual_clip", "gspo", "tis", "cispo", "sapo"]
+
+
+class Loss(NamedTuple):
+    """What is minimised, and between which ratios."""
+
+    loss_type: LossType = "clip"
+    epsilon: float = 0.2
+    epsilon_high: float = 0.2
+
+
+LOSSES = {
+    "reinforce": Loss(),
+    "rloo": Loss(),
+    "grpo": Loss(),
+    "dr_grpo": Loss(),
+    "dapo": Loss(epsilon_high=0.28),  # Yu 2025, arXiv:2503.14476
+    "gspo": Loss("gspo", 3e-4, 4e-4),  # Zheng 2025, arXiv:2507.18071
+    "cispo": Loss("cispo"),  # MiniMax-M1 2025, arXiv:2506.13585; the bounds are verl's
+    "sapo": Loss("sapo"),  # Gao 2025, arXiv:2511.20347
+}
+"""The loss that an algorithm is known for; its estimator and normalisation stand in `algorithms.py`."""
+
+
 class AlgorithmConfig(Settings):
     """From rewards to a loss."""
 
-    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo"] = "grpo"
-    """How returns become advantages."""
-    loss_type: Literal["pg", "clip", "tis"] = "clip"
-    """The plain policy gradient, the clipped importance ratio, or truncated importance sampling."""
-    epsilon: Amount = 0.2
-    """The ratio is clipped below 1 - epsilon …"""
-    epsilon_high: Amount = 0.2
-    """… and above 1 + epsilon_high."""
+    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo", "dapo", "gspo", "cispo", "sapo"] = "grpo"
+    """How returns become advantages, what is minimised, and how it is averaged."""
+    loss_type: LossType | None = None
+    """The plain policy gradient, clipped ratios of decisions (once or on both sides) or of whole responses, weights
+    that are cut above or on both sides, or a clip that fades; None: the algorithm's own."""
+    epsilon: Amount | None = None
+    """The ratio is clipped below 1 - epsilon … None: as the algorithm has it."""
+    epsilon_high: Amount | None = None
+    """… and above 1 + epsilon_high. None: as the algorithm has it, or epsilon, if that is set and larger."""
+    delta: Annotated[float, Field(gt=1)] = 3.0
+    """With loss_type=dual_clip a bad decision weighs at most so many times its advantage."""
     importance_cap: Annotated[float, Field(ge=1)] = 2.0
     """With loss_type=tis no decision weighs more than this."""
+    sapo_temperature_pos: Positive = 1.0
+    """With loss_type=sapo: how fast the gradient fades with the ratio, for positive advantages …"""
+    sapo_temperature_neg: Positive = 1.05
+    """… and for negative ones."""
     beta: Amount = 0.0
     """Weight of the divergence from the reference, the policy before training; 0 keeps no reference."""
     entropy_coef: Amount = 0.0
@@ -66,10 +97,19 @@ class AlgorithmConfig(Settings):
     discount: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Of a reward one environment step later."""
 
+    @property
+    def loss(self) -> Loss:
+        """The algorithm's, with what was set."""
+        known = LOSSES[self.algorithm]
+        low = known.epsilon if self.epsilon is None else self.epsilon
+        high = max(low, known.epsilon_high) if self.epsilon_high is None else self.epsilon_high
+        return Loss(self.loss_type or known.loss_type, low, high)
+
     @model_validator(mode="after")
     def _clips_in_order(self) -> AlgorithmConfig:
-        if self.epsilon_high < self.epsilon:
-            raise ConfigError("epsilon_high", self.epsilon_high, f"is below epsilon={self.epsilon}; raise it as well")
+        loss = self.loss
+        if loss.epsilon_high < loss.epsilon:
+            raise ConfigError("epsilon_high", loss.epsilon_high, f"is below epsilon={loss.epsilon}; raise it as well")
         return self
 
 
@@ -154,7 +194,7 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
 
     @model_validator(mode="after")
     def _corrects_what_is_off_policy(self) -> TrainingConfig:
-        if self.one_step_off and self.loss_type == "pg":
+        if self.one_step_off and self.loss.loss_type == "pg":
             raise ConfigError(
                 "loss_type", "pg", "one_step_off needs a ratio to the weights that sampled; set it to tis"
             )

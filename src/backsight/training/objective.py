@@ -17,7 +17,7 @@ from torch import Tensor
 
 from backsight.losses.divergence import reference_kl
 from backsight.losses.imitation import imitation
-from backsight.losses.policy_gradient import clipped, plain, truncated
+from backsight.losses.policy_gradient import clipped, dual_clipped, mean_of_each, plain, soft_gated, weighted
 from backsight.losses.reduction import token_mean
 from backsight.policies.base import Policy
 from backsight.training.algorithms import ALGORITHMS
@@ -116,7 +116,7 @@ def _policy_gradient(
     device = log_probs_N.device
     advantages_N = torch.cat([_or_zeros(each.advantages, each) for each in examples]).to(device)
     plain_N = plain(log_probs_N, advantages_N)
-    if config.loss_type == "pg":
+    if config.loss.loss_type == "pg":
         return plain_N, torch.zeros_like(plain_N)
     has_ratio_N = torch.cat(
         [torch.full((each.num_decisions,), each.behaviour_log_probs is not None) for each in examples]
@@ -124,11 +124,30 @@ def _policy_gradient(
     behaviour_N = torch.cat([_or_zeros(each.behaviour_log_probs, each) for each in examples]).to(device)
     # a row without a behaviour is compared with itself, so that its unused ratio stays finite
     behaviour_N = torch.where(has_ratio_N, behaviour_N, log_probs_N.detach())
-    if config.loss_type == "tis":
-        loss_N, held_back_N = truncated(log_probs_N, behaviour_N, advantages_N, config.importance_cap)
-    else:
-        loss_N, held_back_N = clipped(log_probs_N, behaviour_N, advantages_N, config.epsilon, config.epsilon_high)
+    lengths = [each.num_decisions for each in examples]
+    loss_N, held_back_N = _with_ratio(log_probs_N, behaviour_N, advantages_N, lengths, config)
     return torch.where(has_ratio_N, loss_N, plain_N), (held_back_N & has_ratio_N).float()
+
+
+def _with_ratio(
+    log_probs_N: Tensor, behaviour_N: Tensor, advantages_N: Tensor, lengths: Sequence[int], config: TrainingConfig
+) -> tuple[Tensor, Tensor]:
+    loss_type, epsilon, epsilon_high = config.loss
+    match loss_type:
+        case "tis":
+            return weighted(log_probs_N, behaviour_N, advantages_N, 0.0, config.importance_cap)
+        case "cispo":
+            return weighted(log_probs_N, behaviour_N, advantages_N, 1 - epsilon, 1 + epsilon_high)
+        case "sapo":
+            pos, neg = config.sapo_temperature_pos, config.sapo_temperature_neg
+            return soft_gated(log_probs_N, behaviour_N, advantages_N, pos, neg)
+        case "dual_clip":
+            return dual_clipped(log_probs_N, behaviour_N, advantages_N, epsilon, epsilon_high, config.delta)
+        case "gspo":
+            ratio_N = mean_of_each(log_probs_N - behaviour_N, lengths)
+            return clipped(ratio_N, torch.zeros_like(ratio_N), advantages_N, epsilon, epsilon_high)
+        case _:
+            return clipped(log_probs_N, behaviour_N, advantages_N, epsilon, epsilon_high)
 
 
 def _or_zeros(values_T: Tensor | None, example: Example) -> Tensor:

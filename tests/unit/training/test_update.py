@@ -11,6 +11,7 @@ from tiny_models import tiny_policy
 
 from backsight.errors import ConfigError
 from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.update import Workbench, update
 from backsight.types import Decisions, Example
@@ -47,8 +48,8 @@ def gradients(policy: CausalLMPolicy, rows: list[Example], settings: TrainingCon
     return before - after
 
 
-@pytest.mark.parametrize("algorithm", ["reinforce", "rloo", "grpo", "dr_grpo"])
-@pytest.mark.parametrize("loss_type", ["pg", "clip"])
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@pytest.mark.parametrize("loss_type", ["pg", "clip", "gspo"])
 def test_micro_batches_do_not_change_the_gradient(algorithm: str, loss_type: str) -> None:
     parts = {"algorithm": algorithm, "loss_type": loss_type, "beta": 0.1, "entropy_coef": 0.01}
     settings = {**parts, "label_smoothing_factor": 0.1, "max_grad_norm": 1e9}
