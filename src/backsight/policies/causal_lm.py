@@ -105,9 +105,16 @@ class CausalLMPolicy:
         return [[index for unit in batch for index in parts[unit]] for batch in micro_batches(units, budget)]
 
     def _fitting(self, indices: list[int], examples: Sequence[Example], budget: int) -> list[list[int]]:
-        """The siblings, halved until a part is within the budget."""
+        """The siblings, halved until a part is within the budget.
+
+        Where one of them alone is near or above it, most of that is their prompt, and to cut would compute it again for
+        each: then a part may take half of the budget besides.
+        """
+        if len(indices) == 1:
+            return [indices]
         rows, widest = self._extent([examples[index] for index in indices])
-        if len(indices) == 1 or rows * widest <= budget:
+        alone = max(self._extent([examples[index]])[1] for index in indices)
+        if rows * widest <= budget or (rows == 1 and widest <= alone + budget // 2):
             return [indices]
         half = len(indices) // 2
         return self._fitting(indices[:half], examples, budget) + self._fitting(indices[half:], examples, budget)

@@ -19,8 +19,8 @@ Tokens = tuple[int, ...]
 Pair = tuple[Tokens, Tokens]
 """A prompt and a response."""
 
-WIDEST_TREE = 2048
-"""A row with branches needs a mask of its width squared."""
+WIDEST_TREE = 8192
+"""A row with branches needs a mask of its width squared: 256 MiB of float32 here."""
 
 
 @dataclass(frozen=True, slots=True)

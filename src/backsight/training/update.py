@@ -145,10 +145,18 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _make_room(policy: Policy, shares: Sequence[Share], bench: Workbench) -> None:
     """Smaller micro-batches; once they hold one example each, layers that are recomputed in the backward pass."""
     examples = [share.example for share in shares]
-    if len(policy.micro_batches(examples, bench.micro_batch_size)) < len(examples):
-        bench.micro_batch_size = max(1, bench.micro_batch_size // 2)
-    elif not policy.recompute_layers():
+    if not _cut_smaller(policy, examples, bench) and not policy.recompute_layers():
         remedy = "one example alone does not fit into memory; shorten prompts, or lower max_completion_length"
         raise ConfigError("micro_batch_size", bench.micro_batch_size, remedy)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def _cut_smaller(policy: Policy, examples: Sequence[Example], bench: Workbench) -> bool:
+    """Halve the size of micro-batches until there are more of them; False when each holds one example already."""
+    count = len(policy.micro_batches(examples, bench.micro_batch_size))
+    while count < len(examples) and bench.micro_batch_size > 1:
+        bench.micro_batch_size //= 2
+        if len(policy.micro_batches(examples, bench.micro_batch_size)) > count:
+            return True
+    return False

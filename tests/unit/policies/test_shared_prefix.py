@@ -85,6 +85,16 @@ def test_shared_packed_sorted_and_plain_rows_give_the_same(architecture: str) ->
         assert_same(result(policy, policy.micro_batches(rows, 80)), expected)
 
 
+def test_siblings_of_a_long_prompt_stay_together_beyond_the_budget() -> None:
+    """A prompt that takes the budget by itself is still computed once; a budget of 1 takes them apart all the same."""
+    policy = tiny_policy()
+    policy.anatomy.attention_width = 1e6
+    rows = [Example(("x" * 99,), ((5, 6, 7, 0),), "test", torch.zeros(4)) for _ in range(8)]
+    assert policy.micro_batches(rows, 100) == [list(range(8))]  # 101 tokens alone, 121 together
+    assert policy.micro_batches(rows, 20) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert policy.micro_batches(rows, 1) == [[index] for index in range(8)]
+
+
 def test_nothing_is_shared_beyond_a_sliding_window() -> None:
     policy = tiny_policy("gemma2")  # its window is 8
     assert not policy.anatomy.can_share(9)
