@@ -27,10 +27,21 @@ class Figure:
     holds: bool | None = None
 
 
-def write_results(name: str, seeds: Sequence[int], rows: Sequence[Figure], folder: Path = RESULTS) -> Path:
-    """Write the figures with the command, the date and the machine they come from."""
+def read_results(name: str) -> list[Figure]:
+    """The figures of an earlier run; none when there was none."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return []
+    rows = json.loads(path.read_text())["rows"]
+    return [Figure(**{**row, "interval": row["interval"] and tuple(row["interval"])}) for row in rows]
+
+
+def write_results(
+    name: str, seeds: Sequence[int], rows: Sequence[Figure], folder: Path = RESULTS, command: str | None = None
+) -> Path:
+    """Write the figures with the command (None: the one that runs), the date and the machine they come from."""
     content = {
-        "command": " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "command": command or " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
         "date": date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "seeds": list(seeds),

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from results_file import RESULTS, Figure, write_results
+from results_file import RESULTS, Figure, read_results, write_results
 from rich.console import Console
 from rich.table import Table
 from speed_children import ChildFailed
@@ -35,7 +35,7 @@ from speed_growth import growth_figures
 from speed_picture import draw
 from speed_workloads import CPU_WORKLOADS, CUDA_WORKLOADS, Workload
 
-CLASSIC, GROWTH = "classic", "growth"
+CLASSIC, GROWTH, WHOLE = "classic", "growth", "the whole run"
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "results" / "speed.png"
 PAIRS, STEPS, WARM_UP = 5, 3, 1
 CLASSIC_STEPS, QUICK_CLASSIC_STEPS = 300_000, 4_000
@@ -90,7 +90,9 @@ def parsed() -> argparse.Namespace:
         "--quick", action="store_true", help="one pair, smaller steps; nothing in the repository changes"
     )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--only", nargs="+", metavar="ROW", choices=[*names, CLASSIC, GROWTH], help="these rows alone")
+    parser.add_argument(
+        "--only", nargs="+", metavar="ROW", choices=[*names, CLASSIC, GROWTH], help="measure these again"
+    )
     return parser.parse_args()
 
 
@@ -107,16 +109,21 @@ def main() -> None:
         for workload in workloads
         if workload.name in rows
     ]
-    is_whole = not arguments.quick and not arguments.only
-    folder = RESULTS if is_whole else Path(tempfile.mkdtemp(prefix="speed-"))
+    folder = Path(tempfile.mkdtemp(prefix="speed-")) if arguments.quick else RESULTS
     name = "speed" if on_cpu else "speed_cuda"
-    figures: list[Figure] = []
+    command = "python benchmarks/speed.py" + ("" if on_cpu else " --device cuda")
+    figures: dict[str, Figure] = {}
+    if arguments.only and not arguments.quick:  # rows that are not measured again stay as they were
+        figures = {each.row: each for each in read_results(name)}
+        command += f"; then --only {' '.join(arguments.only)}"
 
     def keep(new: Sequence[Figure]) -> Path:
         """Write what there is so far, so that a run that is cut off leaves what it measured."""
-        figures.extend(new)
-        minutes = Figure("the whole run", (time.monotonic() - started) / 60, None, "minutes")
-        return write_results(name, list(range(pairs)), [*figures, minutes], folder)
+        figures.update({each.row: each for each in new})
+        if not arguments.only:
+            minutes = (time.monotonic() - started) / 60
+            figures[WHOLE] = Figure(WHOLE, minutes, None, "minutes")
+        return write_results(name, list(range(pairs)), list(figures.values()), folder, command)
 
     comparisons = []
     for comparison in compare_all(console, selected, plan):
@@ -129,8 +136,8 @@ def main() -> None:
     if GROWTH in rows:
         keep(growth_figures(console, arguments.quick))
     console.print(str(keep([])), highlight=False)
-    picture = PICTURE.with_stem(name) if is_whole else folder / f"{name}.png"
-    draw(figures, picture)
+    picture = folder / f"{name}.png" if arguments.quick else PICTURE.with_stem(name)
+    draw(list(figures.values()), picture)
     console.print(str(picture), highlight=False)
 
 
