@@ -33,9 +33,10 @@ class DecodeCache(Cache):  # type: ignore[misc]
         return int(self.layers[0].buffer.shape[-2])
 
     @property
-    def addresses(self) -> tuple[int, ...]:
-        """Where the layers lie in memory: elsewhere after rows were kept or added."""
-        return tuple(layer.buffer.data_ptr() for layer in self.layers)
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """Where the layers lie in memory, and in which shape: another one after rows were kept or added, though memory
+        that was given back may be handed out again."""
+        return tuple((layer.buffer.data_ptr(), *layer.buffer.shape) for layer in self.layers)
 
     def pin(self, column_1: Tensor) -> None:
         """Write to the column that `column_1` names, and answer with all columns there are."""

@@ -47,7 +47,7 @@ class _Recording:
         mask_BT: Tensor,
         cache: DecodeCache,
     ) -> None:
-        self.cache, self.addresses = cache, cache.addresses
+        self.cache, self.places = cache, cache.places
         self.tokens_B1, self.positions_B1 = tokens_B1.clone(), positions_B1.clone()
         self.mask_BM = mask_BT.new_zeros(len(mask_BT), cache.capacity)
         self.column_1 = torch.zeros(1, dtype=torch.long, device=mask_BT.device)
@@ -62,7 +62,7 @@ class _Recording:
 
     def fits(self, cache: DecodeCache) -> bool:
         """Whether the cache still lies where it lay."""
-        return cache is self.cache and cache.addresses == self.addresses
+        return cache is self.cache and cache.places == self.places
 
     def run(self, tokens_B1: Tensor, mask_BT: Tensor, positions_B1: Tensor) -> Tensor:
         """(B, V) logits; they are overwritten by the next run."""

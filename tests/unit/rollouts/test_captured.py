@@ -5,6 +5,7 @@ import torch
 from tiny_models import tiny_policy
 
 from backsight.rollouts import local
+from backsight.rollouts.cache import DecodeCache
 from backsight.rollouts.captured import CapturedStep
 from backsight.rollouts.decoding import LeanStep
 from backsight.rollouts.local import LocalEngine
@@ -32,3 +33,17 @@ def test_fixed_places_change_nothing(architecture: str, spare: int, monkeypatch:
     assert [action.value for action in found] == [action.value for action in expected]
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one.log_probs, other.log_probs, atol=5e-5)
+
+
+def test_memory_that_is_handed_out_again_is_not_taken_for_the_same() -> None:
+    """A buffer at the same address but of another shape needs another recording."""
+    cache, step = DecodeCache(spare=4), LeanStep(tiny_policy("llama").model)
+    cache.update(torch.zeros(2, 1, 3, 16), torch.zeros(2, 1, 3, 16), 0)
+    cache.update(torch.zeros(2, 1, 3, 16), torch.zeros(2, 1, 3, 16), 1)
+    captured = CapturedStep(step)
+    inputs = torch.full((2, 1), 5), torch.ones(2, 4, dtype=torch.long), torch.full((2, 1), 3)
+    captured(*inputs, cache)
+    assert captured._recorded is not None and captured._recorded.fits(cache)
+    for layer in cache.layers:
+        layer.buffer = layer.buffer[..., :-1, :]  # the same address, one column less
+    assert not captured._recorded.fits(cache)
