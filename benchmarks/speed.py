@@ -125,6 +125,8 @@ def main() -> None:
             figures[WHOLE] = Figure(WHOLE, minutes, None, "minutes")
         return write_results(name, list(range(pairs)), list(figures.values()), folder, command)
 
+    if arguments.quick:
+        console.print(f"a rehearsal with 1/{QUICK_SHARE} of the prompts in a step; the aims are for all of them")
     comparisons = []
     for comparison in compare_all(console, selected, plan):
         comparisons.append(comparison)
