@@ -29,8 +29,8 @@ from backsight.types import Group, Sampling
 Evaluation = Mapping[str, Scores]
 """Scores by split."""
 
-CHECKED_PROMPTS = 1000
-"""Prompts of the training split whose length is checked before the first attempt."""
+CHECKED_PROMPTS = 200
+"""Prompts of each split whose length is checked before the first attempt; the engine checks the others later."""
 
 
 @dataclass(frozen=True, slots=True)

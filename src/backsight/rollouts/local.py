@@ -57,6 +57,8 @@ class LocalEngine:
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
     ) -> Iterator[tuple[int, Action]]:
+        for observation in observations:
+            self.policy.check_prompt(observation, sampling.max_completion_length)
         prompts = [self.policy.prompt_tokens(observation) for observation in observations]
         # rows of similar length decode together: less padding
         waiting = deque(sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), prompts[index])))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, tiny_policy
 
-from backsight.errors import ModelError
+from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts import local
 from backsight.rollouts.decoding import GeneralStep, LeanStep
@@ -92,6 +92,12 @@ def test_equal_prompts_are_read_once() -> None:
     engine = LocalEngine(policy)
     acted(engine, ["abc"] * 8 + ["d"], Sampling(max_completion_length=2))
     assert engine.profile.tokens["prefill"] == len(policy.prompt_tokens("abc")) + len(policy.prompt_tokens("d"))
+
+
+def test_a_prompt_that_leaves_no_room_is_named_before_anything_is_drawn() -> None:
+    engine = LocalEngine(tiny_policy("gpt2"))
+    with pytest.raises(DataError, match="exceed the model's 128"):
+        acted(engine, ["short", "x" * 125], Sampling(max_completion_length=8))
 
 
 def test_the_seed_decides() -> None:
