@@ -14,6 +14,7 @@ from torch import nn
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import ConfigError, ModelError
 from backsight.feedback.environment import EnvironmentHindsight
+from backsight.hindsight.base import Hindsight
 from backsight.hindsight.relabel import Relabel
 from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
@@ -49,12 +50,22 @@ class ClassicResult:
             if trajectory.feedback.step_rewards is not None:
                 self.hindsight_returns.append(sum(trajectory.feedback.step_rewards))
 
+    def tell(self, progress: Progress, message: str) -> None:
+        """The call reports by its result alone."""
+
     def flush(self) -> None:
         """Everything is taken down at once."""
 
 
 def rlhf_finetune(
-    model: nn.Module, env: Any, num_episodes: int, num_steps: int, learning_rate: float, *, seed: int = 0
+    model: nn.Module,
+    env: Any,
+    num_episodes: int,
+    num_steps: int,
+    learning_rate: float,
+    *,
+    seed: int = 0,
+    hindsight: Hindsight | None = None,
 ) -> ClassicResult:
     """Train `model` in place on the Gymnasium environment `env`, for `num_episodes` of at most `num_steps` steps.
 
@@ -64,7 +75,7 @@ def rlhf_finetune(
     Where the environment has a method `hindsight_reward(state, action, next_state)`, it is asked about every step
     once the episode is over, and its answers are what the policy learns to earn; else the environment's rewards are.
     With Gymnasium's goals (a `Dict` with `desired_goal`, and `compute_reward`), an episode that failed is imitated as
-    well, as a success at what it achieved.
+    well, as a success at what it achieved (`hindsight`: another method than `Relabel()`).
 
     Nothing is learnt from a single step: a batch of whole episodes gives rewards-to-go, compared with their mean at
     the same time step, for a clipped policy gradient whose learning rate falls to zero over the run. The same seed
@@ -100,7 +111,7 @@ def rlhf_finetune(
     try:
         # the trainer sets the global seed; the caller's is left alone
         with torch.random.fork_rng(devices=[]), _threads_that_pay(model):
-            Trainer(policy, experience, Relabel(), config, recorders=[result]).train()
+            Trainer(policy, experience, hindsight or Relabel(), config, recorders=[result]).train()
     finally:
         model.train(was_training)
     return result

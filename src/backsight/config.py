@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from backsight.errors import ConfigError, nearest
-from backsight.hindsight.config import HindsightConfig
+from backsight.hindsight.config import HindsightConfig, label, samples
 from backsight.settings import Settings
 from backsight.training.config import TrainingConfig
 
@@ -41,11 +41,12 @@ class RunConfig(TrainingConfig):
 
     @property
     def default_run_name(self) -> str:
-        return f"{self.preset}-{self.hindsight.name}"
+        preset = re.sub(r"[^\w.+-]+", "-", self.preset)
+        return f"{preset}-{label(self.hindsight)}"
 
     @model_validator(mode="after")
     def _groups_have_siblings(self) -> RunConfig:
-        needs_siblings = self.algorithm != "reinforce" and self.hindsight.name != "supervised"
+        needs_siblings = self.algorithm not in ("reinforce", "ppo") and samples(self.hindsight)
         if needs_siblings and self.num_generations < 2:
             raise ConfigError(
                 "num_generations",
@@ -155,14 +156,34 @@ def _merged(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict
         choices = _choices(settings, key)
         if isinstance(change, Settings):
             change = change.model_dump()
-        elif len(choices) > 1 and isinstance(change, str):
-            change = {"name": change}
+        elif len(choices) > 1:
+            change = _spelled_out(key, change)
         if choices and not isinstance(change, Mapping):
             raise ConfigError(key, change, f"holds several settings; set one of {key}.{{{_names(choices)}}}")
         if choices:
             change = _merged_choice(choices, merged.get(key, {}), change)
         merged[key] = change
     return merged
+
+
+def _spelled_out(key: str, change: object) -> object:
+    """A choice by its name alone; a list of choices, which are made together; a choice within a choice."""
+    if isinstance(change, str):
+        return {"name": change}
+    if isinstance(change, Settings):
+        return change.model_dump()
+    if isinstance(change, list | tuple):
+        if not change or not all(isinstance(each, str | Mapping | Settings) for each in change):
+            remedy = f"is no list of choices; write it like {key}='[outcome, {{name: relabel}}]'"
+            raise ConfigError(key, list(change), remedy)
+        return {"name": "chain", "methods": [_spelled_out(key, each) for each in change]}
+    if isinstance(change, Mapping):
+        return {name: _spelled_out(key, value) if name in _NESTED else value for name, value in change.items()}
+    return change
+
+
+_NESTED = ("then", "otherwise")
+"""Settings of a choice that are choices themselves."""
 
 
 def _merged_choice(choices: Sequence[type[Settings]], fields: _Fields, changes: _Fields) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from backsight.config import RunConfig, change_config
 from backsight.evaluation.agreement import sampler_learner_difference
+from backsight.feedback.base import FeedbackSource
 from backsight.hindsight.config import OutcomeConfig
 from backsight.pocket.folder import MODEL_FOLDER
 from backsight.policies.causal_lm import CausalLMPolicy
@@ -26,13 +27,15 @@ def finetune(
     task: str | Task,
     *,
     reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    feedback: FeedbackSource | None = None,
     show_progress: bool = True,
     **settings: Any,
 ) -> Result:
     """Fine-tune a language model on a task; the settings are those of `RunConfig`, by name.
 
     `policy` is ``"pocket"``, a model folder, a hub id or a loaded policy; `task` the name of a preset or a `Task`.
-    `reward_funcs`, written for TRL, replace the task's own judge.
+    `reward_funcs`, written for TRL, replace the task's own judge, and so does `feedback`: a judge model, or several
+    sources together (`backsight.feedback`).
 
         backsight.finetune("pocket", "instructions", hindsight="relabel", stop={"max_seconds": 60})
 
@@ -52,6 +55,7 @@ def finetune(
         build_task(config),
         load_policy(config.policy, config.trust_remote_code) if isinstance(policy, str) else policy,
         reward_funcs,
+        feedback,
     )
     return session.run(show_progress=show_progress)
 

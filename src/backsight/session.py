@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -10,24 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig, dump_config
-from backsight.environments.single_turn import SingleTurn
+from backsight.environments.episodes import EpisodesTask, environments_of
 from backsight.evaluation.evaluator import Scores, evaluate_split
+from backsight.evaluation.likelihood import likelihood, turn_log_probs
 from backsight.evaluation.statistics import Estimate
 from backsight.feedback.base import FeedbackSource
+from backsight.feedback.environment import EnvironmentHindsight
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.verifier import TaskVerifier
 from backsight.hindsight import catalogue as methods
+from backsight.hindsight.config import label
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.recorder import Recorder
 from backsight.rollouts.local import LocalEngine
 from backsight.tasks.base import Task
+from backsight.tasks.recorded import RecordedTask
 from backsight.training.progress import Progress, used_share
 from backsight.training.trainer import Experience, Trainer
-from backsight.types import Group, Sampling
+from backsight.types import Group, Observation, Sampling
 
 Evaluation = Mapping[str, Scores]
 """Scores by split."""
+
+LIKELIHOOD = "recorded turns"
+"""Instead of a split, for logs: of pairs of a rewarded and an unrewarded turn, the share in which the rewarded one has
+gained more, and the mean log-probability a token of each kind."""
 
 CHECKED_PROMPTS = 200
 """Prompts of each split whose length is checked before the first attempt; the engine checks the others later."""
@@ -61,10 +70,17 @@ def evaluated(
     splits: Sequence[str] = (),
 ) -> Evaluation:
     """One greedy attempt at each of the first `items` items of the splits, or of all evaluation splits."""
+    environments = environments_of(task, fits(engine.policy, sampling.max_completion_length))
     return {
-        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split)
+        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split, environments)
         for split in splits or task.eval_splits
     }
+
+
+def fits(policy: CausalLMPolicy, max_completion_length: int) -> Callable[[Observation], bool]:
+    """Whether a prompt leaves room for a completion."""
+    room = math.inf if policy.max_length is None else policy.max_length - max_completion_length
+    return lambda prompt: len(policy.prompt_tokens(prompt)) <= room
 
 
 class Session:
@@ -76,21 +92,29 @@ class Session:
         task: Task,
         policy: CausalLMPolicy,
         reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+        feedback: FeedbackSource | None = None,
     ) -> None:
         self.config, self.task, self.policy = config, task, policy
         self.engine = LocalEngine(policy)
         # one step off, attempts are sampled while the weights change: it takes weights of its own
         self.sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else self.engine
-        self.feedback = feedback_of(task, reward_funcs)
+        self.feedback = feedback or feedback_of(task, reward_funcs)
+        self.base_log_probs: list[float] | None = None
+        """Of the recorded turns of a log, by the policy before training."""
         check_prompts(policy, task, config)
 
     def run(self, *, show_progress: bool, checkpoint: Path | None = None) -> Result:
         """Evaluate, train, evaluate, save."""
         recorder = self._recorder(checkpoint)
-        with TrainingProgress(self.config.hindsight.name, is_shown=show_progress) as bar:
+        with TrainingProgress(label(self.config.hindsight), is_shown=show_progress) as bar:
             trainer = Trainer(
                 self.policy,
-                Experience(self.sampler, SingleTurn, self.task.items(self.task.train_split), self.feedback),
+                Experience(
+                    self.sampler,
+                    environments_of(self.task, fits(self.policy, self.config.max_completion_length)),
+                    self.task.items(self.task.train_split),
+                    self.feedback,
+                ),
                 methods.build(self.config.hindsight),
                 self.config,
                 recorders=[_RunLog(recorder, bar, self.config)],
@@ -98,6 +122,7 @@ class Session:
                 checkpoint_folder=recorder.checkpoints,
             )
             if checkpoint is None:
+                self.base_log_probs = self._recorded_log_probs()
                 before = self._evaluate(recorder, step=0)
             else:
                 before = {}
@@ -119,13 +144,27 @@ class Session:
     def _evaluate(self, recorder: Recorder, step: int) -> Evaluation:
         config = self.config
         evaluation = evaluated(self.engine, self.task, self.feedback, config.sampling, config.eval_items)
+        if self.base_log_probs is not None:
+            evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}
         for split, scores in evaluation.items():
             recorder.add_evaluation(step, split, {name: asdict(each) for name, each in _named(scores).items()})
         return evaluation
 
+    def _recorded_log_probs(self) -> list[float] | None:
+        if not isinstance(self.task, RecordedTask):
+            return None
+        return turn_log_probs(self.policy, self.task.items("test"))
+
+    def _likelihood(self, base_log_probs: Sequence[float]) -> Scores:
+        """Whether the policy has moved towards recorded turns that were rewarded, and away from the others."""
+        items = self.task.items("test")
+        seen = likelihood(items, turn_log_probs(self.policy, items), base_log_probs)
+        return Scores(seen.accuracy, {"rewarded": seen.rewarded, "unrewarded": seen.unrewarded}, ())
+
     def _score(self, recorder: Recorder, progress: Progress) -> float:
         """What stop conditions look at: the mean reward on the first evaluation split."""
-        return self._evaluate(recorder, progress.step)[self.task.eval_splits[0]].reward.mean
+        evaluation = self._evaluate(recorder, progress.step)
+        return next(iter(evaluation.values())).reward.mean
 
 
 class _RunLog:
@@ -142,6 +181,10 @@ class _RunLog:
     def flush(self) -> None:
         while self.unwritten:
             self.unwritten.pop(0).result()
+
+    def tell(self, progress: Progress, message: str) -> None:
+        self.recorder.add_message(progress.step, message)
+        self.bar.tell(message)
 
     def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         self.recorder.add_metrics(step, metrics)
@@ -162,7 +205,7 @@ def _named(scores: Scores) -> dict[str, Estimate]:
 
 def feedback_of(task: Task, reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None) -> FeedbackSource:
     if reward_funcs is None:
-        return TaskVerifier(task)
+        return EnvironmentHindsight() if isinstance(task, EpisodesTask) else TaskVerifier(task)
     return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
 
 

@@ -19,7 +19,7 @@ Nothing here imports torch at run time, so that the parts of the package that ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Observation = Any
-"""What a policy sees. Language models: a string, or chat messages ``[{"role": ..., "content": ...}]``.
+"""What a policy sees. Language models: a string, chat messages ``[{"role": ..., "content": ...}]``, or `Begun`.
 Module policies: a flat float32 array."""
 
 ActionValue = Any
 """What a policy did. Language models: a tuple of token ids, end-of-text included when it was sampled.
 Module policies: what the environment's ``step`` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A prompt whose completion has been begun already: the policy goes on behind these tokens."""
+
+    prompt: Observation
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +111,17 @@ class Feedback:
     """Whether the episode reached what was asked."""
     achieved_goal: tuple[Observation, ...] | None = None
     """(S,) the observations as they would have read, had what was achieved been what was asked."""
+    goals_on_the_way: Sequence[tuple[Observation, ...]] | None = None
+    """(S,) at index k the first k+1 observations, as they would have read, had what was achieved after step k been what
+    was asked. Worked out when looked at."""
     achieved_share: float | None = None
     """How much of what was asked is part of the achieved goal as well, from 0 to 1."""
     text: str | None = None
     """A comment on the episode, in words."""
     correction: str | None = None
     """What should have been done instead."""
+    outcome: str | None = None
+    """What came of it in the world, in words."""
     sources: tuple[str, ...] = ()
     """Who said it: the names of the reward functions, environments or people."""
 
@@ -137,6 +150,16 @@ class Trajectory:
     def num_decisions(self) -> int:
         return sum(len(step.action.log_probs) for step in self.steps)
 
+    @property
+    def prompts(self) -> tuple[Observation, ...]:
+        """(S,) what was observed."""
+        return tuple(step.observation for step in self.steps)
+
+    @property
+    def responses(self) -> tuple[ActionValue, ...]:
+        """(S,) what was done."""
+        return tuple(step.action.value for step in self.steps)
+
     def revealed(self, feedback: Feedback) -> Trajectory:
         """The same episode, with what was said of it."""
         return replace(self, feedback=feedback)
@@ -149,7 +172,8 @@ class Group:
     start: Any
     trajectories: tuple[Trajectory, ...] = ()
     advantages: tuple[Tensor, ...] = ()
-    """One tensor (S,) a trajectory: the estimator's advantages, set before a hindsight method sees the group."""
+    """One tensor (T,) a trajectory: the estimator's advantages, set before a hindsight method sees the group, and
+    changed by methods that know better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +193,13 @@ class Example:
     """(T,) None says that the example is not on-policy: no importance ratio is taken, and it is counted."""
     imitation_weights: Tensor | None = None
     """(T,) for the imitation loss; None: nothing to imitate."""
+    teacher_prompts: tuple[Observation, ...] | None = None
+    """(S,) what the teacher sees instead of `prompts`: it knows what was revealed."""
+    teacher_weights: Tensor | None = None
+    """(T,) for the divergence from the teacher's distribution at each decision; None: no teacher."""
+    shaping: float | None = None
+    """γ: without a behaviour policy, the policy gradient is taken of A·π/(π + γ) instead of A·log π, which fades where
+    the policy would not have gone."""
     weight: float = 1.0
     """Multiplies every loss of the example."""
     trajectory: Trajectory | None = None
@@ -176,8 +207,23 @@ class Example:
 
     @property
     def num_decisions(self) -> int:
-        weights = self.advantages if self.advantages is not None else self.imitation_weights
-        return 0 if weights is None else len(weights)
+        for weights in (self.advantages, self.imitation_weights, self.teacher_weights):
+            if weights is not None:
+                return len(weights)
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to compute of the distribution at each decision, besides the log-probability of what was taken."""
+
+    entropy: bool = False
+    uniform: bool = False
+    """The mean log-probability over all actions."""
+    top_k: int = 0
+    """So many of the most likely actions, or all there are."""
+    support_NK: Tensor | None = None
+    """Log-probabilities of these actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +238,7 @@ class Decisions:
     """Entropy of the distribution at each decision, in nats; only when asked for."""
     uniform_log_probs_N: Tensor | None = None
     """Mean log-probability over all actions at each decision (label smoothing's target); only when asked for."""
+    support_NK: Tensor | None = None
+    """K actions at each decision, the most likely first or those that were asked about; only when asked for."""
+    support_log_probs_NK: Tensor | None = None
+    """Their log-probabilities, differentiable."""

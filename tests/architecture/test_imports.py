@@ -40,7 +40,7 @@ ONLY_IMPORTED_BY = {
     "pocket": {"presets", "finetuning", "demo"},
 }
 WITHOUT_TORCH = {"tasks", "reports", "settings", "errors", "types", "seeds", "config", "presets", "cli"}
-IN_ONE_FILE = ["gymnasium", "pyarrow", "datasets", "sacrebleu"]
+IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "reasoning_gym"]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
@@ -127,6 +127,13 @@ def test_optional_packages_are_imported_in_one_file(package: str) -> None:
         if any(name.partition(".")[0] == package for name in imported_names(path))
     ]
     assert len(importers) == 1, importers
+
+
+def test_gymnasium_stays_with_the_environments() -> None:
+    importers = {
+        room_of(path) for path in ROOMS if any(name.partition(".")[0] == "gymnasium" for name in imported_names(path))
+    }
+    assert importers == {"environments"}
 
 
 @pytest.mark.parametrize("room", sorted(WITHOUT_TORCH))

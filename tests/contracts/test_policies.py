@@ -21,7 +21,7 @@ from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
 from backsight.rollouts.local import LocalEngine
 from backsight.tasks.base import Item
-from backsight.types import Example, Group, Sampling
+from backsight.types import Example, Group, Sampling, Wanted
 
 
 @dataclass
@@ -71,9 +71,7 @@ def rolled_out(case: Case, seed: int = 0) -> list[Group]:
 
 
 def examples_of(groups: list[Group]) -> list[Example]:
-    return [
-        on_policy_example(each, torch.zeros(len(each.steps)), "test") for group in groups for each in group.trajectories
-    ]
+    return [on_policy_example(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories]
 
 
 def test_sampler_and_learner_agree(case: Case) -> None:
@@ -92,7 +90,7 @@ def test_scores_do_not_depend_on_the_batch(case: Case) -> None:
 
 def test_scores_are_flat_and_differentiable(case: Case) -> None:
     examples = examples_of(rolled_out(case))
-    decisions = case.policy.log_probs(examples, with_entropy=True)
+    decisions = case.policy.log_probs(examples, wanted=Wanted(entropy=True))
     count = sum(each.num_decisions for each in examples)
     assert decisions.entropy_N is not None
     assert decisions.log_probs_N.shape == decisions.entropy_N.shape == (count,)

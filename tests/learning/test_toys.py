@@ -53,6 +53,11 @@ def test_attempts_that_are_one_step_old_solve_a_bandit(loss_type: str, warm: Cau
     assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, **way) == 1.0
 
 
+def test_a_critic_solves_a_bandit_without_siblings(warm: CausalLMPolicy) -> None:
+    settings = {"prompts_per_step": 32, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
+    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, algorithm="ppo", num_generations=1) == 1.0
+
+
 def test_bf16_weights_with_float32_masters_solve_a_bandit(warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
     assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, bf16=True) == 1.0

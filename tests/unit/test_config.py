@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,9 @@ from pydantic import ValidationError
 
 from backsight.config import RunConfig, change_config, dump_config, load_config, read_config, resume_config
 from backsight.errors import ConfigError
-from backsight.hindsight.config import OutcomeConfig, RelabelConfig, SupervisedConfig
+from backsight.hindsight.config import ChainConfig, OutcomeConfig, RouteConfig, label
+from backsight.hindsight.config_prompt import RelabelConfig
+from backsight.hindsight.config_response import SupervisedConfig
 from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import LOSSES, StopConfig
 from backsight.types import Sampling
@@ -123,7 +126,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("stopp.max_steps=4", "stopp.max_steps: 4: unknown; did you mean 'stop.max_steps'?"),
         ("hindsight=relable", "hindsight.name: relable: did you mean 'relabel'?"),
         ("hindsight.max_replays=2", "hindsight.max_replays: 2: belongs to another choice of hindsight; leave it out"),
-        ("algorithm=qqq", "algorithm: qqq: known: cispo, dapo, dr_grpo, grpo, gspo, reinforce, rloo, sapo"),
+        ("algorithm=qqq", "algorithm: qqq: known: cispo, dapo, dr_grpo, grpo, gspo, ppo, reinforce, rloo, sapo"),
         ("learning_rate=fast", "learning_rate: fast: must be a valid number"),
         ("learning_rate=-1", "learning_rate: -1: must be greater than 0"),
         ("learning_rate=.nan", "learning_rate: nan: must be a finite number"),
@@ -133,7 +136,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("policy=5", "policy: 5: must be text; put it into quotes: policy='\"…\"'"),
         ("run_name=../up", r"run_name: ../up: must match pattern '^\w[\w. -]*$'"),
         ("stop=5", "stop: 5: holds several settings; set one of stop.{max_steps,"),
-        ("hindsight=[1]", "hindsight: [1]: holds several settings; set one of hindsight.{name,outcome_weight,"),
+        ("hindsight=[1]", "hindsight: [1]: is no list of choices; write it like hindsight='[outcome, {name: relabel}]"),
         ("stop.max_steps=none", "stop: empty: training would never end"),
         ("preset=other", "preset: other: is not 'toy'; leave it out"),
         ("policy=[a", "policy: [a: is not YAML; put it into quotes"),
@@ -237,4 +240,43 @@ def test_a_configuration_does_not_change() -> None:
 def test_every_field_says_what_it_is() -> None:
     """All but the names that TRL and transformers have made plain."""
     plain: dict[str, Any] = {name: field for name, field in RunConfig.model_fields.items() if not field.description}
-    assert set(plain) <= {"hindsight", "learning_rate", "weight_decay", "stop", "seed"}
+    assert set(plain) <= {"hindsight", "teacher", "learning_rate", "weight_decay", "stop", "seed"}
+
+
+def test_a_list_of_methods_is_a_chain() -> None:
+    chain = ChainConfig(methods=(OutcomeConfig(), RelabelConfig(max_replays=2)))
+    assert changed("hindsight=[outcome, {name: relabel, max_replays: 2}]").hindsight == chain
+    assert change_config(BASE, {"hindsight": ["outcome", RelabelConfig(max_replays=2)]}).hindsight == chain
+    assert label(chain) == "outcome+relabel"
+    again = changed("hindsight=[outcome, {name: relabel, max_replays: 2}]")
+    assert load_config(again, [], ["hindsight=outcome"]).hindsight == OutcomeConfig()
+
+
+def test_a_route_names_two_methods() -> None:
+    route = RouteConfig(then=OutcomeConfig(), otherwise=RelabelConfig())
+    assert changed("hindsight={name: route, then: outcome, otherwise: relabel}").hindsight == route
+    assert changed("hindsight=[{name: route, then: outcome, otherwise: {name: relabel}}]").hindsight == ChainConfig(
+        methods=(route,)
+    )
+    assert label(route) == "outcome-or-relabel"
+
+
+@pytest.mark.parametrize(
+    "override, words",
+    [
+        ("hindsight=[]", "hindsight: []: is no list"),
+        ("hindsight=[outcome, relable]", "relabel"),
+        ("hindsight={name: route, then: outcome}", "hindsight.otherwise: missing"),
+        ("hindsight=[{name: relabel, max_replay: 2}]", "max_replay"),
+    ],
+)
+def test_mistakes_in_a_list_are_named(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        changed(override)
+
+
+def test_a_written_chain_reads_back(tmp_path: Path) -> None:
+    config = changed("hindsight=[outcome, relabel]")
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config))
+    assert read_config(path) == config

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-PRESET = typer.Argument(metavar="PRESET", help="What to learn: instructions, sentiment or translation.")
+PRESET = typer.Argument(
+    metavar="PRESET", help="What to learn: instructions, logs, sentiment, translation or reasoning-gym:NAME."
+)
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings by dotted key: stop.max_steps=100.")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
 
 import gymnasium
 import numpy as np
@@ -17,11 +17,14 @@ from gymnasium.spaces.utils import flatdim, flatten
 from numpy.typing import NDArray
 
 from backsight.environments.base import StepResult
-from backsight.errors import SpaceError
+from backsight.errors import RewardError, SpaceError
 from backsight.feedback.environment import FEEDBACK, finite_reward, hindsight_rewards
 from backsight.types import Action, Feedback
 
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
+Observations = tuple[NDArray[np.float32], ...]
+Transitions = Sequence[tuple[Any, Any, Any]]
+"""State, action and next state, as the environment knows them."""
 HUGE = 1e4
 """Some boxes reach to the largest float there is; bounds beyond this one are none."""
 
@@ -50,6 +53,7 @@ class GymnasiumEnvironment:
         _check_action_space(self.action_space)
         self.observation_width = flatdim(self.observation_space)
         self.hindsight_reward = self._method("hindsight_reward")
+        self.achieved = self._method("achieved")
         space = self.observation_space
         has_goals = isinstance(space, spaces.Dict) and set(space.spaces) >= GOAL_KEYS
         self.compute_reward = self._method("compute_reward") if has_goals else None
@@ -118,7 +122,9 @@ class GymnasiumEpisode:
 
     The answer lies as `Feedback` in the `info` of the last step. `hindsight_reward(state, action, next_state)`
     judges each step. An environment with goals also reveals, of an episode that failed, how it would have read
-    had the goal been what was achieved in the end: a success, as `compute_reward` says.
+    had the goal been what was achieved in the end: a success, as `compute_reward` says; and of every episode, how its
+    beginnings would have read had the goal been what was achieved by then. One that knows by itself how the episode
+    should have been asked for says so with `achieved(transitions)`: its observations then, or None.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seed: int, max_steps: int) -> None:
@@ -157,7 +163,8 @@ class GymnasiumEpisode:
 
     def _remember(self, native_action: Any, next_state: Any) -> None:
         self.num_steps += 1
-        if self.environment.hindsight_reward or self.environment.compute_reward:
+        environment = self.environment
+        if environment.hindsight_reward or environment.compute_reward or environment.achieved:
             # copied, since some environments return the same array at every step
             next_state = copy.deepcopy(next_state)
             self.transitions.append((self.state, native_action, next_state))
@@ -166,13 +173,30 @@ class GymnasiumEpisode:
     def _hindsight(self, info: Mapping[str, Any]) -> Feedback:
         judge = self.environment.hindsight_reward
         step_rewards = hindsight_rewards("env.hindsight_reward", judge, self.transitions) if judge else None
+        has_goals = self.environment.compute_reward is not None
         return Feedback(
             step_rewards=step_rewards,
-            achieved_goal=self._relabelled(info),
+            achieved_goal=self._as_achieved() if self.environment.achieved else self._relabelled(info),
+            goals_on_the_way=GoalsOnTheWay(self.environment, self.transitions) if has_goals else None,
             sources=("env.hindsight_reward",) if judge else (),
         )
 
-    def _relabelled(self, info: Mapping[str, Any]) -> tuple[NDArray[np.float32], ...] | None:
+    def _as_achieved(self) -> Observations | None:
+        """(S,) the observations as the environment would have had them; None when it knows of none."""
+        assert self.environment.achieved is not None
+        try:
+            observations = self.environment.achieved(self.transitions)
+        except Exception as error:  # an environment may be anybody's code
+            value = f"raised {type(error).__name__}: {error}"
+            raise RewardError("env.achieved", value, "mend the environment") from error
+        if observations is None:
+            return None
+        if len(observations) != len(self.transitions):
+            remedy = f"return None, or an observation for each of {len(self.transitions)} steps"
+            raise SpaceError("env.achieved", f"{len(observations)} observations", remedy)
+        return tuple(self.environment.flat_observation(each) for each in observations)
+
+    def _relabelled(self, info: Mapping[str, Any]) -> Observations | None:
         """(S,) the observations with the goal that was achieved in the end; None when that earns no more."""
         compute_reward = self.environment.compute_reward
         if compute_reward is None:
@@ -184,8 +208,32 @@ class GymnasiumEpisode:
         )
         if achieved <= asked:
             return None
-        flat = self.environment.flat_observation
-        return tuple(flat({**state, "desired_goal": goal}) for state, _, _ in self.transitions)
+        return _with_goal(self.environment, self.transitions, goal)
+
+
+class GoalsOnTheWay(Sequence[Observations]):
+    """At index k the first k+1 observations, with the goal that was achieved after step k; made when looked at."""
+
+    def __init__(self, environment: GymnasiumEnvironment, transitions: Transitions) -> None:
+        self.environment, self.transitions = environment, transitions
+
+    def __len__(self) -> int:
+        return len(self.transitions)
+
+    @overload
+    def __getitem__(self, index: int) -> Observations: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Observations]: ...
+    def __getitem__(self, index: int | slice) -> Observations | list[Observations]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        beginning = self.transitions[: range(len(self))[index] + 1]
+        return _with_goal(self.environment, beginning, beginning[-1][2]["achieved_goal"])
+
+
+def _with_goal(environment: GymnasiumEnvironment, transitions: Transitions, goal: Any) -> Observations:
+    flat = environment.flat_observation
+    return tuple(flat({**state, "desired_goal": goal}) for state, _, _ in transitions)
 
 
 def _check_observation_space(space: spaces.Space[Any], field: str) -> None:

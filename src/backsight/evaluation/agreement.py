@@ -28,7 +28,7 @@ def sampler_learner_difference(
     items = task.items(task.train_split)[:num_prompts]
     groups = [group for _, group in collect(engine, SingleTurn, items, 2, config.sampling, config.seed)]
     examples = [
-        on_policy_example(trajectory, torch.zeros(1), "check") for group in groups for trajectory in group.trajectories
+        on_policy_example(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories
     ]
     with torch.no_grad():
         learner_N = policy.log_probs(examples, config.sampling).log_probs_N.cpu()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from backsight.environments.base import EnvironmentFactory
 from backsight.environments.single_turn import SingleTurn
 from backsight.errors import DataError
 from backsight.evaluation.statistics import Estimate, estimate
@@ -27,7 +28,12 @@ class Scores:
 
 
 def evaluate_split(
-    engine: Engine, feedback: FeedbackSource, items: Sequence[Item], sampling: Sampling, split: str
+    engine: Engine,
+    feedback: FeedbackSource,
+    items: Sequence[Item],
+    sampling: Sampling,
+    split: str,
+    environments: EnvironmentFactory = SingleTurn,
 ) -> Scores:
     """One greedy attempt at each item; lengths and stop strings are those of `sampling`.
 
@@ -38,7 +44,7 @@ def evaluate_split(
         raise DataError(split, "0 items", "nothing to evaluate; give the split some rows")
     pool = FeedbackPool(feedback)
     asked = pool.ask(
-        collect(engine, SingleTurn, items, 1, replace(sampling, temperature=0.0), seed=0), len(items), seed=0
+        collect(engine, environments, items, 1, replace(sampling, temperature=0.0), seed=0), len(items), seed=0
     )
     revealed = [group.trajectories[0] for group in pool.answers(asked)]
     names = sorted({name for each in revealed for name in each.feedback.rewards})

@@ -11,6 +11,8 @@ from backsight.types import Feedback, Trajectory
 
 FEEDBACK = "backsight/feedback"
 """Where the last step's `info` holds it."""
+POTENTIAL = "backsight/potential"
+"""Where a step's `info` holds how promising the state before its action was."""
 
 
 class EnvironmentHindsight:

@@ -1,4 +1,4 @@
-"""Which hindsight method runs, and its options: one class a method, told apart by `name`."""
+"""Which hindsight methods run: one class of options a method, told apart by `name`, beside those of its place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from backsight.hindsight.config_advantage import AdvantageConfigs
+from backsight.hindsight.config_prompt import PromptConfigs
+from backsight.hindsight.config_response import ResponseConfigs
+from backsight.hindsight.config_reward import RewardConfigs
+from backsight.hindsight.config_target import TargetConfigs
 from backsight.settings import Settings
 
 
@@ -15,22 +20,48 @@ class OutcomeConfig(Settings):
     name: Literal["outcome"] = "outcome"
 
 
-class RelabelConfig(Settings):
-    """An attempt is imitated as a success at what it achieved."""
-
-    name: Literal["relabel"] = "relabel"
-    outcome_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Of the policy gradient on what was asked; 0 leaves imitation alone, as in HIR."""
-    imitation_weight: Annotated[float, Field(ge=0)] = 1.0
-    """Of the imitation of what was achieved."""
-    max_replays: Annotated[int, Field(ge=1)] | None = None
-    """Attempts of a group that are imitated, those first that achieved most of what was asked; None: all."""
+MethodConfig = OutcomeConfig | RewardConfigs | PromptConfigs | ResponseConfigs | AdvantageConfigs | TargetConfigs
 
 
-class SupervisedConfig(Settings):
-    """Imitate the gold answers; nothing is sampled."""
+class RouteConfig(Settings):
+    """Attempts that succeeded are learnt by one method, the others by another."""
 
-    name: Literal["supervised"] = "supervised"
+    name: Literal["route"] = "route"
+    then: Annotated[MethodConfig, Field(discriminator="name")]
+    """For successes."""
+    otherwise: Annotated[MethodConfig, Field(discriminator="name")]
+    """For failures; one of which it can make nothing falls to `then`."""
 
 
-HindsightConfig = Annotated[OutcomeConfig | RelabelConfig | SupervisedConfig, Field(discriminator="name")]
+class ChainConfig(Settings):
+    """Several methods: each revalues what the next ones see, and what they make is learnt together."""
+
+    name: Literal["chain"] = "chain"
+    methods: Annotated[
+        tuple[Annotated[MethodConfig | RouteConfig, Field(discriminator="name")], ...],
+        Field(min_length=1, strict=False),
+    ]
+    """In this order; `hindsight=[outcome, relabel]` is short for it."""
+
+
+HindsightConfig = Annotated[MethodConfig | RouteConfig | ChainConfig, Field(discriminator="name")]
+
+
+def label(config: HindsightConfig) -> str:
+    """What to call it in a folder's name."""
+    match config:
+        case ChainConfig():
+            return "+".join(label(each) for each in config.methods)
+        case RouteConfig():
+            return f"{label(config.then)}-or-{label(config.otherwise)}"
+        case _:
+            return config.name
+
+
+def samples(config: HindsightConfig) -> bool:
+    """Whether the method learns from attempts, and not from what is recorded."""
+    match config:
+        case ChainConfig():
+            return all(samples(each) for each in config.methods)
+        case _:
+            return config.name not in ("supervised", "recorded")

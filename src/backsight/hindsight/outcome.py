@@ -6,17 +6,8 @@ advantages are zero and the group teaches nothing: that is what the other method
 
 from __future__ import annotations
 
-from backsight.hindsight.base import Scorer, on_policy_example
-from backsight.types import Example, Group
+from backsight.hindsight.base import Hindsight
 
 
-class Outcome:
-    """Plain reinforcement learning."""
-
-    needs_rollouts = True
-
-    def __call__(self, group: Group, scorer: Scorer) -> list[Example]:
-        return [
-            on_policy_example(trajectory, advantages_S, "outcome")
-            for trajectory, advantages_S in zip(group.trajectories, group.advantages, strict=True)
-        ]
+class Outcome(Hindsight):
+    """Plain reinforcement learning: what every method does beside its own, and nothing else."""

@@ -13,6 +13,14 @@ def plain(log_probs_N: Tensor, advantages_N: Tensor) -> Tensor:
     return -advantages_N * log_probs_N
 
 
+def shaped(log_probs_N: Tensor, advantages_N: Tensor, gamma_N: Tensor) -> Tensor:
+    """-A·π/(π + γ): for responses of somebody else. Its gradient fades where the policy would not have gone, so that
+    nothing is pushed away without bound (LUFFY, arXiv:2504.14945; Critique-GRPO, arXiv:2506.03106, with γ = 0.1).
+    """
+    probs_N = log_probs_N.exp()
+    return -advantages_N * probs_N / (probs_N + gamma_N)
+
+
 def clipped(
     log_probs_N: Tensor,
     behaviour_log_probs_N: Tensor,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from backsight.policies.layout import Pair, arrange, tensors
 
 PROBE: tuple[Pair, ...] = (((1, 2, 3), (4, 5, 6)), ((1, 2, 3), (7, 8)), ((3, 2), (1, 5, 4)))
-"""A few rows to try the model on, in token ids that any vocabulary has."""
+"""A few rows to try the model on, in token ids; a smaller vocabulary takes them modulo its size."""
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Of the largest hidden number or logit."""
 
@@ -57,7 +57,7 @@ class Anatomy:
     @torch.no_grad()
     def _has_head(self) -> bool:
         """Whether body and head, one after the other, are the whole: some models scale the logits, each its own way."""
-        tokens_1T = torch.tensor([PROBE[0][0]], device=self.model.device)
+        tokens_1T = torch.tensor([PROBE[0][0]], device=self.model.device) % self.vocabulary
         expected_TV = self.model(input_ids=tokens_1T, use_cache=False).logits[0]
         return _close(self.head(self.hidden(tokens_1T, None, None)[0]), expected_TV)
 
@@ -76,7 +76,9 @@ class Anatomy:
     def _probed(self, attention_width: float) -> Tensor:
         rows = arrange(PROBE, attention_width, can_branch=attention_width > 0)
         laid = tensors(rows, PROBE, padding=0, dtype=self.model.dtype).to(self.model.device)
-        return self.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT).flatten(0, 1)[laid.sources_N]
+        return self.hidden(laid.tokens_BT % self.vocabulary, laid.positions_BT, laid.mask_B1TT).flatten(0, 1)[
+            laid.sources_N
+        ]
 
 
 def _close(found: Tensor, expected: Tensor) -> bool:

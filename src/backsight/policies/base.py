@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
-from backsight.types import ActionValue, Decisions, Example, Observation, Sampling
+from backsight.types import ActionValue, Decisions, Example, Observation, Sampling, Wanted
 
 
 class Policy(Protocol):
@@ -26,14 +26,16 @@ class Policy(Protocol):
         self,
         examples: Sequence[Example],
         sampling: Sampling = ...,
-        *,
-        with_entropy: bool = False,
-        with_uniform: bool = False,
+        wanted: Wanted = ...,
     ) -> Decisions:
         """Log-probability of every decision of the examples, flat, in their order; differentiable.
 
         `sampling` is what the examples were sampled with; without it, the bare softmax.
         """
+        ...
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """(N, H) what it makes of what it sees at each decision: what a critic can learn from."""
         ...
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:

@@ -5,23 +5,24 @@ Tensors: B rows, T tokens, H hidden numbers, N decisions (completion tokens, fla
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies.anatomy import Anatomy
 from backsight.policies.batching import micro_batches
 from backsight.policies.layout import Pair, Row, Tokens, arrange, tensors, width
-from backsight.policies.scores import Head, Wanted, score
-from backsight.types import ActionValue, Decisions, Example, Observation, Sampling
+from backsight.policies.scores import Head, States, score
+from backsight.types import ActionValue, Begun, Decisions, Example, Observation, Sampling, Wanted
 
 PLAIN = Sampling()
+NOTHING_ELSE = Wanted()
 
 
 class CausalLMPolicy:
@@ -66,6 +67,8 @@ class CausalLMPolicy:
         """The prompt as the model reads it: special tokens as the tokenizer adds them, or its chat template."""
         if isinstance(prompt, str):
             return self._text_tokens(prompt)
+        if isinstance(prompt, Begun):
+            return self.prompt_tokens(prompt.prompt) + prompt.tokens
         if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
         encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
@@ -125,11 +128,7 @@ class CausalLMPolicy:
         return len(rows), width(rows[0])
 
     def _pairs(self, examples: Sequence[Example]) -> list[Pair]:
-        return [
-            (self.prompt_tokens(prompt), response)
-            for example in examples
-            for prompt, response in zip(example.prompts, example.responses, strict=True)
-        ]
+        return [(self.prompt_tokens(prompt), response) for prompt, response in _exchanges(examples)]
 
     def _rows(self, pairs: Sequence[Pair]) -> list[Row]:
         longest = max(len(prompt) + len(response) for prompt, response in pairs)
@@ -139,10 +138,13 @@ class CausalLMPolicy:
         self,
         examples: Sequence[Example],
         sampling: Sampling = PLAIN,
-        *,
-        with_entropy: bool = False,
-        with_uniform: bool = False,
+        wanted: Wanted = NOTHING_ELSE,
     ) -> Decisions:
+        states = self.states(examples, sampling)
+        return score(states, sampling, self.end_tokens, wanted)
+
+    def states(self, examples: Sequence[Example], sampling: Sampling = PLAIN) -> States:
+        """What the head makes logits of, at each decision."""
         if sampling.repetition_penalty != 1:
             raise ConfigError(
                 "repetition_penalty", sampling.repetition_penalty, "attempts sampled with it cannot be learnt from"
@@ -151,8 +153,13 @@ class CausalLMPolicy:
         rows = self._rows(pairs)
         laid = tensors(rows, pairs, self.padding_token, self.model.dtype).to(device)
         tokens_N = torch.tensor([token for _, response in pairs for token in response], device=device)
-        positions_N = torch.tensor([position for _, response in pairs for position in range(len(response))])
-        wanted = Wanted(sampling, self.end_tokens, sum(map(width, rows)), with_entropy, with_uniform)
+        positions_N = torch.tensor(
+            [
+                _begun(prompt) + position
+                for prompt, response in _exchanges(examples)
+                for position in range(len(response))
+            ]
+        )
         if self.anatomy.has_head:
             states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
             head: Head = self.anatomy.head
@@ -160,7 +167,10 @@ class CausalLMPolicy:
             states_BTH = self.model(input_ids=laid.tokens_BT, use_cache=False).logits  # all of them: there is no choice
             head = nn.Identity()
         states_NH = states_BTH.flatten(0, 1)[laid.sources_N]
-        return score(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N.to(device), wanted)
+        return States(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N.to(device), sum(map(width, rows)))
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        return self.states(examples).hidden_NH
 
     def recompute_layers(self) -> bool:
         layers = [] if self.recomputes else self.anatomy.layers()
@@ -171,8 +181,21 @@ class CausalLMPolicy:
         return bool(layers)
 
     def save(self, folder: Path) -> None:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # the terminal belongs to the run
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def _exchanges(examples: Sequence[Example]) -> Iterator[tuple[Observation, Tokens]]:
+    for example in examples:
+        yield from zip(example.prompts, example.responses, strict=True)
+
+
+def _begun(prompt: Observation) -> int:
+    """Tokens of the completion that stand in the prompt."""
+    return len(prompt.tokens) if isinstance(prompt, Begun) else 0
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:

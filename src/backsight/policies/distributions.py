@@ -44,6 +44,10 @@ class ActionDistribution(Protocol):
         """(N,) mean log-probability over all actions."""
         ...
 
+    def all_log_probs(self) -> Tensor:
+        """(N, K) of each of K actions, where they can be counted."""
+        ...
+
 
 class ActionHead(Protocol):
     """What a module has to return for an action space, and how it is read."""
@@ -107,6 +111,13 @@ class Categorical:
     def uniform_log_probs(self) -> Tensor:
         return reduce(add, [each.mean(-1) for each in self.blocks])
 
+    def all_log_probs(self) -> Tensor:
+        if len(self.blocks) > 1:
+            raise ConfigError(
+                "hindsight", "a teacher", "compares single choices; give the environment one Discrete action"
+            )
+        return self.blocks[0]
+
 
 class GaussianHead:
     """A number on the real line for each dimension, drawn around a mean. An action is those numbers, (A,) float32.
@@ -158,6 +169,9 @@ class Gaussian:
 
     def uniform_log_probs(self) -> Tensor:
         raise ConfigError("label_smoothing_factor", "> 0", "continuous actions have no uniform target; set it to 0")
+
+    def all_log_probs(self) -> Tensor:
+        raise ConfigError("hindsight", "a teacher", "continuous actions cannot be counted; use discrete ones")
 
 
 def _noise(seeds: Sequence[int], row: Callable[[torch.Generator], Tensor]) -> Tensor:

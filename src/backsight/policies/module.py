@@ -22,9 +22,10 @@ from backsight.policies.base import Policy
 from backsight.policies.batching import micro_batches
 from backsight.policies.distributions import ActionHead
 from backsight.profiling import Profile
-from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling
+from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, Wanted
 
 PLAIN = Sampling()
+NOTHING_ELSE = Wanted()
 WEIGHTS_FILE = "model.safetensors"
 SMALLEST_PROB = torch.finfo(torch.float32).tiny
 """A softmax may underflow to zero, whose logarithm is of no use."""
@@ -67,6 +68,10 @@ class ModulePolicy:
     def sync(self, policy: Policy) -> None:
         """It acts for itself, with the weights it has."""
 
+    def acting_as(self, policy: Policy) -> ModulePolicy:
+        assert isinstance(policy, ModulePolicy)
+        return policy
+
     @torch.no_grad()
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
@@ -100,19 +105,28 @@ class ModulePolicy:
         self,
         examples: Sequence[Example],
         sampling: Sampling = PLAIN,
-        *,
-        with_entropy: bool = False,
-        with_uniform: bool = False,
+        wanted: Wanted = NOTHING_ELSE,
     ) -> Decisions:
         observations_ND = np.array([prompt for example in examples for prompt in example.prompts])
         actions_NA = np.array([response for example in examples for response in example.responses])
         distribution = self.head.distribution(self._outputs(observations_ND), sampling.temperature)
+        support_NK, support_log_probs_NK = wanted.support_NK, None
+        if wanted.top_k or support_NK is not None:
+            log_probs_NK = distribution.all_log_probs()
+            if support_NK is None:
+                support_NK = log_probs_NK.detach().topk(min(wanted.top_k, log_probs_NK.shape[-1]), -1).indices
+            support_log_probs_NK = log_probs_NK.gather(-1, support_NK)
         return Decisions(
             distribution.log_probs(torch.from_numpy(actions_NA).to(self.device)),
             num_tokens=len(actions_NA),
-            entropy_N=distribution.entropy() if with_entropy else None,
-            uniform_log_probs_N=distribution.uniform_log_probs() if with_uniform else None,
+            entropy_N=distribution.entropy() if wanted.entropy else None,
+            uniform_log_probs_N=distribution.uniform_log_probs() if wanted.uniform else None,
+            support_NK=support_NK,
+            support_log_probs_NK=support_log_probs_NK,
         )
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        return self._inputs(np.array([prompt for example in examples for prompt in example.prompts]))
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
         return micro_batches([(len(example.prompts), 1) for example in examples], budget)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from backsight.policies.truncation import behaviour_logits
-from backsight.types import Decisions, Sampling
+from backsight.types import Decisions, Sampling, Wanted
 
 CHUNK_ELEMENTS = 2**25
 """Logits that are held at the same time: 128 MiB in float32."""
@@ -23,48 +24,63 @@ Head = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to compute of each distribution besides the log-probability of what was taken."""
+class States:
+    """What a model computed before its head, at each decision."""
 
-    sampling: Sampling
-    end_tokens: Sequence[int]
+    head: Head
+    vocabulary: int
+    hidden_NH: Tensor
+    tokens_N: Tensor
+    """What was taken."""
+    positions_N: Tensor
+    """Tokens of the completion before each."""
     num_tokens: int
     """That went through the model."""
-    entropy: bool
-    uniform: bool
 
 
-def score(
-    head: Head, vocabulary: int, hidden_NH: Tensor, tokens_N: Tensor, positions_N: Tensor, wanted: Wanted
-) -> Decisions:
-    """The scores of all decisions. `positions_N` counts the tokens of the completion before each."""
-    size = max(1, CHUNK_ELEMENTS // vocabulary)
-    chunks: list[tuple[Tensor, Tensor, Tensor]] = list(
-        zip(*(torch.split(each, size) for each in (hidden_NH, tokens_N, positions_N)), strict=True)
-    )
+def score(states: States, sampling: Sampling, end_tokens: Sequence[int], wanted: Wanted) -> Decisions:
+    """The scores of all decisions."""
+    size = max(1, CHUNK_ELEMENTS // states.vocabulary)
+    columns = [states.hidden_NH, states.tokens_N, states.positions_N]
+    if wanted.support_NK is not None:
+        columns.append(wanted.support_NK.to(states.tokens_N.device))
+    chunks = list(zip(*(torch.split(each, size) for each in columns), strict=True))
+    scored = partial(_scored, states.head, sampling, end_tokens, wanted)
     if len(chunks) == 1 or not torch.is_grad_enabled():
-        parts = [_scored(head, *chunk, wanted) for chunk in chunks]
+        parts = [scored(*chunk) for chunk in chunks]
     else:
-        parts = [checkpoint(_scored, head, *chunk, wanted, use_reentrant=False) for chunk in chunks]
-    log_probs, entropies, uniforms = zip(*parts, strict=True)
-    return Decisions(
-        torch.cat(log_probs),
-        wanted.num_tokens,
-        entropy_N=torch.cat(entropies) if wanted.entropy else None,
-        uniform_log_probs_N=torch.cat(uniforms) if wanted.uniform else None,
+        parts = [checkpoint(scored, *chunk, use_reentrant=False) for chunk in chunks]
+    log_probs_N, entropy_N, uniform_N, support_NK, support_log_probs_NK = (
+        None if each[0] is None else torch.cat(each) for each in zip(*parts, strict=True)
     )
+    assert log_probs_N is not None
+    return Decisions(log_probs_N, states.num_tokens, entropy_N, uniform_N, support_NK, support_log_probs_NK)
+
+
+_Scores = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 
 
 def _scored(
-    head: Head, hidden_nH: Tensor, tokens_n: Tensor, positions_n: Tensor, wanted: Wanted
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Log-probability, entropy and mean log-probability of each decision; the last two only when wanted."""
-    logits_nV = behaviour_logits(head(hidden_nH).float(), wanted.sampling, positions_n, wanted.end_tokens, tokens_n)
+    head: Head,
+    sampling: Sampling,
+    end_tokens: Sequence[int],
+    wanted: Wanted,
+    hidden_nH: Tensor,
+    tokens_n: Tensor,
+    positions_n: Tensor,
+    asked_nK: Tensor | None = None,
+) -> _Scores:
+    """Log-probability, entropy and mean log-probability of each decision, some actions and theirs; None: not wanted."""
+    logits_nV = behaviour_logits(head(hidden_nH).float(), sampling, positions_n, end_tokens, tokens_n)
     log_probs_n = -nn.functional.cross_entropy(logits_nV, tokens_n, reduction="none")
-    if not wanted.entropy and not wanted.uniform:
-        return log_probs_n, None, None
+    if not (wanted.entropy or wanted.uniform or wanted.top_k or asked_nK is not None):
+        return log_probs_n, None, None, None, None
     log_probs_nV = logits_nV.log_softmax(-1)
     possible_nV = log_probs_nV.isfinite()
     finite_nV = log_probs_nV.where(possible_nV, 0.0)
     entropy_n = -(log_probs_nV.exp() * finite_nV).sum(-1) if wanted.entropy else None
-    return log_probs_n, entropy_n, finite_nV.sum(-1) / possible_nV.sum(-1) if wanted.uniform else None
+    uniform_n = finite_nV.sum(-1) / possible_nV.sum(-1) if wanted.uniform else None
+    if wanted.top_k:
+        asked_nK = log_probs_nV.detach().topk(min(wanted.top_k, log_probs_nV.shape[-1]), -1).indices
+    support_nK = None if asked_nK is None else log_probs_nV.gather(-1, asked_nK)
+    return log_probs_n, entropy_n, uniform_n, asked_nK, support_nK

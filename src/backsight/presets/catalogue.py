@@ -5,14 +5,18 @@ from __future__ import annotations
 from backsight.errors import ConfigError, nearest
 from backsight.presets.base import Preset
 from backsight.presets.instructions import instructions
+from backsight.presets.logs import logs
+from backsight.presets.reasoning_gym import PREFIX, reasoning_gym
 from backsight.presets.sentiment import sentiment
 from backsight.presets.translation import translation
 
-PRESETS = {preset.name: preset for preset in (instructions(), sentiment(), translation())}
+PRESETS = {preset.name: preset for preset in (instructions(), logs(), sentiment(), translation())}
 
 
 def get(name: str) -> Preset:
     """Raises `ConfigError` that names the nearest preset."""
+    if name.startswith(PREFIX):
+        return reasoning_gym(name)
     if name not in PRESETS:
         raise ConfigError("preset", name, f"unknown; {nearest(name, PRESETS)}")
     return PRESETS[name]

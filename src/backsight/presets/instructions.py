@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backsight.config import RunConfig
-from backsight.hindsight.config import RelabelConfig
+from backsight.hindsight.config_prompt import RelabelConfig
 from backsight.pocket.instructions import InstructionsTask
 from backsight.presets.base import Preset
 from backsight.tasks.base import Task

@@ -67,6 +67,11 @@ class TrainingProgress:
             self._last_line = now
             self._console.print(f"{self._method}: {status}", markup=False, highlight=False, soft_wrap=True)
 
+    def tell(self, message: str) -> None:
+        """A line that stays."""
+        if self._is_shown:
+            self._console.print(f"{self._method}: {message}", markup=False, highlight=False, soft_wrap=True)
+
     def _means(self) -> list[str]:
         means = {name: sum(values) / len(values) for name, values in self._recent.items()}
         formats = {"success": "success {:.0%}", "reward": "reward {:.2f}"}

@@ -4,6 +4,7 @@ runs/NAME/
 ├── config.yaml         everything the run depends on
 ├── metrics.jsonl       one line a logged step: step, and numbers by name
 ├── trajectories.jsonl  one line a turn of an attempt: what was asked, answered, paid and learnt
+├── messages.jsonl      one line for each thing that people were told
 ├── evaluations.jsonl   one line an evaluated split: step, split, scores
 ├── checkpoints/        what training goes on from
 └── policy/             the trained policy
@@ -21,6 +22,7 @@ CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
 TRAJECTORIES = "trajectories.jsonl"
 EVALUATIONS = "evaluations.jsonl"
+MESSAGES = "messages.jsonl"
 CHECKPOINTS = "checkpoints"
 POLICY = "policy"
 
@@ -44,6 +46,9 @@ class RunReader:
 
     def trajectories(self) -> list[Row]:
         return read_rows(self.folder / TRAJECTORIES)
+
+    def messages(self) -> list[Row]:
+        return read_rows(self.folder / MESSAGES)
 
     def evaluations(self) -> list[Row]:
         return read_rows(self.folder / EVALUATIONS)

@@ -7,11 +7,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backsight.errors import RunFolderError
-from backsight.reports.reader import CONFIG, EVALUATIONS, METRICS, TRAJECTORIES, Row, RunReader, read_rows
-from backsight.types import Group
+from backsight.reports.reader import CONFIG, EVALUATIONS, MESSAGES, METRICS, TRAJECTORIES, Row, RunReader, read_rows
+from backsight.types import Group, Trajectory
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Recorder(RunReader):
@@ -49,7 +52,7 @@ class Recorder(RunReader):
             RunFolderError: `folder` is not a run folder, or a line in it is damaged.
         """
         recorder = cls(folder)
-        for path in (folder / name for name in (METRICS, TRAJECTORIES, EVALUATIONS)):
+        for path in (folder / name for name in (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)):
             if path.exists():
                 _replace(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
         _replace(recorder.config, config_yaml)
@@ -61,6 +64,10 @@ class Recorder(RunReader):
     def add_trajectories(self, step: int, groups: Sequence[Group]) -> None:
         """One line a turn of an attempt; `reward` and `advantage` are the turn's, `rewards` the attempt's."""
         self._append(TRAJECTORIES, (row for group in groups for row in _group_rows(step, group)))
+
+    def add_message(self, step: int, message: str) -> None:
+        """What people were told while the run went on."""
+        self._append(MESSAGES, [{"step": step, "message": message}])
 
     def add_evaluation(self, step: int, split: str, scores: Mapping[str, Any]) -> None:
         self._append(EVALUATIONS, [{"step": step, "split": split, "scores": scores}])
@@ -78,7 +85,9 @@ def _names(run_name: str | None, default_name: str) -> Iterable[str]:
 
 def _group_rows(step: int, group: Group) -> Iterator[Row]:
     for index, trajectory in enumerate(group.trajectories):
-        advantages = group.advantages[index].tolist() if group.advantages else [None] * len(trajectory.steps)
+        advantages = (
+            _of_turns(trajectory, group.advantages[index]) if group.advantages else [None] * len(trajectory.steps)
+        )
         turns = zip(trajectory.steps, trajectory.rewards, advantages, strict=True)
         for turn, (environment_step, reward, advantage) in enumerate(turns):
             yield {
@@ -92,6 +101,12 @@ def _group_rows(step: int, group: Group) -> Iterator[Row]:
                 "success": trajectory.feedback.success,
                 "advantage": advantage,
             }
+
+
+def _of_turns(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
+    """The mean advantage of each turn's decisions."""
+    lengths = [len(step.action.log_probs) for step in trajectory.steps]
+    return [float(part.mean()) for part in advantages_T.split(lengths)]  # type: ignore[no-untyped-call]
 
 
 def _lines(rows: Iterable[Row]) -> Iterator[str]:

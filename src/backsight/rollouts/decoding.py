@@ -46,14 +46,15 @@ def decode_step(model: Any) -> DecodeStep:
 @torch.no_grad()
 def _tried(step: DecodeStep, model: Any) -> Tensor:
     """Logits after a few tokens in two rows, the second of which is padded."""
+    vocabulary = model.get_output_embeddings().weight.shape[0]
     cache, mask_BT = DecodeCache(), torch.tensor([[1, 1, 1], [0, 0, 1]], device=model.device)
-    tokens_BT = torch.tensor([[1, 2, 3], [0, 0, 4]], device=model.device)
+    tokens_BT = torch.tensor([[1, 2, 3], [0, 0, 4]], device=model.device) % vocabulary
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
     model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache, use_cache=True)
     logits = []
     for token in (5, 6):
         mask_BT = torch.nn.functional.pad(mask_BT, (0, 1), value=1)
-        token_B1 = torch.full((2, 1), token, device=model.device)
+        token_B1 = torch.full((2, 1), token % vocabulary, device=model.device)
         logits.append(step(token_B1, mask_BT, mask_BT.sum(-1, keepdim=True) - 1, cache))
     return torch.cat(logits)
 

@@ -27,6 +27,10 @@ class Engine(Protocol):
         """Act with the weights that the policy has now, where they are not shared."""
         ...
 
+    def acting_as(self, policy: Policy) -> Engine:
+        """An engine that acts with this policy's own weights, whatever this one has."""
+        ...
+
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
     ) -> Iterable[tuple[int, Action]]:

@@ -25,7 +25,7 @@ from backsight.rollouts.cache import SPARE_COLUMNS, DecodeCache
 from backsight.rollouts.captured import CapturedStep
 from backsight.rollouts.decoding import DecodeStep, LeanStep, decode_step
 from backsight.rollouts.drawing import draw_tokens, most_likely, penalised, uniform_numbers
-from backsight.types import Action, Observation, Sampling
+from backsight.types import Action, Begun, Observation, Sampling
 
 CACHE_BYTES = 2**31
 """Keys and values of the rows that are decoded together, on a CPU; on a GPU half of the memory that is free."""
@@ -45,6 +45,8 @@ class LocalEngine:
     def __init__(self, policy: CausalLMPolicy) -> None:
         self.policy = policy
         self.profile = Profile(policy.model.device)
+        self._other: LocalEngine | None = None
+        """The engine of another policy, kept because to look at a model takes a while."""
 
     @torch.no_grad()
     def sync(self, policy: Policy) -> None:
@@ -52,6 +54,15 @@ class LocalEngine:
             self.policy.module.to(next(policy.module.parameters()).dtype)
             for own, new in zip(self.policy.module.parameters(), policy.module.parameters(), strict=True):
                 own.copy_(new)
+
+    def acting_as(self, policy: Policy) -> LocalEngine:
+        assert isinstance(policy, CausalLMPolicy)
+        if policy is self.policy:
+            return self
+        if self._other is None or self._other.policy is not policy:
+            self._other = LocalEngine(policy)
+            self._other.profile = self.profile
+        return self._other
 
     @torch.no_grad()
     def act(
@@ -73,7 +84,7 @@ class LocalEngine:
             assert batch is not None
             self._decode(batch, sampling)
             for index, tokens, log_probs in batch.leave():
-                yield index, self._action(tokens, log_probs, sampling)
+                yield index, self._action(observations[index], tokens, log_probs, sampling)
             if not len(batch):
                 batch = None
 
@@ -159,11 +170,13 @@ class LocalEngine:
             if _completes(self.policy.decode, tokens, stop_strings):
                 batch.is_alive_B[row] = False
 
-    def _action(self, tokens: list[int], log_probs: Tensor, sampling: Sampling) -> Action:
-        has_ended = tokens[-1] in self.policy.end_tokens or _completes(
-            self.policy.decode, tokens, sampling.stop_strings
-        )
-        return Action(tuple(tokens), log_probs, self.policy.decode(tokens), is_truncated=not has_ended)
+    def _action(self, observation: Observation, tokens: list[int], log_probs: Tensor, sampling: Sampling) -> Action:
+        begun = observation.tokens if isinstance(observation, Begun) else ()
+        tokens = tokens[: max(1, sampling.max_completion_length - len(begun))]
+        whole = [*begun, *tokens]
+        has_ended = tokens[-1] in self.policy.end_tokens or _completes(self.policy.decode, whole, sampling.stop_strings)
+        log_probs = log_probs[: len(tokens)]
+        return Action(tuple(tokens), log_probs, self.policy.decode(whole), is_truncated=not has_ended)
 
     @cached_property
     def _step(self) -> DecodeStep:

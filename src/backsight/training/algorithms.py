@@ -18,7 +18,8 @@ Reduction = Callable[[int, Sequence[int]], Tensor]
 class Algorithm:
     """How returns become advantages, and how the policy-gradient loss is averaged. Its loss stands in `config.py`."""
 
-    estimator: Estimator
+    estimator: Estimator | None
+    """None: a critic, which learns what to expect (`critic.py`)."""
     reduction: Reduction
 
 
@@ -43,4 +44,5 @@ ALGORITHMS = {
     "gspo": Algorithm(grpo, _sequence_mean),
     "cispo": Algorithm(grpo, _token_mean),
     "sapo": Algorithm(grpo, _sequence_mean),
+    "ppo": Algorithm(None, _token_mean),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from backsight.training.progress import Progress
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 PROGRESS_FILE = "progress.json"
-SAMPLER = "sampler"
-"""Folder of the weights that attempts are sampled with, where they are not the policy's."""
+METHOD_FILE = "hindsight.safetensors"
+"""What the hindsight method and the critic have learnt."""
 MASTER = "master"
 
 
@@ -33,19 +33,23 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     keep: int,
-    sampler: Policy | None = None,
+    companions: Mapping[str, Policy] | None = None,
+    learnt: Mapping[str, torch.Tensor] | None = None,
 ) -> Path:
     """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints.
 
-    `sampler` is the policy that attempts are sampled with, where it is another one.
+    `companions` are other policies of the run by name, each in a folder of its own: the one that attempts are sampled
+    with, the reference, the teacher. `learnt` is what the hindsight method and the critic keep.
     """
     target = folder / f"step-{progress.step:06d}"
     partial = folder / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     policy.save(partial)
-    if sampler is not None:
-        sampler.save(partial / SAMPLER)
+    for name, companion in (companions or {}).items():
+        companion.save(partial / name)
+    if learnt:
+        save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
     save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
     (partial / PROGRESS_FILE).write_text(json.dumps(asdict(progress)) + "\n")
     shutil.rmtree(target, ignore_errors=True)
@@ -75,10 +79,16 @@ def load_progress(checkpoint: Path) -> Progress:
     return progress
 
 
-def load_sampler(checkpoint: Path, sampler: Policy) -> None:
-    """Set the weights that attempts are sampled with."""
-    for path in sorted((checkpoint / SAMPLER).glob("*.safetensors")):
-        sampler.module.load_state_dict(load_file(path), strict=False)  # tied weights are stored once
+def load_companion(checkpoint: Path, name: str, policy: Policy) -> None:
+    """Set the weights of another policy of the run."""
+    for path in sorted((checkpoint / name).glob("*.safetensors")):
+        policy.module.load_state_dict(load_file(path), strict=False)  # tied weights are stored once
+
+
+def load_learnt(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """What the hindsight method and the critic had learnt."""
+    path = checkpoint / METHOD_FILE
+    return load_file(path) if path.exists() else {}
 
 
 @torch.no_grad()

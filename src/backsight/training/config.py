@@ -64,6 +64,7 @@ LOSSES = {
     "gspo": Loss("gspo", 3e-4, 4e-4),  # Zheng 2025, arXiv:2507.18071
     "cispo": Loss("cispo"),  # MiniMax-M1 2025, arXiv:2506.13585; the bounds are verl's
     "sapo": Loss("sapo"),  # Gao 2025, arXiv:2511.20347
+    "ppo": Loss(),  # Schulman 2017, arXiv:1707.06347
 }
 """The loss that an algorithm is known for; its estimator and normalisation stand in `algorithms.py`."""
 
@@ -71,7 +72,7 @@ LOSSES = {
 class AlgorithmConfig(Settings):
     """From rewards to a loss."""
 
-    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo", "dapo", "gspo", "cispo", "sapo"] = "grpo"
+    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo", "dapo", "gspo", "cispo", "sapo", "ppo"] = "grpo"
     """How returns become advantages, what is minimised, and how it is averaged."""
     loss_type: LossType | None = None
     """The plain policy gradient, clipped ratios of decisions (once or on both sides) or of whole responses, weights
@@ -96,6 +97,10 @@ class AlgorithmConfig(Settings):
     """Share of an imitated target that is spread over all tokens."""
     discount: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Of a reward one environment step later."""
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """With algorithm=ppo: 1 credits what was earned in fact, 0 what the critic expected one decision later."""
+    critic_learning_rate: Positive = 1e-3
+    """With algorithm=ppo: of the network that learns what to expect."""
 
     @property
     def loss(self) -> Loss:
@@ -162,10 +167,34 @@ class SamplingConfig(Settings):
         return self
 
 
+class TeacherConfig(Settings):
+    """The copy of the policy that is told what was revealed, and what is learnt from it."""
+
+    update: Literal["frozen", "ema", "trust_region", "live"] = "frozen"
+    """The weights: those of the start, or an average that follows the policy, or the start's logits moved towards the
+    policy's. SDPO averages; here a small policy's average forgot how to use the hint before it had taught much
+    (docs/methods.md). `live`, the policy itself, collapses: for experiments."""
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Share of the policy that enters the average in a step, or the logits of the trust region."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The divergence: 0 forward KL, 1 reverse KL, between them Jensen-Shannon's. The papers use 0.5, whose gradient
+    vanishes where a small policy gives the teacher's choice no probability; forward KL's does not."""
+    top_k: Count = 100
+    """Compare so many of the teacher's likeliest actions; all others together are one more."""
+    clip: Positive | None = None
+    """No decision's divergence counts more than this; None: no limit."""
+    check_steps: Cadence = 5
+    """Steps between trials of the teacher: while its own attempts are not better than the policy's, nothing is
+    distilled. 0: it is trusted."""
+    check_prompts: Count = 16
+    """Attempts of the teacher in a trial. The last four trials count."""
+
+
 class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Everything the training loop can be told."""
 
     stop: StopConfig
+    teacher: TeacherConfig = TeacherConfig()
     num_generations: Count = 8
     """Attempts at each prompt: the size of a group."""
     prompts_per_step: Count = 32

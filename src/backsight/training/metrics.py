@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
 
-from backsight.types import Group, Trajectory
+from backsight.types import Example, Group, Trajectory
 
 
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
@@ -36,6 +37,12 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         values = [each.feedback.rewards[name] for each in trajectories if name in each.feedback.rewards]
         metrics[f"rewards/{name}/mean"] = _mean(values)
     return metrics
+
+
+def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
+    """``examples/METHOD``: rows that each method made."""
+    counts = Counter(example.method for example in examples)
+    return {f"examples/{method}": float(count) for method, count in sorted(counts.items())}
 
 
 def _mean(values: Sequence[float]) -> float:

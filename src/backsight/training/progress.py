@@ -19,6 +19,8 @@ class Progress:
     """Of training; evaluations are not counted."""
     scores: list[float] = field(default_factory=list)
     """Of the first evaluation split, one an evaluation."""
+    teacher_trials: list[list[float]] = field(default_factory=list)
+    """What the teacher earned, and the policy at the same starts, one pair a trial."""
     is_interrupted: bool = False
 
 

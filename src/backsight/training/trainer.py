@@ -10,16 +10,16 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from backsight.environments.base import EnvironmentFactory
-from backsight.estimators.returns import discounted_returns
 from backsight.feedback.base import FeedbackSource
 from backsight.feedback.pool import Asked, FeedbackPool
 from backsight.hindsight.base import Hindsight
@@ -28,15 +28,24 @@ from backsight.profiling import Profile
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
 from backsight.seeds import derived_seed
+from backsight.training.advice import nothing_to_learn
 from backsight.training.ahead import Ahead
-from backsight.training.algorithms import ALGORITHMS
-from backsight.training.checkpoints import load_optimizer, load_progress, load_sampler, save_checkpoint
+from backsight.training.checkpoints import (
+    load_companion,
+    load_learnt,
+    load_optimizer,
+    load_progress,
+    save_checkpoint,
+)
 from backsight.training.config import TrainingConfig
 from backsight.training.meter import Meter
-from backsight.training.metrics import rollout_metrics
+from backsight.training.metrics import example_metrics, rollout_metrics
 from backsight.training.optimizer import make_optimizer
 from backsight.training.order import starts_of_step
 from backsight.training.progress import Progress, learning_rate, stop_reason
+from backsight.training.scorer import RunScorer
+from backsight.training.teacher import Teacher
+from backsight.training.trials import Trials, Verdict, without_teacher
 from backsight.training.update import Workbench, update
 from backsight.types import Example, Group
 
@@ -46,6 +55,10 @@ class Recorder(Protocol):
 
     def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         """Take down a step. What is slow about it may be done later."""
+        ...
+
+    def tell(self, progress: Progress, message: str) -> None:
+        """Something that people should know while the run goes on."""
         ...
 
     def flush(self) -> None:
@@ -83,13 +96,15 @@ class Trainer:
         self.recorders, self.evaluate, self.checkpoint_folder = recorders, evaluate, checkpoint_folder
         self.optimizer = make_optimizer(policy.module, config)
         self.reference = copy.deepcopy(policy) if config.beta > 0 else None
-        self.estimator = ALGORITHMS[config.algorithm].estimator
+        self.teacher = Teacher(policy, config.teacher) if hindsight.needs_teacher else None
         self.num_generations = config.num_generations if hindsight.needs_rollouts else 0
         self.pool = FeedbackPool(experience.feedback, config.reward_timeout, config.reward_workers)
         self.bench = Workbench(config.micro_batch_size, Profile(next(policy.module.parameters()).device))
+        self.scorer = RunScorer(policy, self.teacher, experience.engine, self.pool, config, self.bench)
         self.meter = Meter(policy)
         self.ahead = Ahead(self.sample) if config.one_step_off else None
         self.progress = Progress()
+        self._told: set[str] = set()
         experience.engine.sync(policy)
 
     def train(self) -> str:
@@ -99,9 +114,8 @@ class Trainer:
                 started = time.monotonic()
                 torch.manual_seed(derived_seed(self.config.seed, "update", self.progress.step))
                 asked = self.collect()
-                groups = self.reveal(asked)
-                examples, groups = self.look_back(groups)
-                metrics = self.update(examples)
+                examples, groups, metrics = self.look_back(self.reveal(asked))
+                metrics |= self.update(examples)
                 seconds = time.monotonic() - started
                 self.progress.seconds += seconds
                 self.record(groups, metrics, seconds)
@@ -145,35 +159,60 @@ class Trainer:
         """2. See the rewards, and what else came of it."""
         return self.pool.answers(asked)
 
-    def look_back(self, groups: Sequence[Group]) -> tuple[list[Example], list[Group]]:
+    def look_back(self, groups: Sequence[Group]) -> tuple[list[Example], Sequence[Group], dict[str, float]]:
         """3. Evaluate the behaviour in hindsight: the estimator's advantages, then the method's examples."""
         with self.bench.profile.phase("look_back"):
+            self.scorer.begin(self.progress.step)
             if self.num_generations:
-                returns = [
-                    [discounted_returns(each.rewards, self.config.discount) for each in group.trajectories]
-                    for group in groups
-                ]
-                estimated = self.estimator(returns)
-                groups = [replace(group, advantages=own) for group, own in zip(groups, estimated, strict=True)]
-            return [example for group in groups for example in self.hindsight(group, self.policy)], list(groups)
+                groups = self.scorer.estimate(groups)
+            self.hindsight.fit(groups, self.scorer)
+            groups = self.hindsight.revalue(groups, self.scorer)
+            examples = self.hindsight.lessons(groups, self.scorer)
+            self.scorer.finish()
+            verdict = self._verdict(examples, groups)
+        if verdict is not None and not verdict.is_better:
+            examples = without_teacher(examples)
+        self._tell([verdict.complaint if verdict else None, nothing_to_learn(groups, examples, self.config)])
+        return examples, groups, {**example_metrics(examples), **(verdict.metrics if verdict else {})}
+
+    def _verdict(self, examples: Sequence[Example], groups: Sequence[Group]) -> Verdict | None:
+        """Whether the teacher is worth listening to; None: there is none, or nobody knows."""
+        teacher = self.teacher
+        if teacher is None:
+            return None
+        trials = Trials(self.config.teacher, lambda told: self.scorer.act(teacher.copy, told), self.scorer.judge)
+        return trials.verdict(self.progress.teacher_trials, self.progress.step, examples, groups)
+
+    def _tell(self, messages: Sequence[str | None]) -> None:
+        """Lines for people, each once for as long as it stays true."""
+        topics = {message.partition(":")[0]: message for message in messages if message is not None}
+        for topic, message in topics.items():
+            if topic not in self._told:
+                for recorder in self.recorders:
+                    recorder.tell(self.progress, message)
+        self._told = set(topics)
 
     def update(self, examples: Sequence[Example]) -> dict[str, float]:
         """4. Change the policy."""
         rate = learning_rate(self.config, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        metrics = update(self.policy, self.reference, examples, self.optimizer, self.config, self.bench)
+        metrics = update(self.policy, self.reference, examples, self.optimizer, self.config, self.bench, self.teacher)
+        if self.teacher is not None:
+            self.teacher.follow(self.policy)
         return {**metrics, "learning_rate": rate}
 
     def record(self, groups: Sequence[Group], metrics: dict[str, float], seconds: float) -> None:
         """Count, tell the recorders, evaluate and save when it is time."""
         rollout = rollout_metrics(groups)
+        if self.scorer.extra_attempts:
+            metrics["hindsight/extra_attempts"] = float(self.scorer.extra_attempts)
         profile = self.bench.profile.take()
         for each in (self.experience.engine.profile, self.pool.profile):
             profile.add(each.take())
         metrics = {**metrics, **self.meter.metrics(profile, seconds)}
         self.progress.step += 1
-        self.progress.attempts += sum(len(group.trajectories) for group in groups)
+        self.progress.attempts += sum(len(group.trajectories) for group in groups) + self.scorer.extra_attempts
         self.progress.tokens += int(rollout.get("num_tokens", 0))
         for recorder in self.recorders:
             recorder.record(self.progress, {**rollout, **metrics}, groups)
@@ -193,15 +232,34 @@ class Trainer:
                 self.optimizer,
                 self.progress,
                 self.config.save_total_limit,
-                sampler=self.experience.engine.policy if self.ahead else None,
+                self._companions(),
+                self._learnt(),
             )
+
+    def _companions(self) -> dict[str, Policy]:
+        """Policies of the run besides the one that is trained."""
+        sampler = self.experience.engine.policy if self.ahead else None
+        teacher = self.teacher.copy if self.teacher and self.teacher.copy is not self.policy else None
+        policies = {"sampler": sampler, "reference": self.reference, "teacher": teacher}
+        return {name: policy for name, policy in policies.items() if policy is not None}
+
+    def _learnt(self) -> dict[str, Tensor]:
+        critic = self.scorer.critic.state() if self.scorer.critic else {}
+        return {
+            **{f"critic.{name}": value for name, value in critic.items()},
+            **{f"hindsight.{name}": value for name, value in self.hindsight.state().items()},
+        }
 
     def resume(self, checkpoint: Path) -> None:
         """Take over optimizer and counts from a checkpoint whose weights the policy already has."""
         load_optimizer(checkpoint, self.optimizer, self.policy.module)
         self.progress = load_progress(checkpoint)
-        if self.ahead is not None:
-            load_sampler(checkpoint, self.experience.engine.policy)
+        for name, policy in self._companions().items():
+            load_companion(checkpoint, name, policy)
+        learnt = load_learnt(checkpoint)
+        if self.scorer.critic is not None:
+            self.scorer.critic.load_state(_part(learnt, "critic."))
+        self.hindsight.load_state(_part(learnt, "hindsight."))
 
     @contextmanager
     def _finishing_the_step_on_interrupt(self) -> Iterator[None]:
@@ -219,3 +277,7 @@ class Trainer:
             yield
         finally:
             signal.signal(signal.SIGINT, previous)
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

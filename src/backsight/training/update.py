@@ -6,7 +6,7 @@ What the loss is stands in `objective.py`; here a batch is cut into pieces that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,8 +15,10 @@ from torch import Tensor
 from backsight.errors import ConfigError
 from backsight.policies.base import Policy
 from backsight.profiling import Profile
+from backsight.training.anchors import Anchors, reference_scores, teacher_targets
 from backsight.training.config import TrainingConfig
 from backsight.training.objective import Share, has_signal, loss_of, shares_of
+from backsight.training.teacher import Teacher
 from backsight.types import Example
 
 
@@ -29,10 +31,6 @@ class Workbench:
     profile: Profile = field(default_factory=Profile)
 
 
-ReferenceScores = Mapping[int, Tensor]
-"""(T,) log-probabilities by the `id` of the example; empty without a reference."""
-
-
 def update(
     policy: Policy,
     reference: Policy | None,
@@ -40,22 +38,28 @@ def update(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     bench: Workbench | None = None,
+    teacher: Teacher | None = None,
 ) -> dict[str, float]:
     """Take `num_iterations` times `mini_batches` optimizer steps; returns the means of their metrics.
 
-    `reference` is the frozen anchor of the KL term, needed when `beta` is above 0; it scores every example once. The
+    `reference` is the frozen anchor of the KL term, needed when `beta` is above 0, `teacher` the one who knows what was
+    revealed, needed when an example has teacher weights; both score every example once. The
     mini-batches are drawn from torch's global generator, which the trainer seeds.
 
     Raises:
         ConfigError: a single example does not fit into memory.
     """
     bench = bench or Workbench(config.micro_batch_size)
-    scores = _reference_scores(reference, examples, config, bench) if reference and config.beta > 0 else {}
+    kept, size, profile = [each for each in examples if has_signal(each, config)], bench.micro_batch_size, bench.profile
+    anchors = Anchors(
+        reference_scores(reference if config.beta > 0 else None, kept, config, size, profile),
+        dict(teacher_targets(teacher, kept, config, size, profile)),
+    )
     sums: Counter[str] = Counter()
     num_steps = 0
     for _ in range(config.num_iterations):
         for part in _mini_batches(examples, config.mini_batches):
-            sums.update(_optimizer_step(policy, scores, part, optimizer, config, bench))
+            sums.update(_optimizer_step(policy, anchors, part, optimizer, config, bench))
             num_steps += 1
     return {key: value / max(1, num_steps) for key, value in sums.items()}
 
@@ -69,25 +73,9 @@ def _mini_batches(examples: Sequence[Example], count: int) -> list[list[Example]
     return [part for part in parts if part]
 
 
-@torch.no_grad()
-def _reference_scores(
-    reference: Policy, examples: Sequence[Example], config: TrainingConfig, bench: Workbench
-) -> dict[int, Tensor]:
-    kept = [example for example in examples if has_signal(example, config)]
-    scores: dict[int, Tensor] = {}
-    for cut in reference.micro_batches(kept, bench.micro_batch_size):
-        batch = [kept[index] for index in cut]
-        with bench.profile.phase("forward"):
-            decisions = reference.log_probs(batch, config.sampling)
-        bench.profile.tokens["forward"] += decisions.num_tokens
-        own = torch.split(decisions.log_probs_N, [example.num_decisions for example in batch])
-        scores.update({id(example): each for example, each in zip(batch, own, strict=True)})
-    return scores
-
-
 def _optimizer_step(
     policy: Policy,
-    scores: ReferenceScores,
+    anchors: Anchors,
     examples: Sequence[Example],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
@@ -100,7 +88,7 @@ def _optimizer_step(
     }
     if not shares:
         return metrics
-    while (sums := _gradient(policy, scores, shares, optimizer, config, bench)) is None:
+    while (sums := _gradient(policy, anchors, shares, optimizer, config, bench)) is None:
         _make_room(policy, shares, bench)
     with bench.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -111,7 +99,7 @@ def _optimizer_step(
 
 def _gradient(
     policy: Policy,
-    scores: ReferenceScores,
+    anchors: Anchors,
     shares: Sequence[Share],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
@@ -123,9 +111,8 @@ def _gradient(
     try:
         for cut in policy.micro_batches([share.example for share in shares], bench.micro_batch_size):
             batch = [shares[index] for index in cut]
-            reference_N = torch.cat([scores[id(share.example)] for share in batch]) if scores else None
             with bench.profile.phase("forward"):
-                loss, parts, tokens = loss_of(policy, batch, reference_N, config)
+                loss, parts, tokens = loss_of(policy, batch, anchors, config)
             with bench.profile.phase("backward", tokens):
                 loss.backward()  # type: ignore[no-untyped-call]
             bench.profile.tokens["forward"] += tokens

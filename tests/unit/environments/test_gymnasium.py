@@ -16,6 +16,7 @@ from backsight.feedback.environment import FEEDBACK, EnvironmentHindsight
 from backsight.types import Action, Feedback, Step, Trajectory
 
 UNIT_BOX = spaces.Box(-1.0, 1.0, (2,), np.float32)
+ZERO = np.zeros(1)
 
 
 def box_of(low: list[float], high: list[float]) -> spaces.Box:
@@ -267,6 +268,57 @@ def test_a_success_is_not_relabelled() -> None:
     assert feedback_of(Goals(), [0, 1]).achieved_goal is None
 
 
+def test_a_beginning_is_a_success_at_what_it_had_achieved_by_then() -> None:
+    way = feedback_of(Goals(), [0, 0, 1], max_steps=3).goals_on_the_way
+    assert way is not None and len(way) == 3
+    # observation, achieved goal, desired goal: the last is what was achieved after that step
+    assert [each.tolist() for each in way[0]] == [[0, 0, 0, 0, 1, 0]]
+    assert [each.tolist() for each in way[1]] == [[0, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0]]
+    assert [each.tolist() for each in way[-1]] == [[0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 1], [0, 0, 0, 0, 0, 1]]
+    assert [len(each) for each in way[1:]] == [2, 3]
+    assert [len(each) for each in way] == [1, 2, 3]
+    with pytest.raises(IndexError):
+        way[3]
+
+
+def test_a_success_has_goals_on_its_way_and_an_environment_without_goals_has_none() -> None:
+    assert len(feedback_of(Goals(), [0, 1]).goals_on_the_way or ()) == 2
+    assert feedback_of(Judged(1), [1]).goals_on_the_way is None
+
+
+class Knows(Corridor):
+    """Says by itself how the episode should have been asked for."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(2)
+        self.answer = answer
+
+    def achieved(self, transitions: Any) -> Any:
+        assert [(action, after[0] - before[0]) for before, action, after in transitions] == [(6, 1), (5, 0)]
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_an_environment_may_know_by_itself_what_was_achieved() -> None:
+    achieved = feedback_of(Knows([[1.0], np.array([2.0])]), [1, 0]).achieved_goal
+    assert achieved is not None and [each.tolist() for each in achieved] == [[1.0], [2.0]]
+    assert feedback_of(Knows(None), [1, 0]).achieved_goal is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        ([ZERO], SpaceError, "env.achieved: 1 observations: .* each of 2 steps"),
+        ([ZERO, np.zeros(2)], SpaceError, "observation: .*has 2 numbers"),
+        (KeyError("goal"), RewardError, "env.achieved: raised KeyError: 'goal'"),
+    ],
+)
+def test_what_is_no_relabelled_episode_is_refused(answer: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        play(Knows(answer), [1, 0])
+
+
 class Broken(Corridor):
     """Answers what it is told to."""
 
@@ -279,9 +331,6 @@ class Broken(Corridor):
 
     def step(self, action: int) -> Any:
         return self.answers[1]
-
-
-ZERO = np.zeros(1)
 
 
 @pytest.mark.parametrize(

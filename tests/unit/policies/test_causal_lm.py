@@ -8,7 +8,7 @@ from tiny_models import ARCHITECTURES, tiny_policy
 
 from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.types import Example, Sampling
+from backsight.types import Example, Sampling, Wanted
 
 EXAMPLES = [
     Example(("ab",), ((5, 6, 7, 0),), "test", torch.zeros(4)),
@@ -45,7 +45,7 @@ def test_entropy_and_uniform_log_probs_only_when_asked_for() -> None:
     policy.model.eval()
     bare = policy.log_probs(EXAMPLES)
     assert bare.entropy_N is None and bare.uniform_log_probs_N is None
-    full = policy.log_probs(EXAMPLES, with_entropy=True, with_uniform=True)
+    full = policy.log_probs(EXAMPLES, wanted=Wanted(entropy=True, uniform=True))
     tokens = torch.tensor([[*policy.prompt_tokens("ab"), 5]])
     log_probs = policy.model(tokens).logits[0, -2].log_softmax(-1)
     assert full.entropy_N is not None and full.uniform_log_probs_N is not None

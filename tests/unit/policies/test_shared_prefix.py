@@ -10,7 +10,7 @@ from tiny_models import ARCHITECTURES, tiny_policy
 from backsight.policies import scores
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.layout import width
-from backsight.types import Example, Sampling
+from backsight.types import Example, Sampling, Wanted
 
 Result = tuple[torch.Tensor, torch.Tensor]
 
@@ -132,7 +132,7 @@ def test_chunks_of_logits_change_nothing(sampling: Sampling, monkeypatch: pytest
     for elements in (2**25, 1):
         monkeypatch.setattr(scores, "CHUNK_ELEMENTS", elements)
         policy = tiny_policy()
-        decisions = policy.log_probs(examples(), sampling, with_entropy=True, with_uniform=True)
+        decisions = policy.log_probs(examples(), sampling, wanted=Wanted(entropy=True, uniform=True))
         assert decisions.entropy_N is not None and decisions.uniform_log_probs_N is not None
         (decisions.log_probs_N.sum() + decisions.entropy_N.sum() + decisions.uniform_log_probs_N.sum()).backward()  # type: ignore[no-untyped-call]
         gradient = torch.cat([each.grad.flatten() for each in policy.module.parameters() if each.grad is not None])

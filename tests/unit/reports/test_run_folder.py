@@ -41,7 +41,7 @@ def test_a_group_becomes_a_line_a_turn(tmp_path: Path) -> None:
             attempt("p", "yes", Feedback(rewards={"label": 1.0}, reward=1.0, success=True)),
             attempt("p", "no", Feedback(step_rewards=(0.25, 0.5), reward=1.0), num_steps=2),
         ),
-        advantages=(torch.tensor([0.5]), torch.tensor([-0.5, -0.25])),
+        advantages=(torch.tensor([0.25, 0.75]), torch.tensor([-0.5, -0.5, 0.0, -0.5])),
     )
     recorder.add_trajectories(3, [group])
     rows = recorder.trajectories()

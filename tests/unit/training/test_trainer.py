@@ -15,12 +15,16 @@ from toy_tasks import WORDS, GoalString
 from backsight.environments.single_turn import SingleTurn
 from backsight.errors import DataError, RunFolderError
 from backsight.feedback.verifier import TaskVerifier
+from backsight.hindsight.outcome import Outcome
 from backsight.hindsight.relabel import Relabel
+from backsight.hindsight.revise import Revise
+from backsight.hindsight.rudder import Rudder
+from backsight.hindsight.self_distill import SelfDistill
 from backsight.hindsight.supervised import Supervised
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.local import LocalEngine
 from backsight.training.checkpoints import checkpoints, newest_checkpoint
-from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import Experience, Trainer
 from backsight.types import Example, Feedback, Group, Trajectory
@@ -40,10 +44,14 @@ class Notes:
     def __init__(self) -> None:
         self.metrics: list[dict[str, float]] = []
         self.groups: list[Sequence[Group]] = []
+        self.messages: list[str] = []
 
     def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         self.metrics.append(metrics)
         self.groups.append(groups)
+
+    def tell(self, progress: Progress, message: str) -> None:
+        self.messages.append(message)
 
     def flush(self) -> None:
         """Nothing is put off."""
@@ -67,21 +75,33 @@ WAYS = {
     "bf16": {"bf16": True},
     "one step off": {"one_step_off": True, "loss_type": "tis"},
     "one step off in bf16": {"one_step_off": True, "loss_type": "clip", "bf16": True},
+    "with a reference": {"beta": 0.1},
+    "with a critic": {"algorithm": "ppo"},
+    "with a teacher": {"teacher": TeacherConfig(check_steps=0)},
+    "with a teacher that stays": {"teacher": TeacherConfig(update="frozen", check_steps=1)},
+    "with a method that learns": {},
+}
+METHODS = {
+    "with a teacher": lambda: SelfDistill(outcome_weight=1.0),
+    "with a teacher that stays": lambda: SelfDistill(outcome_weight=1.0),
+    "with a method that learns": lambda: Rudder(),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_resumed_run_ends_with_the_same_bits(way: str, tmp_path: Path) -> None:
     config = CONFIG.model_copy(update=WAYS[way])
+    method = METHODS.get(way, Relabel)
     straight = tiny_policy(words=WORDS)
     untrained = weights(straight)
-    trainer(straight, config=config).train()
+    trainer(straight, config=config, hindsight=method()).train()
     assert not torch.equal(untrained, weights(straight))
 
     half = tiny_policy(words=WORDS)
-    trainer(half, tmp_path, config.model_copy(update={"stop": StopConfig(max_steps=2)})).train()
+    first_half = config.model_copy(update={"stop": StopConfig(max_steps=2)})
+    trainer(half, tmp_path, first_half, hindsight=method()).train()
     resumed = CausalLMPolicy.load(str(newest_checkpoint(tmp_path)))
-    second = trainer(resumed, tmp_path, config)
+    second = trainer(resumed, tmp_path, config, hindsight=method())
     second.resume(newest_checkpoint(tmp_path))
     second.train()
 
@@ -170,7 +190,9 @@ def test_the_first_ratio_is_one() -> None:
 def feedback(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
     """A reward that always differs between siblings, and a goal that one of them achieved."""
     return [
-        Feedback(reward=float(number), achieved_goal=(" red",) if number % 2 else None)
+        Feedback(
+            reward=float(number), success=False, achieved_goal=(" red",) if number % 2 else None, correction=" blue"
+        )
         for number in range(len(trajectories))
     ]
 
@@ -234,3 +256,54 @@ def test_time_and_work_are_metered() -> None:
         assert sum(phases.values()) == pytest.approx(metrics["step_time"], rel=1e-6)
         assert metrics["tokens_per_second/decode"] > 0 and metrics["memory/peak_gib"] > 0.05
         assert 0 < metrics["matrix_rate/achieved"] < 1
+
+
+class Zeros:
+    """Everything fails, and what it should have been is said afterwards."""
+
+    busy = ()
+
+    def __init__(self, **revealed: Any) -> None:
+        self.revealed = revealed
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
+        return [Feedback(reward=0.0, success=False, **self.revealed) for _ in trajectories]
+
+
+@pytest.mark.parametrize(
+    "revealed, remedy",
+    [
+        ({"achieved_goal": (" red",)}, "hindsight=relabel would"),
+        ({"correction": " red"}, "hindsight=self_distill or hindsight=revise would"),
+        ({}, "give feedback beyond the reward"),
+    ],
+)
+def test_a_step_that_teaches_nothing_says_why_and_what_would(revealed: dict[str, Any], remedy: str) -> None:
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    experience = Experience(LocalEngine(policy), SingleTurn, GoalString(1).items("train"), Zeros(**revealed))
+    Trainer(policy, experience, Outcome(), CONFIG, recorders=[notes]).train()
+    (message,) = notes.messages  # said once, not at every step
+    assert message.startswith("nothing to learn: all 3 groups scored 0;") and remedy in message
+
+
+def test_distillation_pauses_loudly_while_the_teacher_is_no_better() -> None:
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    before = weights(policy)
+    experience = Experience(
+        LocalEngine(policy), SingleTurn, GoalString(1).items("train"), Zeros(correction=" red")
+    )  # fmt: skip
+    Trainer(policy, experience, SelfDistill(), CONFIG, recorders=[notes]).train()
+    assert notes.messages[0].startswith("distillation pauses: with what was revealed the teacher earns 0,")
+    assert notes.metrics[-1]["teacher/paused"] == 1.0 and notes.metrics[-1]["teacher/score"] == 0.0
+    assert torch.equal(before, weights(policy))
+
+
+def test_what_is_sampled_for_hindsight_counts_as_attempts() -> None:
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    config = replace_stop(max_steps=1)
+    experience = Experience(
+        LocalEngine(policy), SingleTurn, GoalString(1).items("train"), Zeros(correction=" red")
+    )  # fmt: skip
+    run = Trainer(policy, experience, Revise(), config, recorders=[notes])
+    run.train()
+    assert notes.metrics[0]["hindsight/extra_attempts"] == 6 and run.progress.attempts == 12

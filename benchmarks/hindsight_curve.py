@@ -1,0 +1,103 @@
+"""One curve of the hindsight benchmark: a policy learns by a method, and is looked at now and then."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from backsight.finetuning import finetune
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.reports.reader import RunReader
+from backsight.tasks.base import Task
+
+LOOKS = 20
+"""Evaluations on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What came of one seed."""
+
+    attempts: list[int]
+    """Sampled so far, those for hindsight included, at each look."""
+    scores: list[float]
+    """Greedy mean on the test split."""
+    seconds: float = 0.0
+    extra: dict[str, float] = field(default_factory=dict)
+    """Other figures at the end."""
+
+    @property
+    def final(self) -> float:
+        return self.scores[-1]
+
+    def first_at(self, level: float) -> int | None:
+        """Attempts at the first look with such a score; None when there was none."""
+        return next((n for n, score in zip(self.attempts, self.scores, strict=True) if score >= level), None)
+
+
+def learn(
+    policy: CausalLMPolicy,
+    task: Task,
+    method: Any,
+    attempts: int,
+    seed: int,
+    *,
+    metrics: Mapping[str, str] = {},
+    **settings: Any,
+) -> Curve:
+    """Train a copy of the policy on the task for so many attempts; `method` and `settings` are those of `finetune`.
+
+    `metrics` are further figures at the end: a name, and the named reward of the test split (or ``split/reward``).
+    """
+    started = time.monotonic()
+    settings = {"algorithm": "grpo", "prompts_per_step": 32, "num_generations": 8, "learning_rate": 1e-3} | settings
+    steps = -(-attempts // (settings["prompts_per_step"] * settings["num_generations"]))
+    settings.setdefault("eval_steps", max(1, steps // LOOKS))
+    with tempfile.TemporaryDirectory() as folder:
+        result = finetune(
+            copy.deepcopy(policy),
+            task,
+            hindsight=method,
+            seed=seed,
+            stop={"max_attempts": attempts},
+            eval_items=256,
+            logging_steps=1,
+            output_dir=folder,
+            show_progress=False,
+            **_sampling_of(task),
+            **settings,
+        )
+        reader, first = RunReader(result.folder), task.eval_splits[0]
+        sampled = _sampled(reader.metrics(), settings)
+        looks = {row["step"]: row["scores"]["reward"]["mean"] for row in reader.evaluations() if row["split"] == first}
+        told = [row["message"] for row in reader.messages()]
+    extra = {name: _named(result.after, place, first) for name, place in metrics.items()}
+    extra["paused"] = float(any(message.startswith("distillation pauses") for message in told))
+    return Curve([sampled[step] for step in looks], list(looks.values()), time.monotonic() - started, extra)
+
+
+def _sampling_of(task: Task) -> dict[str, int]:
+    sampling = getattr(task, "sampling", None)
+    if sampling is None:
+        return {}
+    return {
+        "max_completion_length": sampling.max_completion_length,
+        "min_completion_length": sampling.min_completion_length,
+    }
+
+
+def _sampled(rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[int]:
+    """Attempts before each step and at the end."""
+    each = settings["prompts_per_step"] * settings["num_generations"]
+    return [0, *accumulate(each + int(row.get("hindsight/extra_attempts", 0)) for row in rows)]
+
+
+def _named(evaluation: Mapping[str, Any], place: str, first: str) -> float:
+    split, _, name = place.rpartition("/")
+    scores = evaluation[split or first]
+    return float(scores.reward.mean if name == "reward" else scores.rewards[name].mean)

@@ -1,0 +1,71 @@
+"""A question in a form of BIG-bench: written, read back, solved, and changed until another answer is right."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Self
+
+from backsight.errors import DataError
+
+LETTERS = ("(A)", "(B)", "(C)", "(D)", "(E)")
+COLORS = ("black", "blue", "brown", "green", "orange", "pink", "purple", "red", "white", "yellow")
+
+
+class Form(ABC):
+    """A question, word for word as the real ones are put: `str` writes it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The inverse of `str`.
+
+        Raises:
+            DataError: the text is not of this form.
+        """
+        try:
+            question = cls._read(text)
+        except (LookupError, ValueError):  # a word or a sentence that the form does not have
+            question = None
+        if question is None or str(question) != text:
+            raise DataError("question", text, f"is not of the form {cls.__name__}; write it word for word")
+        return question
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, text: str) -> Self | None:
+        """None when the text is of another form; what else it returns is checked by `read`."""
+
+    @property
+    @abstractmethod
+    def answer(self) -> str:
+        """Worked out from the question."""
+
+    @abstractmethod
+    def answered_by(self, answer: str, rng: Random) -> Form | None:
+        """The question, changed so that this answer is right; None when no question of the form has it."""
+
+
+def listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])}, and {parts[-1]}"
+
+
+def unlisted(text: str) -> list[str]:
+    """The inverse of `listed`."""
+    return re.split(", and |, ", text)
+
+
+def nouns(text: str) -> tuple[str, ...]:
+    """A vocabulary, written with commas."""
+    return tuple(text.split(", "))
+
+
+def with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def options(lines: Iterable[str]) -> str:
+    return "\nOptions:\n" + "\n".join(f"{letter} {line}" for letter, line in zip(LETTERS, lines, strict=False))

@@ -1,0 +1,97 @@
+"""Reasoning in four forms of BIG-bench (HIR's): generated questions to learn from, generated and real ones as a test.
+
+A wrong answer is the right one to another question, which is found exactly: other quantities, another person, another
+place in the order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hindsight_counting import COUNTS, Counting
+from hindsight_deduction import Deduction
+from hindsight_questions import LETTERS, Form
+from hindsight_tasks import GeneratedTask, Question, distinct, items_of
+from hindsight_tracking import Tracking
+
+from backsight.errors import ConfigError, nearest
+from backsight.tasks.base import Item
+from backsight.tasks.files import read_rows
+from backsight.types import Feedback, Sampling
+
+REAL_QUESTIONS = Path(__file__).parents[2] / "shared" / "data" / "reasoning" / "bbh" / "test.jsonl.gz"
+ENOUGH_FOR_ALL_WORDS = 2000
+"""Questions: the rarest word of a form is in one of a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How questions of a form come about."""
+
+    draw: Callable[[random.Random], Form]
+    read: Callable[[str], Form]
+    answers: tuple[str, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "object_counting": Kind(Counting.draw, Counting.read, COUNTS),
+    "tracking_shuffled_objects_three_objects": Kind(partial(Tracking.draw, num_people=3), Tracking.read, LETTERS[:3]),
+    "tracking_shuffled_objects_five_objects": Kind(partial(Tracking.draw, num_people=5), Tracking.read, LETTERS),
+    "logical_deduction_three_objects": Kind(Deduction.draw, Deduction.read, LETTERS[:3]),
+}
+"""By their names in BIG-Bench Hard."""
+
+
+class Reasoning(GeneratedTask):
+    """Answer with one word: a number, or the letter of an option.
+
+    Split ``bbh`` holds the real questions where they lie beside the repository. Nothing trained on is one of them.
+    """
+
+    sampling = Sampling(max_completion_length=2)
+
+    def __init__(
+        self,
+        name: str,
+        train_items: int = 10_000,
+        test_items: int = 256,
+        seed: int = 0,
+        real_questions: Path = REAL_QUESTIONS,
+    ) -> None:
+        """Raises `ConfigError` when there is no form of that name."""
+        if name not in KINDS:
+            raise ConfigError("task", name, nearest(name, KINDS))
+        self.name = name
+        self._kind = KINDS[name]
+        every_word = random.Random(name)
+        self.extra_words = (*self._kind.answers, *(self._draw(every_word)[0] for _ in range(ENOUGH_FOR_ALL_WORDS)))
+        real = real_items(name, real_questions) if real_questions.exists() else []
+        drawn = distinct(
+            self._draw,
+            train_items + test_items,
+            random.Random(f"{name} {seed}"),
+            besides=[str(each.prompt) for each in real],
+        )
+        splits = {"train": items_of("train", drawn[test_items:]), "test": items_of("test", drawn[:test_items])}
+        super().__init__({**splits, "bbh": real} if real else splits)
+
+    def _draw(self, rng: random.Random) -> Question:
+        question = self._kind.draw(rng)
+        return str(question), question.answer
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        is_right = completion.strip() == item.target
+        exact = float(is_right)
+        return Feedback(rewards={"exact": exact}, reward=exact, success=is_right, sources=(self.name,))
+
+    def rewritten(self, prompt: str, completion: str, rng: random.Random) -> str | None:
+        question = self._kind.read(prompt).answered_by(completion.strip(), rng)
+        return str(question) if question is not None else None
+
+
+def real_items(name: str, source: Path) -> list[Item]:
+    return [Item(row["id"], row["input"], row["target"]) for row in read_rows(str(source)) if row["task"] == name]

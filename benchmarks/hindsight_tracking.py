@@ -1,0 +1,153 @@
+"""Tracking shuffled objects, a form of BIG-bench: who has what in the end, after people swapped what they had."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from random import Random
+
+from hindsight_questions import COLORS, LETTERS, Form, listed, nouns, options, unlisted
+
+PEOPLE = ("Alice", "Bob", "Claire", "Dave", "Eve")
+BOOKS = nouns(
+    "Catch-22, Frankenstein, Hound of the Baskervilles, Lolita, Moby Dick, The Fellowship of the Ring, "
+    "The Great Gatsby, The Odyssey, The Pearl, Ulysses"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A setting in which people swap what they have."""
+
+    setting: str
+    start: str
+    has: str
+    meanwhile: str
+    swap: str
+    end: str
+    things: tuple[str, ...]
+
+
+EXCHANGES = (
+    Exchange(
+        "friends and avid readers who occasionally trade books",
+        "At the start of the semester, they each buy one new book",
+        "gets",
+        "As the semester proceeds, they start trading around the new books",
+        "swap books",
+        "At the end of the semester, {} has",
+        BOOKS,
+    ),
+    Exchange(
+        "dancers at a square dance",
+        "At the start of a song, they each have a partner",
+        "is dancing with",
+        "Throughout the song, the dancers often trade partners",
+        "switch partners",
+        "At the end of the dance, {} is dancing with",
+        nouns("Helga, Izzi, Jamie, Karl, Lola, Melissa, Ophelia, Patrick, Rodrigo, Sam"),
+    ),
+    Exchange(
+        "playing a game",
+        "At the start of the game, they are each holding a ball",
+        "has a",
+        "As the game progresses, pairs of players trade balls",
+        "swap balls",
+        "At the end of the game, {} has the",
+        tuple(f"{color} ball" for color in COLORS),
+    ),
+    Exchange(
+        "holding a white elephant gift exchange",
+        "At the start of the event, they are each holding a present of a different color",
+        "has a",
+        "As the event progresses, pairs of people swap gifts",
+        "swap their gifts",
+        "At the end of the event, {} has the",
+        # the real questions have balls among the presents
+        tuple(f"{color} {'ball' if color in ('black', 'orange', 'pink') else 'present'}" for color in COLORS),
+    ),
+    Exchange(
+        "on the same team in a soccer match",
+        "At the start of the match, they are each assigned to a position",
+        "is playing",
+        "As the game progresses, pairs of players occasionally swap positions",
+        "trade positions",
+        "At the end of the match, {} is playing",
+        nouns(
+            "benchwarmer, center midfielder, cheerleader, fullback, goalkeeper, left midfielder, left winger, "
+            "right midfielder, right winger, striker"
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking(Form):
+    """Who has what after some swaps: one swap a person, people and things by their number."""
+
+    exchange: Exchange
+    things: tuple[str, ...]
+    """What each has at the start; the options are in this order."""
+    swaps: tuple[tuple[int, int], ...]
+    asked: int
+
+    def __str__(self) -> str:
+        people, exchange = PEOPLE[: len(self.things)], self.exchange
+        has = [f"{person} {exchange.has} {thing}" for person, thing in zip(people, self.things, strict=True)]
+        cues = ["First", *["Then"] * (len(self.swaps) - 2), "Finally"]
+        swaps = [
+            f"{cue}, {people[one]} and {people[other]} {exchange.swap}."
+            for cue, (one, other) in zip(cues, self.swaps, strict=True)
+        ]
+        return (
+            f"{listed(people)} are {exchange.setting}. {exchange.start}: {listed(has)}.\n"
+            f"{exchange.meanwhile}. {' '.join(swaps)} {exchange.end.format(people[self.asked])}{options(self.things)}"
+        )
+
+    @property
+    def holdings(self) -> list[int]:
+        """Which thing each person has at the end."""
+        things = list(range(len(self.things)))
+        for one, other in self.swaps:
+            things[one], things[other] = things[other], things[one]
+        return things
+
+    @property
+    def answer(self) -> str:
+        return LETTERS[self.holdings[self.asked]]
+
+    @classmethod
+    def draw(cls, rng: Random, num_people: int) -> Tracking:
+        exchange = rng.choice(EXCHANGES)
+        swaps = [rng.sample(range(num_people), 2) for _ in range(num_people)]
+        return cls(
+            exchange,
+            tuple(rng.sample(exchange.things, num_people)),
+            tuple((one, other) for one, other in swaps),
+            rng.randrange(num_people),
+        )
+
+    @classmethod
+    def _read(cls, text: str) -> Tracking | None:
+        for exchange in EXCHANGES:
+            match = re.fullmatch(
+                rf".+ are {exchange.setting}\. {exchange.start}: (?P<has>.+)\.\n{exchange.meanwhile}\. (?P<swaps>.+) "
+                rf"{exchange.end.format('(?P<asked>[A-Z][a-z]+)')}\nOptions:\n.+",
+                text,
+                re.DOTALL,
+            )
+            if match is not None:
+                swaps = re.findall(r"(\w+) and (\w+) ", match["swaps"])
+                return cls(
+                    exchange,
+                    tuple(each.split(f" {exchange.has} ")[1] for each in unlisted(match["has"])),
+                    tuple((PEOPLE.index(one), PEOPLE.index(other)) for one, other in swaps),
+                    PEOPLE.index(match["asked"]),
+                )
+        return None
+
+    def answered_by(self, answer: str, rng: Random) -> Tracking | None:
+        """The one is asked about who has that thing in the end."""
+        if answer not in LETTERS[: len(self.things)]:
+            return None
+        return replace(self, asked=self.holdings.index(LETTERS.index(answer)))

@@ -1,0 +1,205 @@
+"""Learning from logs of real conversations: ``python benchmarks/logs.py`` (20 minutes on 2 cores; ``--quick``: 2).
+
+The logs are orders at a coffee bar (Taskmaster-4); their last turn was said by some model, and people gave it 0
+or 1. A small base model is made from nothing and learns from demonstrations of the same domain; then
+`backsight train logs` goes on with the method `recorded` and, as the control, with `supervised`, which says again
+whatever was said, on the same turns. On turns of conversations that were held back, and on another domain (movie
+tickets, Taskmaster-3, never trained on), it prints the log-probability per token of rewarded and of unrewarded turns
+before and after, and how often, of a pair of both, the rewarded one gained more. The results are written to
+``benchmarks/results/logs.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from real_text import REPOSITORY, train_tokenizer
+from results_file import Figure, write_results
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+import backsight
+from backsight.errors import BacksightError
+from backsight.evaluation.likelihood import likelihood, turn_log_probs
+from backsight.evaluation.statistics import Estimate
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.seeds import derived_seed
+from backsight.session import Result
+from backsight.tasks.conversations import ConversationsTask
+
+ROLES = {"user": "user", "agent": "assistant", "api": "tool"}
+KEPT_TURNS = 6
+"""Of what was said before a turn, the model sees the last ones …"""
+KEPT_CHARACTERS = 160
+"""… and the beginning of each: what the tools answer is long."""
+HELD_BACK = 5
+"""One conversation in so many is for evaluation."""
+METHODS = ("recorded", "supervised")
+SPLITS = ("test", "ood")
+Turn = Mapping[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a rehearsal with tiny budgets; nothing is written")
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
+    arguments = parser.parse_args()
+    disable_progress_bar()  # of transformers, for every folder that is read or written
+    seeds = [0] if arguments.quick else [0, 1, 2]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measure(arguments.data / "dialogue", Path(folder), seeds, is_quick=arguments.quick)
+    except BacksightError as error:
+        sys.exit(str(error))
+    if not arguments.quick:
+        print(write_results("logs", seeds, figures))
+
+
+def measure(source: Path, folder: Path, seeds: Sequence[int], *, is_quick: bool) -> list[Figure]:
+    """The whole way, from data to figures."""
+    coffee, movies = source / "taskmaster4_coffee", source / "taskmaster3_movies"
+    demonstrations = write(folder / "demonstrations.jsonl", demonstrated(read(coffee / "train.jsonl.gz")))
+    rows = list(read(coffee / "human_reward.jsonl.gz"))
+    logs = write(folder / "conversations.jsonl", rewarded(row for row in rows if not is_held_back(row)))
+    test = write(folder / "test.jsonl", rewarded(row for row in rows if is_held_back(row)))
+    ood = write(folder / "ood.jsonl", rewarded(read(movies / "human_reward_test.jsonl.gz")))
+    settings: dict[str, Any] = {"output_dir": str(folder / "runs"), "max_completion_length": 64}
+    settings |= {"eval_items": 20, "show_progress": False}
+    task = ConversationsTask(logs, test=test, ood=ood)
+    print(f"{len(task.items('train'))} turns to learn from, {len(task.items('test'))} held back", flush=True)
+
+    untrained = make_model(ConversationsTask(demonstrations), folder / "untrained")
+    steps, further_steps = (10, 3) if is_quick else (600, 60)
+    base = backsight.finetune(
+        str(untrained),
+        "logs",
+        hindsight="supervised",
+        data=demonstrations,
+        learning_rate=1e-3,
+        lr_scheduler_type="cosine",
+        stop={"max_steps": steps},
+        **settings,
+    )
+    before = {split: turn_log_probs(base.policy, task.items(split)) for split in SPLITS}
+    figures = []
+    for method in METHODS:
+        runs = [
+            backsight.finetune(
+                str(base.folder / "policy"),
+                "logs",
+                hindsight=method,
+                data=logs,
+                eval_data=test,
+                learning_rate=1e-4,
+                seed=seed,
+                stop={"max_steps": further_steps},
+                **settings,
+            )
+            for seed in seeds
+        ]
+        figures += [figure for split in SPLITS for figure in figures_of(task, split, method, runs, before[split])]
+    return figures
+
+
+def figures_of(
+    task: ConversationsTask, split: str, method: str, runs: Sequence[Result], before: Sequence[float]
+) -> list[Figure]:
+    """Of the mean over the seeds, turn by turn, so that the interval is that of the turns."""
+    items = task.items(split)
+    each = [turn_log_probs(run.policy, items) for run in runs]
+    after = [sum(values) / len(values) for values in zip(*each, strict=True)]
+    was, now = likelihood(items, before, before), likelihood(items, after, before)
+    name, unit = f"{split}: {method}", "nats a token"
+    figures = [
+        figure(f"{name}, rewarded turns, before", was.rewarded, unit),
+        figure(f"{name}, rewarded turns, after", now.rewarded, unit),
+        figure(f"{name}, unrewarded turns, before", was.unrewarded, unit),
+        figure(f"{name}, unrewarded turns, after", now.unrewarded, unit),
+    ]
+    is_aimed_at = (split, method) == ("test", "recorded")
+    aim, holds = ("> 0.5", now.accuracy.low > 0.5) if is_aimed_at else (None, None)
+    return [
+        *figures,
+        figure(f"{name}, pairs in which the rewarded turn gained more", now.accuracy, "share", aim, holds),
+    ]
+
+
+def figure(row: str, found: Estimate, unit: str, aim: str | None = None, holds: bool | None = None) -> Figure:
+    print(f"  {row}: {found.mean:.3f} [{found.low:.3f}, {found.high:.3f}] {unit}", flush=True)
+    return Figure(row, found.mean, (found.low, found.high), unit, aim, holds)
+
+
+def make_model(task: ConversationsTask, folder: Path) -> Path:
+    """A small Llama that has learnt nothing, with a tokenizer of the domain."""
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer([f"{item.prompt}{item.target}" for item in task.items("train")])
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=128,
+            intermediate_size=352,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            bos_token_id=tokenizer.eos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    CausalLMPolicy(model, tokenizer).save(folder)
+    return folder
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def write(path: Path, conversations: Iterable[Sequence[Turn]]) -> str:
+    path.write_text("".join(json.dumps({"messages": each}) + "\n" for each in conversations), encoding="utf-8")
+    return str(path)
+
+
+def is_held_back(row: dict[str, Any]) -> bool:
+    """By the user's first turn: several rows are cut from one conversation, and their beginnings are cut off below."""
+    opening = next((turn["text"] for turn in row["context"] if turn["role"] == "user"), "")
+    return derived_seed("held back", opening) % HELD_BACK == 0
+
+
+def rewarded(rows: Iterable[dict[str, Any]]) -> Iterator[list[Turn]]:
+    """The turn that people rewarded, behind what was said before it."""
+    for row in rows:
+        context = [message(turn) for turn in row["context"]]
+        yield shortened(context) + [message(row["generation"]) | {"reward": row["reward"]}]
+
+
+def demonstrated(rows: Iterable[dict[str, Any]]) -> Iterator[list[Turn]]:
+    """Every turn of the assistant, as one to imitate."""
+    for row in rows:
+        messages = [message(turn) for turn in row["turns"]]
+        for index, each in enumerate(messages):
+            if each["role"] == "assistant":
+                yield shortened(messages[:index]) + [{**each, "reward": 1}]
+
+
+def shortened(messages: Sequence[Turn]) -> list[Turn]:
+    return [{**each, "content": each["content"][:KEPT_CHARACTERS]} for each in messages[-KEPT_TURNS:]]
+
+
+def message(turn: Turn) -> dict[str, Any]:
+    """What somebody said, or the call of a tool, or its answer, as text."""
+    said = turn.get("text") or json.dumps(turn.get("api", turn.get("response")), ensure_ascii=False)
+    return {"role": ROLES[turn["role"]], "content": said}
+
+
+if __name__ == "__main__":
+    main()

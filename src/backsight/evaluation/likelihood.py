@@ -1,0 +1,90 @@
+"""How likely a policy finds recorded turns that were rewarded, against those that were not.
+
+What a policy would say now is not what was said then, so the rewards of a log judge no fresh reply. What can be
+measured, on turns that were held back, is whether training moved the policy towards the good and away from the bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+import torch
+from numpy.typing import NDArray
+
+from backsight.errors import DataError
+from backsight.evaluation.statistics import Estimate, Z, estimate
+from backsight.policies.base import Policy
+from backsight.tasks.base import Item
+from backsight.tasks.recorded import is_rewarded
+from backsight.types import Example
+
+MICRO_BATCH_TOKENS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Of the turns of a split that have a reward. Both kinds are there: with one alone there is nothing to compare."""
+
+    rewarded: Estimate
+    """Mean over turns of the log-probability per token, in nats; the reward is above the mean of the train split."""
+    unrewarded: Estimate
+    """The same of the other turns."""
+    accuracy: Estimate
+    """Of all pairs of a rewarded and an unrewarded turn, the share in which the rewarded one has gained more
+    log-probability per token since the base: the area under the ROC curve. 0.5 where nothing has changed."""
+
+
+def likelihood(items: Sequence[Item], log_probs: Sequence[float], base_log_probs: Sequence[float]) -> Likelihood:
+    """What `turn_log_probs` gave for the items, under the policy and under the base, looked at by reward.
+
+    Raises:
+        DataError: no turn was rewarded above the mean, or all of them were.
+    """
+    kinds = [is_rewarded(item) for item in items]
+    gains = [own - base for own, base in zip(log_probs, base_log_probs, strict=True)]
+    good, bad = ([index for index, kind in enumerate(kinds) if kind is wanted] for wanted in (True, False))
+    if not good or not bad:
+        remedy = "give turns with rewards above and below the mean of the train split"
+        raise DataError("recorded rewards", f"{len(good)} rewarded and {len(bad)} unrewarded turns", remedy)
+    return Likelihood(
+        rewarded=estimate([log_probs[index] for index in good]),
+        unrewarded=estimate([log_probs[index] for index in bad]),
+        accuracy=pairwise_accuracy([gains[index] for index in good], [gains[index] for index in bad]),
+    )
+
+
+@torch.no_grad()
+def turn_log_probs(policy: Policy, items: Sequence[Item]) -> list[float]:
+    """Mean log-probability per token of each recorded turn under its prompt, end of text included."""
+    examples = [_example(policy, item) for item in items]
+    means = [0.0] * len(examples)
+    for indices in policy.micro_batches(examples, MICRO_BATCH_TOKENS) if examples else ():
+        batch = [examples[index] for index in indices]
+        scores = torch.split(policy.log_probs(batch).log_probs_N, [example.num_decisions for example in batch])
+        for index, own in zip(indices, scores, strict=True):
+            means[index] = float(own.mean())
+    return means
+
+
+def pairwise_accuracy(good: Sequence[float], bad: Sequence[float]) -> Estimate:
+    """Share of pairs in which the good one is larger, ties by half; the interval is DeLong's (1988)."""
+    wins_GB = numpy.subtract.outer(numpy.asarray(good), numpy.asarray(bad))
+    shares_GB = (wins_GB > 0) + 0.5 * (wins_GB == 0)
+    accuracy = float(shares_GB.mean())
+    variance = sum(_variance(shares_GB.mean(axis)) / shares_GB.shape[1 - axis] for axis in (0, 1))
+    margin = Z * variance**0.5
+    return Estimate(accuracy, max(0.0, accuracy - margin), min(1.0, accuracy + margin), shares_GB.size)
+
+
+def _variance(shares: NDArray[numpy.float64]) -> float:
+    return float(shares.var(ddof=1)) if len(shares) > 1 else 0.0
+
+
+def _example(policy: Policy, item: Item) -> Example:
+    if item.target is None:
+        raise DataError(f"{item.id}.target", None, "only what was said can be looked at")
+    policy.check_prompt(item.prompt, 0)
+    response = policy.encode(item.target)
+    return Example((item.prompt,), (response,), "likelihood", imitation_weights=torch.ones(len(response)))

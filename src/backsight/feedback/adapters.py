@@ -1,0 +1,100 @@
+"""Reward functions written for verl or OpenRLHF, turned into ones that `RewardFunctions` takes.
+
+What they return besides the reward (further keys of verl's dictionary, OpenRLHF's ``scores`` and ``extra_logs``) is for
+their own frameworks' logs and filters, and is left aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backsight.errors import RewardError
+from backsight.feedback.reward_functions import RewardFunction
+from backsight.tasks.recorded import transcript
+from backsight.types import Observation
+
+
+def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> RewardFunction:
+    """A function ``compute_score(data_source, solution_str, ground_truth, extra_info)``, called once a completion.
+
+    It answers with a number or with a dictionary that has a ``score``, and may be asynchronous. The rows are verl's:
+    columns ``data_source``, ``reward_model`` (whose ``ground_truth`` it is; else the column ``ground_truth``) and
+    ``extra_info``. What a row lacks is None, and ``extra_info`` an empty dictionary.
+    """
+    known_as = name or _name(compute_score)
+
+    def calls(completions: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "data_source": row.get("data_source"),
+                "solution_str": _text(completion),
+                "ground_truth": _ground_truth(row),
+                "extra_info": dict(row.get("extra_info") or {}),  # a copy: verl's functions may write into it
+            }
+            for completion, row in zip(completions, _rows(columns, len(completions)), strict=True)
+        ]
+
+    def scores(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        return [_part(compute_score(**call), "score", known_as) for call in calls(completions, columns)]
+
+    async def awaited_scores(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        answers = await asyncio.gather(*(compute_score(**call) for call in calls(completions, columns)))
+        return [_part(answer, "score", known_as) for answer in answers]
+
+    is_asynchronous = inspect.iscoroutinefunction(compute_score)
+    return _named(awaited_scores if is_asynchronous else scores, known_as)
+
+
+def from_openrlhf(
+    reward_func: Callable[..., Any], label_column: str = "label", name: str | None = None
+) -> RewardFunction:
+    """A function ``reward_func(queries, prompts, labels, **kwargs)``, called once a batch.
+
+    `queries` are prompts with their completions, `labels` the column `label_column` (None where a row has none). It
+    answers with a tensor or list of rewards, or with a dictionary that has ``rewards``. Chat prompts come as text, one
+    line a message.
+    """
+    known_as = name or _name(reward_func)
+
+    def rewards(prompts: Sequence[Observation], completions: Sequence[Any], **columns: Any) -> Any:
+        texts = [prompt if isinstance(prompt, str) else transcript(prompt) for prompt in prompts]
+        queries = [text + _text(completion) for text, completion in zip(texts, completions, strict=True)]
+        labels = list(columns.get(label_column) or [None] * len(texts))
+        return _part(reward_func(queries=queries, prompts=texts, labels=labels), "rewards", known_as)
+
+    return _named(rewards, known_as)
+
+
+def _named(function: RewardFunction, name: str) -> RewardFunction:
+    function.__name__ = name  # functools.wraps would also show the other signature, by which it would be called
+    return function
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _rows(columns: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:
+    return [{name: values[index] for name, values in columns.items()} for index in range(count)]
+
+
+def _ground_truth(row: Mapping[str, Any]) -> Any:
+    nested = row.get("reward_model")
+    return nested.get("ground_truth") if isinstance(nested, Mapping) else row.get("ground_truth")
+
+
+def _text(completion: Any) -> str:
+    """A completion's text; that of a chat prompt comes as messages."""
+    return completion if isinstance(completion, str) else "".join(message["content"] for message in completion)
+
+
+def _part(answer: Any, key: str, name: str) -> Any:
+    """The reward in an answer, which may be a dictionary."""
+    if not isinstance(answer, Mapping):
+        return answer
+    if key not in answer:
+        raise RewardError(name, f"returned a dictionary with {', '.join(map(str, answer))}", f"it needs '{key}'")
+    return answer[key]

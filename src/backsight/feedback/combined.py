@@ -1,0 +1,90 @@
+"""Several sources of feedback as one: they are asked in turn, and each sees what those before it revealed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from backsight.errors import ConfigError, RewardError
+from backsight.feedback.base import FeedbackSource
+from backsight.types import Feedback, Trajectory
+
+_T = TypeVar("_T")
+
+
+class Combined:
+    """The named rewards of all sources, and the weighted sum of their rewards.
+
+    A weight of 0 makes a source a metric. Of what only one can say (success, a correction, an outcome, a goal) the
+    first source that says it is believed; comments in words are all kept. A judge that is to know the outcome stands
+    behind the source that reveals it:
+
+        Combined([TaskVerifier(task), Judge(ask, sees_outcome=False, name="foresight"), Judge(ask, name="hindsight")],
+                 weights=[0, 0, 1])
+
+    Raises:
+        ConfigError: no source, or weights that are not as many.
+    """
+
+    def __init__(self, sources: Sequence[FeedbackSource], weights: Sequence[float] | None = None) -> None:
+        self.sources = list(sources)
+        self.weights = [1.0] * len(self.sources) if weights is None else list(weights)
+        if not self.sources or len(self.weights) != len(self.sources):
+            raise ConfigError(
+                "weights", self.weights, f"give one for each of {len(self.sources)} sources, at least one"
+            )
+
+    @property
+    def busy(self) -> Collection[str]:
+        return [name for source in self.sources for name in source.busy]
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
+        """One feedback a trajectory, in their order.
+
+        Raises:
+            RewardError: a source failed, or two gave rewards of the same name.
+        """
+        known = [Feedback()] * len(trajectories)
+        for source, weight in zip(self.sources, self.weights, strict=True):
+            asked = [trajectory.revealed(each) for trajectory, each in zip(trajectories, known, strict=True)]
+            said = source(asked, seeds)
+            known = [_united(one, two, weight) for one, two in zip(known, said, strict=True)]
+        return known
+
+
+def _united(known: Feedback, said: Feedback, weight: float) -> Feedback:
+    shared = known.rewards.keys() & said.rewards.keys()
+    if shared:
+        raise RewardError(f"reward '{min(shared)}'", "given by two sources", "give one of them another name")
+    return replace(
+        known,
+        rewards={**known.rewards, **said.rewards},
+        reward=_sum(known.reward, said.reward, weight),
+        step_rewards=_step_sum(known.step_rewards, said.step_rewards, weight),
+        success=_first(known.success, said.success),
+        achieved_goal=_first(known.achieved_goal, said.achieved_goal),
+        goals_on_the_way=_first(known.goals_on_the_way, said.goals_on_the_way),
+        achieved_share=_first(known.achieved_share, said.achieved_share),
+        text="\n".join(filter(None, (known.text, said.text))) or None,
+        correction=_first(known.correction, said.correction),
+        outcome=_first(known.outcome, said.outcome),
+        sources=(*known.sources, *said.sources),
+    )
+
+
+def _first(one: _T | None, two: _T | None) -> _T | None:
+    return two if one is None else one
+
+
+def _sum(one: float | None, two: float | None, weight: float) -> float | None:
+    if two is None or weight == 0:
+        return one
+    return math.fsum((one or 0.0, weight * two))
+
+
+def _step_sum(one: tuple[float, ...] | None, two: tuple[float, ...] | None, weight: float) -> tuple[float, ...] | None:
+    if two is None or weight == 0:
+        return one
+    return tuple(before + weight * reward for before, reward in zip(one or (0.0,) * len(two), two, strict=True))

@@ -1,0 +1,125 @@
+"""A reward model: any `AutoModelForSequenceClassification` that scores a prompt with its completion.
+
+Tensors: B rows of a batch, T tokens, L labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from backsight.errors import ModelError
+from backsight.policies.loading import load_tokenizer
+from backsight.types import Observation
+
+
+class RewardModel:
+    """Scores completions by a model; a reward function for `RewardFunctions`, and so for ``reward_funcs``.
+
+    A model with one label gives its bare score; of a classifier, the reward is the probability of `label`. Text is
+    scored as prompt and completion in one; messages through the model's own chat template. What is too long for the
+    model loses its beginning.
+
+    Args:
+        model, tokenizer: loaded, and in agreement with each other.
+        label: which one is good, by its name in the model's configuration; for classifiers alone.
+        batch_size: texts in one forward pass.
+        name: of the reward.
+
+    Raises:
+        ModelError: no label was chosen, or one that the model does not have.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        label: str | None = None,
+        batch_size: int = 16,
+        name: str = "reward_model",
+    ) -> None:
+        self.model, self.tokenizer, self.batch_size = model.eval(), tokenizer, batch_size
+        self.label = _index(model.config, label)
+        self.__name__ = name
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        if model.config.pad_token_id is None:  # by which decoders find the end of a row
+            model.config.pad_token_id = tokenizer.pad_token_id
+        tokenizer.truncation_side = "left"
+        longest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
+        self.max_length = min(longest, tokenizer.model_max_length)
+
+    @classmethod
+    def load(cls, path: str, *, device: str = "cpu", **options: Any) -> RewardModel:
+        """From a folder in the Hugging Face layout, or a hub id: safetensors only, and no code of the model's own.
+
+        Raises:
+            ModelError: there is no such model, it has no tokenizer, or no trained head.
+        """
+        return cls(_load_classifier(path).to(device), load_tokenizer(path, trust_remote_code=False), **options)
+
+    def __call__(self, prompts: Sequence[Observation], completions: Sequence[Any], **columns: Any) -> list[float]:
+        rows = [self._tokens(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))  # similar lengths need little padding
+        scores = [0.0] * len(rows)
+        for start in range(0, len(order), self.batch_size):
+            indices = order[start : start + self.batch_size]
+            for index, score in zip(indices, self._scores([rows[index] for index in indices]), strict=True):
+                scores[index] = score
+        return scores
+
+    def _tokens(self, prompt: Observation, completion: Any) -> Tensor:
+        is_text = isinstance(prompt, str)
+        if not is_text and self.tokenizer.chat_template is None:
+            raise ModelError("reward model", self.__name__, "has no chat template; give prompts as text")
+        text = (
+            prompt + completion
+            if is_text
+            else self.tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
+        )
+        # a chat template writes the special tokens itself
+        tokens = self.tokenizer(text, add_special_tokens=is_text, truncation=True, max_length=self.max_length)
+        return torch.tensor(tokens["input_ids"])
+
+    @torch.inference_mode()
+    def _scores(self, rows: Sequence[Tensor]) -> list[float]:
+        tokens_BT = pad_sequence(list(rows), batch_first=True, padding_value=self.tokenizer.pad_token_id)
+        mask_BT = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        device = self.model.device
+        logits_BL = self.model(input_ids=tokens_BT.to(device), attention_mask=mask_BT.to(device)).logits.float()
+        scores_B = logits_BL[:, 0] if self.label is None else logits_BL.softmax(-1)[:, self.label]
+        return [float(score) for score in scores_B]
+
+
+def _index(config: Any, label: str | None) -> int | None:
+    """Of the label whose probability is the reward; None when the model has but one."""
+    if config.num_labels == 1 and label is None:
+        return None
+    if label not in config.label2id or config.num_labels == 1:
+        names = ", ".join(map(str, config.label2id))
+        raise ModelError(
+            "label", label, f"the reward model has {config.num_labels} labels: {names}; name one of several"
+        )
+    return int(config.label2id[label])
+
+
+def _load_classifier(path: str) -> Any:
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
+            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError("reward model", path, f"cannot be loaded as a classifier: {reason}") from error
+    if loaded["missing_keys"]:
+        missing = ", ".join(sorted(loaded["missing_keys"]))
+        raise ModelError("reward model", path, f"has no weights for {missing}; give a model that was trained to score")
+    return model

@@ -1,0 +1,79 @@
+"""`graph_hca`: credit is how much nearer to the goal an action led, in the graph of all that the siblings did.
+
+Place: the advantage. Revealed: the other attempts that came through the same states, and which of them succeeded.
+Source: GraphHCA (arXiv:2609.35084).
+
+    V(goal) = 1,  V(failure) = 0,  V(s) = γ · mean of V(s') over the steps s → s' that were taken
+    c(s → s') = log max(V(s'), floor) - log max(V(s), floor)
+    A_S = (c - mean) / (std + 1e-6)  over all steps that leave s      + episode_weight · the estimator's advantage
+
+The last step of an attempt leads to the goal or to failure. States are the same when their observations are. The source
+leaves open how V is worked out from the graph: here it is the value under the behaviour that was seen, which is what a
+policy gradient asks for. No model is called.
+
+When not to use it: where no two attempts observe the same, as with transcripts that grow or with continuous
+observations: only the first step gets credit then, unless `episode_weight` is above 0. Observations that hide part of
+the state make different states one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from backsight.hindsight.base import Hindsight, Scorer, per_decision
+from backsight.hindsight.composition import succeeded
+from backsight.hindsight.same_state import compared, state_key
+from backsight.types import Group
+
+TOLERANCE = 1e-9
+"""A value that changes by less has settled."""
+
+Path = list[Hashable]
+"""The states of an attempt, and at its end whether it succeeded."""
+
+
+class GraphHCA(Hindsight):
+    """The change of a state's value, compared among the steps that leave the same state."""
+
+    def __init__(self, discount: float = 0.95, floor: float = 0.01, episode_weight: float = 0.0) -> None:
+        self.discount, self.floor, self.episode_weight = discount, floor, episode_weight
+
+    def revalue(self, groups: Sequence[Group], scorer: Scorer) -> Sequence[Group]:
+        return [replace(group, advantages=self._advantages(group)) for group in groups]
+
+    def _advantages(self, group: Group) -> tuple[Tensor, ...]:
+        # an observation's key is never a bool: True is the goal, False the failure
+        paths: list[Path] = [[*map(state_key, each.prompts), succeeded(each)] for each in group.trajectories]
+        values = state_values(paths, self.discount)
+        changes = []
+        for path in paths:
+            logs = torch.tensor([values[state] for state in path]).clamp(min=self.floor).log()
+            changes.append(logs[1:] - logs[:-1])
+        relative = compared([path[:-1] for path in paths], changes, scaled=True)
+        return tuple(
+            per_decision(credit_S, trajectory) + self.episode_weight * advantages_T
+            for credit_S, trajectory, advantages_T in zip(relative, group.trajectories, group.advantages, strict=True)
+        )
+
+
+def state_values(paths: Sequence[Path], discount: float) -> dict[Hashable, float]:
+    """The discounted fixed point of the mean over the steps taken. E steps, K states."""
+    states: dict[Hashable, int] = {}
+    for path in paths:
+        for state in path:
+            states.setdefault(state, len(states))
+    from_E = torch.tensor([states[state] for path in paths for state in path[:-1]], dtype=torch.long)
+    to_E = torch.tensor([states[state] for path in paths for state in path[1:]], dtype=torch.long)
+    counts_K = torch.bincount(from_E, minlength=len(states)).clamp(min=1)
+    goal_K = torch.tensor([float(state is True) for state in states], dtype=torch.float64)
+    values_K, change = goal_K, 1.0
+    while change > TOLERANCE:  # every round multiplies the error by γ at most
+        sums_K = torch.zeros_like(goal_K).index_add(0, from_E, values_K[to_E])
+        new_K = goal_K + discount * sums_K / counts_K
+        change = float((new_K - values_K).abs().max()) if states else 0.0
+        values_K = new_K
+    return dict(zip(states, values_K.tolist(), strict=True))

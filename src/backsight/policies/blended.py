@@ -1,0 +1,44 @@
+"""Two policies as one: the logits of the first, moved towards those of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backsight.policies.causal_lm import NOTHING_ELSE, PLAIN, CausalLMPolicy
+from backsight.policies.scores import States, score
+from backsight.types import Decisions, Example, Sampling, Wanted
+
+
+class BlendedPolicy:
+    """Scores with lerp(anchor's logits, other's logits, share): the trust-region teacher of SDPO (arXiv:2601.20802).
+
+    It is neither trained nor acts, so it is no whole `Policy`.
+    """
+
+    def __init__(self, anchor: CausalLMPolicy, other: CausalLMPolicy, share: float) -> None:
+        self.anchor, self.other, self.share = anchor, other, share
+
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        return self.anchor.micro_batches(examples, budget)
+
+    def log_probs(
+        self, examples: Sequence[Example], sampling: Sampling = PLAIN, wanted: Wanted = NOTHING_ELSE
+    ) -> Decisions:
+        one, two = self.anchor.states(examples, sampling), self.other.states(examples, sampling)
+        width = one.hidden_NH.shape[-1]
+
+        def head(hidden: Tensor) -> Tensor:
+            return torch.lerp(one.head(hidden[:, :width]).float(), two.head(hidden[:, width:]).float(), self.share)
+
+        both = States(
+            head,
+            one.vocabulary,
+            torch.cat([one.hidden_NH, two.hidden_NH], -1),
+            one.tokens_N,
+            one.positions_N,
+            one.num_tokens + two.num_tokens,
+        )
+        return score(both, sampling, self.anchor.end_tokens, wanted)

@@ -1,0 +1,35 @@
+"""`reasoning-gym:NAME`: a task of reasoning-gym, with options behind commas: `reasoning-gym:chain_sum,max_terms=3`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from backsight.config import RunConfig
+from backsight.hindsight.config import OutcomeConfig
+from backsight.presets.base import Preset
+from backsight.tasks.base import Task
+from backsight.tasks.reasoning_gym import ReasoningGymTask, parsed_name
+from backsight.training.config import StopConfig
+
+PREFIX = "reasoning-gym:"
+
+
+def reasoning_gym(name: str) -> Preset:
+    """Settings to start from; most questions are too long and too hard for the pocket model: name a `policy`."""
+    config = RunConfig(
+        preset=name,
+        policy="pocket",
+        hindsight=OutcomeConfig(),
+        algorithm="rloo",
+        learning_rate=1e-4,
+        num_generations=8,
+        prompts_per_step=32,
+        max_completion_length=64,
+        stop=StopConfig(max_steps=200),
+    )
+    return Preset(name, "a task of reasoning-gym", config, partial(_task, name))
+
+
+def _task(name: str, config: RunConfig) -> Task:
+    dataset, options = parsed_name(name.removeprefix(PREFIX))
+    return ReasoningGymTask(dataset, options=options)

@@ -1,0 +1,224 @@
+"""Tasks of reasoning-gym by name: generated questions with a judge each. The only file that imports reasoning_gym.
+
+    ReasoningGymTask("chain_sum", options={"max_terms": 3})      or, as a preset,  reasoning-gym:chain_sum,max_terms=3
+
+A data set's own scoring function judges, from 0 to 1. Some of these functions give the answer to Python's `eval`, or to
+sympy's parser, which evaluates as well; others do what the answer says as often as it says, or can be fooled. What a
+model wrote is data and must not run, so those tasks are refused (`REFUSED`), or see only answers of a harmless form
+(`HARMLESS`).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, overload
+
+from backsight.errors import ConfigError, DataError, nearest
+from backsight.tasks.base import Item, Task
+from backsight.types import Feedback
+
+REFUSED = {
+    "binary_matrix": "its judge evaluates the answer as Python",
+    "codeio": "its questions come from programs that it runs, and are not the same ones when asked for again",
+    "composite": "it mixes other tasks, some of which evaluate the answer; name one of them",
+    "game_of_life_halting": "its judge gives any answer full marks",
+    "intermediate_integration": "its judge evaluates the answer as Python, with sympy",
+    "n_queens": "its judge evaluates the answer as Python",
+    "polynomial_multiplication": "its judge evaluates the answer as Python, with sympy",
+    "propositional_logic": "its judge tries all truth values of as many variables as the answer names",
+    "simple_integration": "its judge evaluates the answer as Python, with sympy",
+    "spiral_matrix": "its judge evaluates the answer as Python",
+    "string_insertion": "its judge evaluates the answer as Python",
+}
+"""Why a task cannot be had."""
+
+_ARITHMETIC = re.compile(r"(?!.*\*\s*\*)[0-9+\-*/(). ]{1,200}")
+_SMALL_COUNTS = re.compile(r"(?!.*\d\d).*", re.DOTALL)
+HARMLESS = {
+    "coin_flip": re.compile(r"[0-9.,/ ]{1,50}(e-?[0-9]{1,2})?"),  # "1e999999999" would be a number of that many digits
+    "complex_arithmetic": re.compile(r"[0-9ij+\-. ()]{1,100}"),  # "nan" would get full marks
+    "countdown": _ARITHMETIC,  # evaluated with sympy: numbers and the four operations, no powers
+    "puzzle24": _ARITHMETIC,
+    "rubiks_cube": _SMALL_COUNTS,  # "R999999999" would be turned that often
+    "rush_hour": _SMALL_COUNTS,
+}
+"""The form of an answer that its judge may see; any other answer is wrong."""
+
+INSTRUCTION = "Write the answer alone, or else between <answer> and </answer>."
+FULL_SCORE = 1 - 1e-6
+PARTLY = 0.1
+"""Many judges give a little less than this for any answer."""
+LONGEST_SHOWN = 100
+
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+
+
+class ReasoningGymTask(Task):
+    """A data set of reasoning-gym, with a split to train and one to test on.
+
+    The reward is the data set's score and may be partial; a success has the full score. The right answer is revealed
+    afterwards to an attempt that failed (`Feedback.correction`): where several are right, it is one of them.
+
+    Args:
+        dataset: a name of reasoning-gym.
+        train_size, test_size: items, made from seeds of their own; a small space of questions may still repeat some.
+        seed: of the first item.
+        options: of the data set, such as how hard its questions are.
+        instruction: how to answer, put below the question.
+
+    Raises:
+        ConfigError: reasoning-gym is not installed, has no such data set or option, or the task is one of `REFUSED`.
+    """
+
+    eval_splits = ("test",)
+    metrics = ("readable",)
+
+    def __init__(
+        self,
+        dataset: str,
+        *,
+        train_size: int = 10_000,
+        test_size: int = 200,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+        instruction: str = INSTRUCTION,
+    ) -> None:
+        for field, size in (("train_size", train_size), ("test_size", test_size)):
+            if size < 1:
+                raise ConfigError(field, size, "has to be at least 1")
+        self.name, self.dataset, self.instruction = f"reasoning-gym:{dataset}", dataset, instruction
+        # the item at an index is drawn from seed + index: the splits must not overlap
+        starts = {"train": (seed, train_size), "test": (seed + train_size, test_size)}
+        self._splits = {
+            split: _Questions(_made(dataset, {**(options or {}), "seed": first, "size": size}), size, instruction)
+            for split, (first, size) in starts.items()
+        }
+
+    def items(self, split: str) -> Sequence[Item]:
+        if split not in self._splits:
+            raise DataError("split", split, nearest(split, self._splits))
+        return self._splits[split]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        answer = _answer(completion)
+        score = self._score(item, answer)
+        reward = 0.0 if score is None else score
+        success = reward >= FULL_SCORE
+        return Feedback(
+            rewards={"score": reward, "readable": float(score is not None)},
+            reward=reward,
+            success=success,
+            text=None if success else _comment(answer, score),
+            correction=None if success else item.target,
+            sources=(self.name,),
+        )
+
+    def _score(self, item: Item, answer: str) -> float | None:
+        """From 0 to 1; None when the answer cannot be read, or must not be."""
+        form = HARMLESS.get(self.dataset)
+        if form is not None and form.fullmatch(answer) is None:
+            return None
+        entry = copy.deepcopy(dict(item.columns))  # a judge may play on the board that it is given
+        try:
+            score = float(self._splits["train"].dataset.score_answer(answer=answer, entry=entry))
+        except Exception:  # judges stumble over answers that are none; one that fails on gold answers fails `validate`
+            return None
+        return min(1.0, max(0.0, score)) if math.isfinite(score) else None
+
+
+def parsed_name(text: str) -> tuple[str, dict[str, Any]]:
+    """A data set and its options, from ``chain_sum,max_terms=3``.
+
+    Raises:
+        ConfigError: an option has no value.
+    """
+    dataset, *pairs = text.split(",")
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise ConfigError("reasoning-gym option", pair, "write it as name=value")
+        options[key] = _value(value)
+    return dataset, options
+
+
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _made(name: str, settings: dict[str, Any]) -> Any:
+    try:
+        from reasoning_gym.factory import DATASETS, create_dataset
+    except ImportError as error:
+        remedy = "reasoning-gym is not installed: pip install 'backsight[reasoning]'"
+        raise ConfigError("task", f"reasoning-gym:{name}", remedy) from error
+    if name in REFUSED:
+        raise ConfigError("task", f"reasoning-gym:{name}", f"refused: {REFUSED[name]}")
+    if name not in DATASETS:
+        raise ConfigError("task", f"reasoning-gym:{name}", f"unknown; {nearest(name, DATASETS.keys() - REFUSED)}")
+    known = {field.name for field in fields(DATASETS[name][1])}
+    for key in settings:
+        if key not in known:
+            raise ConfigError(
+                f"reasoning-gym:{name}, option", key, f"unknown; {nearest(key, known - {'seed', 'size'})}"
+            )
+    try:
+        return create_dataset(name, **settings)
+    except Exception as error:  # each data set checks its options in its own way, mostly by assertions
+        shown = ", ".join(f"{key}={value}" for key, value in settings.items())
+        raise ConfigError(
+            f"reasoning-gym:{name}", shown, f"{type(error).__name__}: {error}; change the options"
+        ) from error
+
+
+def _answer(completion: str) -> str:
+    """What stands between the last answer tags, or else all of it."""
+    tagged = _TAGGED.findall(completion)
+    return str(tagged[-1] if tagged else completion).strip()
+
+
+def _comment(answer: str, score: float | None) -> str:
+    if not answer:
+        return "There is no answer."
+    shown = repr(answer if len(answer) <= LONGEST_SHOWN else answer[:LONGEST_SHOWN] + "…")
+    if score is None:
+        return f"The answer {shown} cannot be read."
+    return f"The answer {shown} is {'partly right' if score >= PARTLY else 'wrong'}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions(Sequence[Item]):
+    """Items made on demand: the same index always gives the same item."""
+
+    dataset: Any
+    size: int
+    instruction: str
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self.size))]
+        if not -self.size <= index < self.size:
+            raise IndexError(index)
+        number = index % self.size
+        entry = self.dataset[number]
+        prompt = f"{entry['question']}\n{self.instruction}\n" if self.instruction else entry["question"]
+        target = entry["answer"]  # None where no solution is kept
+        return Item(str(number), prompt, None if target is None else str(target), entry)

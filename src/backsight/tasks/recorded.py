@@ -1,0 +1,176 @@
+"""What was once said and judged: the ground of tasks whose rows are logs, not prompts to try.
+
+An item's target is what was said, good or bad. Its columns hold what became known afterwards: `reward`, `feedback`,
+`correction`, and `reward_mean`, the mean of all rewards of the train split; each is None where nobody said.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
+
+from backsight.errors import DataError, nearest
+from backsight.seeds import derived_seed
+from backsight.tasks.base import Item, Task
+from backsight.tasks.files import read_rows
+from backsight.tasks.rows import TEST_SHARE, Row
+from backsight.types import Feedback, Observation
+
+Messages = list[dict[str, Any]]
+
+
+class RecordedTask(Task):
+    """Turns from logs, for the method `recorded`.
+
+    `data` becomes the train split. Without `test`, about a tenth of it is held back: the side depends on how a
+    conversation begins, so that conversations that begin alike stay together. `ood` is only ever evaluated.
+
+    Two kinds of evaluation splits: ``test`` holds every turn, to compare likelihoods; ``test_good`` (and ``ood_good``)
+    those whose good reply is known, the only ones for which a fresh reply can be scored: by the words it shares with
+    the good one (F1). Those come in `eval_splits`.
+
+    Raises:
+        DataError: a source cannot be read, a row cannot be used, or a split has no judged turn.
+    """
+
+    metrics = ("overlap", "exact")
+
+    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+        rows = _rows(data)
+        if test is None:
+            tested = [row for row in rows if self._is_held_back(row)]
+            rows = [row for row in rows if not self._is_held_back(row)]
+        else:
+            tested = _rows(test)
+        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": _rows(ood)})}
+        self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in sources.items()}
+        for split, items in self._items.items():
+            if not items:
+                source = {"train": data, "test": test or data}.get(split, ood)
+                remedy = f"no judged turn in its {len(sources[split])} rows; give it a file with some"
+                raise DataError(f"split '{split}'", source, remedy)
+        self._tell_mean()
+        good = {f"{split}_good": self._with_good_reply(split) for split in self._items if split != "train"}
+        self._items |= good
+        self.eval_splits = tuple(split for split, items in good.items() if items)
+
+    @abstractmethod
+    def start_of(self, row: Row) -> Observation:
+        """How a row begins: rows that begin alike fall to the same side of the split."""
+
+    @abstractmethod
+    def items_of(self, row: Row) -> Iterator[Item]:
+        """The judged turns of a row."""
+
+    def items(self, split: str) -> Sequence[Item]:
+        if split not in self._items:
+            raise DataError("split", split, nearest(split, self._items))
+        return self._items[split]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        """How much a fresh reply has of the good one; nothing is known where none is."""
+        good = good_reply(item)
+        if good is None:
+            return Feedback()
+        overlap = _f1(completion.split(), good.split())
+        is_exact = completion.strip() == good.strip()
+        rewards = {"overlap": overlap, "exact": float(is_exact)}
+        return Feedback(rewards=rewards, reward=overlap, success=is_exact, sources=(self.name,))
+
+    def validate(self, split: str, limit: int = 200) -> int:
+        """Nothing to grade: a recorded turn is no gold answer. That it can be read was checked already."""
+        return 0
+
+    def _is_held_back(self, row: Row) -> bool:
+        key = json.dumps(self.start_of(row), sort_keys=True)
+        return derived_seed("test split", key) < TEST_SHARE * 2**63
+
+    def _tell_mean(self) -> None:
+        rewards = [each.columns["reward"] for each in self._items["train"] if each.columns["reward"] is not None]
+        mean = fmean(rewards) if rewards else None
+        for split, items in self._items.items():
+            self._items[split] = [replace(each, columns={**each.columns, "reward_mean": mean}) for each in items]
+
+    def _with_good_reply(self, split: str) -> list[Item]:
+        return [item for item in self._items[split] if good_reply(item) is not None]
+
+
+def good_reply(item: Item) -> str | None:
+    """What should have been said: the correction, or what was said if it was rewarded above the mean."""
+    columns = item.columns
+    if columns["correction"] is not None:
+        return str(columns["correction"])
+    return item.target if is_rewarded(item) else None
+
+
+def is_rewarded(item: Item) -> bool | None:
+    """Whether the reward is above the mean; None when there is none."""
+    reward, mean = item.columns["reward"], item.columns["reward_mean"]
+    return None if reward is None or mean is None else reward > mean
+
+
+def transcript(messages: Sequence[Mapping[str, Any]], cue: str = "assistant") -> str:
+    """Messages as text, one line each (further lines of a message are indented), and the cue for the next speaker."""
+    lines = [f"{each['role']}: {each['content'].strip()}".replace("\n", "\n  ") for each in messages]
+    return "\n".join([*lines, f"{cue}:"])
+
+
+def messages_in(row: Row, column: str) -> Messages:
+    """Chat messages, as they stand in a cell; they may hold more than role and content.
+
+    Raises:
+        DataError: there is no such column, or something else is in it.
+    """
+    messages = row.cell(column)
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        raise row.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
+    return messages
+
+
+def number_in(row: Row, place: str, value: object) -> float | None:
+    """A reward that was written down at `place` in a row; None where none was. CSV has numbers as text.
+
+    Raises:
+        DataError: it is no finite number.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{row.place}, {place}", repr(value), "write a finite number, or leave it out")
+    return number
+
+
+def text_in(row: Row, place: str, value: object) -> str | None:
+    """The same for words.
+
+    Raises:
+        DataError: it is no text.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DataError(f"{row.place}, {place}", repr(value), "write text, or leave it out")
+    return value if value.strip() else None
+
+
+def _rows(source: str) -> list[Row]:
+    return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))
+
+
+def _f1(words: Sequence[str], good: Sequence[str]) -> float:
+    shared = sum((Counter(words) & Counter(good)).values())
+    return 2 * shared / (len(words) + len(good)) if shared else 0.0

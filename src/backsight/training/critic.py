@@ -1,0 +1,125 @@
+"""The critic of PPO: it learns what is still to be earned, and tells what was better than that.
+
+T decisions of a trajectory, N of a batch, H numbers that the policy makes of what it sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from backsight.estimators.generalised import generalised_advantages
+from backsight.hindsight.base import on_policy_example
+from backsight.policies.base import Policy
+from backsight.training.config import TrainingConfig
+from backsight.types import Group, Trajectory
+
+HIDDEN = 64
+EPOCHS = 8
+"""Passes over the decisions of a step; the network is small, and what it reads is computed once."""
+
+
+class Critic:
+    """A value head on the policy's last hidden states (the observation, for a module policy), apart from its weights.
+
+    The head does not share a loss with the policy: its gradient does not reach the policy's weights, so that no
+    coefficient has to balance the two.
+    """
+
+    def __init__(self, policy: Policy, config: TrainingConfig) -> None:
+        self.policy, self.config = policy, config
+        self.head: nn.Sequential | None = None
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.seen: tuple[Tensor, Tensor] | None = None
+        """Features (N, H) of the newest groups, and what was to be expected of them (N,)."""
+
+    def estimate(self, groups: Sequence[Group]) -> list[Group]:
+        """GAE from what is expected by now. Advantages have deviation 1. `learn` goes by the newest rewards."""
+        trajectories = [each for group in groups for each in group.trajectories]
+        if not trajectories:
+            return list(groups)
+        features_NH = self._features(trajectories)
+        lengths = [each.num_decisions for each in trajectories]
+        with torch.no_grad():
+            values = torch.split(self._values(features_NH), lengths)
+        advantages = [self._advantages(each, own_T) for each, own_T in zip(trajectories, values, strict=True)]
+        self.seen = (features_NH, torch.cat(advantages) + torch.cat(values))
+        all_N = torch.cat(advantages)
+        mean, deviation = float(all_N.mean()), float(all_N.std(correction=0))
+        scaled = iter([(each - mean) / (deviation + 1e-8) for each in advantages])
+        return [replace(group, advantages=tuple(next(scaled) for _ in group.trajectories)) for group in groups]
+
+    def _advantages(self, trajectory: Trajectory, values_T: Tensor) -> Tensor:
+        """A reward comes with the last decision of its step; only steps are discounted, not the tokens within one."""
+        rewards_T: list[float] = []
+        discounts_T: list[float] = []
+        for reward, step in zip(trajectory.rewards, trajectory.steps, strict=True):
+            within = len(step.action.log_probs) - 1
+            rewards_T += [0.0] * within + [reward]
+            discounts_T += [1.0] * within + [self.config.discount]
+        return generalised_advantages(rewards_T, values_T.tolist(), discounts_T, self.config.gae_lambda)
+
+    @torch.no_grad()
+    def _features(self, trajectories: Sequence[Trajectory]) -> Tensor:
+        rows = [on_policy_example(each, torch.zeros(each.num_decisions)) for each in trajectories]
+        lengths = [each.num_decisions for each in rows]
+        parts: dict[int, Tensor] = {}
+        for cut in self.policy.micro_batches(rows, self.config.micro_batch_size):
+            features_NH = self.policy.features([rows[index] for index in cut]).float().cpu()
+            split = torch.split(features_NH, [lengths[index] for index in cut])
+            parts.update(zip(cut, split, strict=True))
+        return torch.cat([parts[index] for index in range(len(rows))])
+
+    def _values(self, features_NH: Tensor) -> Tensor:
+        if self.head is None:
+            self._build(features_NH.shape[-1])
+        assert self.head is not None
+        values_N: Tensor = self.head(features_NH).squeeze(-1)
+        return values_N
+
+    def _build(self, width: int) -> None:
+        value = nn.Linear(HIDDEN, 1)
+        nn.init.zeros_(value.weight)  # nothing is expected before anything was seen
+        nn.init.zeros_(value.bias)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, HIDDEN), nn.Tanh(), value)
+        self.optimizer = torch.optim.Adam(self.head.parameters(), self.config.critic_learning_rate)
+
+    def learn(self) -> None:
+        """Once a step, when all rewards are known: methods may have changed them, and asked for advantages again."""
+        if self.seen is None:
+            return
+        assert self.optimizer is not None
+        features_NH, targets_N = self.seen
+        self.seen = None
+        for _ in range(EPOCHS):
+            self.optimizer.zero_grad()
+            loss = (self._values(features_NH) - targets_N).square().mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Weights and optimizer, for a checkpoint."""
+        if self.head is None or self.optimizer is None:
+            return {}
+        tensors = {f"head.{name}": value for name, value in self.head.state_dict().items()}
+        for index, own in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in own.items()}
+        return tensors
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        weights = {name.removeprefix("head."): value for name, value in state.items() if name.startswith("head.")}
+        if not weights:
+            return
+        self._build(len(weights["0.weight"]))
+        assert self.head is not None and self.optimizer is not None
+        self.head.load_state_dict(weights)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in state.items():
+            if name.startswith("optimizer."):
+                _, index, slot = name.split(".", 2)
+                slots.setdefault(int(index), {})[slot] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})

@@ -1,0 +1,316 @@
+"""Episodes of text environments: what the policy sees at each turn, and what is revealed at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+from toy_tasks import SayWord
+
+from backsight.environments.episodes import EpisodesTask, environments_of
+from backsight.environments.single_turn import SingleTurn
+from backsight.environments.text import TextEpisode
+from backsight.errors import ConfigError, DataError, RewardError, SpaceError
+from backsight.feedback.environment import FEEDBACK, POTENTIAL, EnvironmentHindsight
+from backsight.rollouts.collect import collect
+from backsight.rollouts.local import LocalEngine
+from backsight.types import Action, Feedback, Sampling, Trajectory
+
+
+def say(text: str | None) -> Action:
+    return Action((1,), torch.zeros(1), text)
+
+
+class Counter:
+    """Count up to the number that is asked for: `more` adds one, anything else nothing."""
+
+    def __init__(self, goal: int = 2) -> None:
+        self.goal = goal
+        self.is_closed = False
+
+    def reset(self, *, seed: int) -> tuple[Any, dict[str, Any]]:
+        self.count, self.first = 0, seed
+        return self.told(self.goal, 0), {"potential": 0}
+
+    def told(self, goal: int, count: int) -> Any:
+        return f"want {goal}, have {count}:"
+
+    def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        more = action == " more"
+        self.count += more
+        done = self.count == self.goal
+        info: dict[str, Any] = {"potential": self.count, "success": done, "outcome": f"counted to {self.count}"}
+        if not more:
+            info["feedback"] = f"what is{action}?"
+        return self.told(self.goal, self.count), 1.0 if done else 0.0, done, False, info
+
+    def achieved(self, transitions: list[tuple[Any, str, Any]]) -> list[Any] | None:
+        if self.count == 0:
+            return None
+        counts = [0]
+        for _, said, _ in transitions[:-1]:
+            counts.append(counts[-1] + (said == " more"))
+        return [self.told(self.count, count) for count in counts]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ChatCounter(Counter):
+    """The same in messages; a message of the system comes first."""
+
+    def told(self, goal: int, count: int) -> Any:
+        asked = {"role": "user", "content": f"have {count}"}
+        return [{"role": "system", "content": f"want {goal}"}, asked] if count == 0 else [asked]
+
+
+class Answers:
+    """Gives the answers it is told to give."""
+
+    def __init__(self, reset: Any = ("start", {}), step: Any = ("next", 0.0, False, False, {})) -> None:
+        self.answers = {"reset": reset, "step": step}
+
+    def reset(self, *, seed: int) -> Any:
+        return self.answers["reset"]
+
+    def step(self, action: str) -> Any:
+        return self.answers["step"]
+
+
+def test_a_prompt_is_what_was_observed_and_said_so_far() -> None:
+    episode = TextEpisode(Counter(3), seed=0, max_turns=9)
+    assert episode.reset() == "want 3, have 0:"
+    assert episode.step(say(" more")).observation == "want 3, have 0: more\nwant 3, have 1:"
+    result = episode.step(say(" less"))
+    assert result.observation == "want 3, have 0: more\nwant 3, have 1: less\nwant 3, have 1:"
+    assert (result.reward, result.terminated, result.truncated) == (0.0, False, False)
+    assert FEEDBACK not in result.info
+
+
+@pytest.mark.parametrize(
+    ("memory", "seen"),
+    [
+        (0, "want 3, have 2:"),
+        (1, "want 3, have 1: more\nwant 3, have 2:"),
+        (9, "want 3, have 0: more\nwant 3, have 1: more\nwant 3, have 2:"),
+    ],
+)
+def test_memory_limits_the_turns_that_are_seen(memory: int, seen: str) -> None:
+    episode = TextEpisode(Counter(3), seed=0, max_turns=9, memory=memory)
+    episode.reset()
+    episode.step(say(" more"))
+    assert episode.step(say(" more")).observation == seen
+
+
+def test_a_success_is_revealed_and_the_environment_closed() -> None:
+    env = Counter(1)
+    episode = TextEpisode(env, seed=0, max_turns=9)
+    episode.reset()
+    result = episode.step(say(" more"))
+    assert (result.reward, result.terminated, result.truncated) == (1.0, True, False)
+    assert result.info[FEEDBACK] == Feedback(
+        rewards={"success": 1.0}, success=True, outcome="counted to 1", sources=("env",)
+    )
+    assert env.is_closed
+
+
+def test_a_failure_is_truncated_and_told_what_it_achieved() -> None:
+    episode = TextEpisode(Counter(5), seed=0, max_turns=3)
+    episode.reset()
+    for text in (" more", " less", " more"):
+        result = episode.step(say(text))
+    assert (result.terminated, result.truncated) == (False, True)
+    assert result.info[FEEDBACK] == Feedback(
+        rewards={"success": 0.0},
+        success=False,
+        text="what is less?",
+        outcome="counted to 2",
+        achieved_goal=(
+            "want 2, have 0:",
+            "want 2, have 0: more\nwant 2, have 1:",
+            "want 2, have 0: more\nwant 2, have 1: less\nwant 2, have 1:",
+        ),
+        sources=("env",),
+    )
+
+
+def test_nothing_achieved_is_nothing_to_relabel() -> None:
+    episode = TextEpisode(Counter(5), seed=0, max_turns=1)
+    episode.reset()
+    assert episode.step(say(" less")).info[FEEDBACK].achieved_goal is None
+
+
+def test_an_environment_that_tells_nothing_reveals_nothing() -> None:
+    episode = TextEpisode(Answers(), seed=0, max_turns=1)
+    episode.reset()
+    assert episode.step(say("x")).info[FEEDBACK] == Feedback(sources=("env",))
+
+
+def test_the_potential_of_a_step_is_that_of_the_state_before_the_action() -> None:
+    episode = TextEpisode(Counter(3), seed=0, max_turns=9)
+    episode.reset()
+    infos = [episode.step(say(" more")).info for _ in range(3)]
+    assert [info[POTENTIAL] for info in infos] == [0.0, 1.0, 2.0]
+    silent = TextEpisode(Answers(), seed=0, max_turns=9)
+    silent.reset()
+    assert POTENTIAL not in silent.step(say("x")).info
+
+
+def test_text_can_be_spoken_in_messages() -> None:
+    episode = TextEpisode(Counter(3), seed=0, max_turns=9, chat=True)
+    assert episode.reset() == [{"role": "user", "content": "want 3, have 0:"}]
+    assert episode.step(say(" more")).observation == [
+        {"role": "user", "content": "want 3, have 0:"},
+        {"role": "assistant", "content": " more"},
+        {"role": "user", "content": "want 3, have 1:"},
+    ]
+
+
+def test_messages_of_the_system_are_never_forgotten() -> None:
+    episode = TextEpisode(ChatCounter(5), seed=0, max_turns=2, memory=0)
+    system = {"role": "system", "content": "want 5"}
+    assert episode.reset() == [system, {"role": "user", "content": "have 0"}]
+    assert episode.step(say(" more")).observation == [system, {"role": "user", "content": "have 1"}]
+    achieved = episode.step(say(" more")).info[FEEDBACK].achieved_goal
+    system = {"role": "system", "content": "want 2"}
+    assert achieved == (
+        [system, {"role": "user", "content": "have 0"}],
+        [system, {"role": "user", "content": "have 1"}],
+    )
+
+
+def test_what_the_environment_changes_later_does_not_change_what_was_seen() -> None:
+    messages = [{"role": "user", "content": "start"}]
+    episode = TextEpisode(Answers(reset=(messages, {})), seed=0, max_turns=9)
+    seen = episode.reset()
+    messages[0]["content"] = "changed"
+    messages.append({"role": "user", "content": "more"})
+    assert seen == [{"role": "user", "content": "start"}]
+
+
+def test_an_episode_ends_when_the_next_prompt_would_not_fit() -> None:
+    episode = TextEpisode(Counter(9), seed=0, max_turns=9, fits=lambda prompt: len(prompt) < 50)
+    episode.reset()
+    assert not episode.step(say(" more")).truncated  # 36 characters
+    result = episode.step(say(" more"))
+    assert result.truncated and result.info[FEEDBACK].success is False
+
+
+@pytest.mark.parametrize(
+    ("env", "complaint"),
+    [
+        (object(), "env: object: has no method reset"),
+        (Answers(reset="start"), r"env.reset: str: return \(observation, info\)"),
+        (Answers(reset=(3, {})), "env.reset, observation: 3: give text"),
+        (Answers(reset=([], {})), r"env.reset, observation: \[\]: give text"),
+        (Answers(reset=([{"role": "user"}], {})), "env.reset, observation: .*: give text"),
+        (Answers(reset=("start", None)), "env.reset, info: NoneType: return a dictionary"),
+        (Answers(step="next"), r"env.step: str: return \(observation, reward"),
+        (Answers(step=(None, 0, True, False, {})), "env.step, observation: None: give text"),
+        (Answers(step=([{"role": "user", "content": "x"}], 0, True, False, {})), "gave text at its start"),
+    ],
+)
+def test_bad_answers_of_an_environment_are_named(env: Any, complaint: str) -> None:
+    with pytest.raises(SpaceError, match=complaint):
+        episode = TextEpisode(env, seed=0, max_turns=9)
+        episode.reset()
+        episode.step(say("x"))
+
+
+def test_reset_has_to_take_a_seed() -> None:
+    class Unseeded(Answers):
+        def reset(self) -> Any:  # type: ignore[override]
+            return "start", {}
+
+    with pytest.raises(SpaceError, match="env.reset: .*: take the keyword argument seed"):
+        TextEpisode(Unseeded(), seed=0, max_turns=9).reset()
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        (("next", float("nan"), False, False, {}), "env.step, turn 0 of the episode: nan: a reward is a finite number"),
+        (("next", 0.0, False, False, {"potential": "high"}), r"env.step, info\['potential'\]"),
+    ],
+)
+def test_rewards_and_potentials_are_finite(step: Any, complaint: str) -> None:
+    episode = TextEpisode(Answers(step=step), seed=0, max_turns=9)
+    episode.reset()
+    with pytest.raises(RewardError, match=complaint):
+        episode.step(say("x"))
+
+
+@pytest.mark.parametrize(
+    ("achieved", "complaint"),
+    [
+        (lambda transitions: transitions[7], "env.achieved: raised IndexError"),
+        (lambda transitions: ["a", "b"], "env.achieved: 2 observations: give one a turn: 1"),
+    ],
+)
+def test_a_wrong_account_of_what_was_achieved_is_named(achieved: Any, complaint: str) -> None:
+    env = Answers()
+    env.achieved = achieved  # type: ignore[attr-defined]
+    episode = TextEpisode(env, seed=0, max_turns=1)
+    episode.reset()
+    with pytest.raises(RewardError, match=complaint):
+        episode.step(say("x"))
+
+
+def test_a_policy_that_does_not_speak_is_refused() -> None:
+    episode = TextEpisode(Counter(), seed=0, max_turns=1)
+    episode.reset()
+    with pytest.raises(SpaceError, match="needs a policy that speaks"):
+        episode.step(say(None))
+
+
+def test_the_items_of_a_task_are_its_seeds() -> None:
+    class Seeded(Counter):
+        def told(self, goal: int, count: int) -> str:
+            return f"from {self.first}, have {count}:"
+
+    task = EpisodesTask(Seeded, seeds={"train": range(100), "test": [7, 8]}, max_turns=2)
+    assert task.eval_splits == ("test",)
+    assert [item.prompt for item in task.items("test")] == ["from 7, have 0:", "from 8, have 0:"]
+    assert len(task.items("train")) == 100
+    assert [item.id for item in task.items("train")[98:]] == ["98", "99"]
+    item = task.items("test")[0]
+    assert task.items("test")[0] == item
+    assert task.episode(item).reset() == item.prompt
+
+
+@pytest.mark.parametrize(
+    "settings", [{"seeds": {"test": [1]}}, {"seeds": {"train": []}}, {"max_turns": 0}, {"memory": -1}]
+)
+def test_settings_of_a_task_are_checked(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        EpisodesTask(Counter, **settings)
+
+
+def test_an_unknown_split_is_named() -> None:
+    with pytest.raises(DataError, match="did you mean 'test'"):
+        EpisodesTask(Counter).items("tests")
+
+
+def test_a_language_model_plays_with_its_own_tokens() -> None:
+    """Every step holds the tokens that were sampled, and the prompt they were sampled under."""
+    task = EpisodesTask(Counter, seeds={"train": [0], "test": [5]}, max_turns=3)
+    engine = LocalEngine(tiny_policy(words=("more", "less")))
+    sampling = Sampling(max_completion_length=2)
+    groups = collect(engine, environments_of(task), task.items("train"), 2, sampling, seed=0)
+    ((_, group),) = groups
+    for trajectory in group.trajectories:
+        assert 2 <= len(trajectory.steps) <= 3
+        seen = trajectory.steps[0].observation
+        for step, following in zip(trajectory.steps[:-1], trajectory.steps[1:], strict=True):
+            assert len(step.action.value) == len(step.action.log_probs) <= 2
+            seen = following.observation
+            assert seen.startswith(f"{step.observation}{step.action.text}\n")
+        (feedback,) = EnvironmentHindsight()([trajectory], [0])
+        assert feedback.success is not None
+        assert isinstance(trajectory.revealed(feedback), Trajectory)
+
+
+def test_other_tasks_have_episodes_of_a_single_turn() -> None:
+    assert environments_of(SayWord()) is SingleTurn

@@ -1,0 +1,150 @@
+"""Who the teacher is, what it says, and when it is believed."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+
+from backsight.errors import ConfigError
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.profiling import Profile
+from backsight.training.anchors import Anchors, teacher_targets
+from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
+from backsight.training.objective import loss_of, shares_of
+from backsight.training.teacher import Teacher
+from backsight.training.trials import Trials, without_teacher
+from backsight.types import Action, Example, Feedback, Group, Step, Trajectory, Wanted
+
+CONFIG = TrainingConfig(stop=StopConfig(max_steps=1))
+TAUGHT = Example(
+    ("a b",),
+    ((7, 8, 9),),
+    "self_distill",
+    teacher_prompts=("hint a b",),
+    teacher_weights=torch.tensor([1.0, 0.0, 1.0]),
+)
+PLAIN = Example(("c",), ((5, 6),), "outcome", advantages=torch.tensor([1.0, -1.0]))
+
+
+def moved(policy: CausalLMPolicy) -> CausalLMPolicy:
+    other = copy.deepcopy(policy)
+    with torch.no_grad():
+        for parameter in other.module.parameters():
+            parameter.add_(0.1)
+    return other
+
+
+def first_weight(policy: CausalLMPolicy) -> torch.Tensor:
+    return next(policy.module.parameters()).detach().clone()
+
+
+def test_a_frozen_teacher_stays_and_an_averaged_one_follows() -> None:
+    policy = tiny_policy()
+    before, after = first_weight(policy), first_weight(moved(policy))
+    for update, share in (("frozen", 0.0), ("ema", 0.25), ("live", 1.0)):
+        own = copy.deepcopy(policy)
+        teacher = Teacher(own, TeacherConfig(update=update, rate=0.25))
+        own.module.load_state_dict(moved(policy).module.state_dict())
+        teacher.follow(own)
+        assert isinstance(teacher.copy, CausalLMPolicy)
+        torch.testing.assert_close(first_weight(teacher.copy), torch.lerp(before, after, share))
+
+
+def test_a_trust_region_moves_the_logits() -> None:
+    policy = tiny_policy()
+    student = moved(policy)
+    teacher = Teacher(policy, TeacherConfig(update="trust_region", rate=0.3))
+    policy.module.load_state_dict(student.module.state_dict())
+    anchor = tiny_policy()
+    every = Wanted(top_k=10_000)
+    with torch.no_grad():
+        blended, one, two = (each.log_probs([PLAIN], wanted=every) for each in (teacher.scoring, anchor, student))
+        logits = [each.support_log_probs_NK.gather(-1, each.support_NK.argsort(-1)) for each in (one, two)]
+        expected = torch.lerp(*logits, 0.3).log_softmax(-1)
+        assert blended.support_NK is not None and blended.support_log_probs_NK is not None
+        found = blended.support_log_probs_NK.gather(-1, blended.support_NK.argsort(-1))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_trust_region_needs_a_language_model() -> None:
+    with pytest.raises(ConfigError, match="trust_region"):
+        Teacher(object(), TeacherConfig(update="trust_region"))  # type: ignore[arg-type]
+
+
+def test_the_target_is_what_the_teacher_gives_under_its_own_prompt() -> None:
+    policy = tiny_policy()
+    config = CONFIG.model_copy(update={"teacher": TeacherConfig(update="frozen", top_k=5)})
+    teacher = Teacher(policy, config.teacher)
+    targets = teacher_targets(teacher, [PLAIN, TAUGHT], config, 2048, Profile())
+    assert set(targets) == {id(TAUGHT)}
+    target = targets[id(TAUGHT)]
+    assert target.actions_NK.shape == (3, 5) and target.num_taught == 2
+    with torch.no_grad():
+        own = policy.log_probs([replace(TAUGHT, prompts=("hint a b",))], wanted=Wanted(top_k=5))
+    assert own.support_log_probs_NK is not None
+    torch.testing.assert_close(target.log_probs_NK, own.support_log_probs_NK)
+    torch.testing.assert_close(target.taken_N, own.log_probs_N)
+
+
+def test_what_is_taught_does_not_depend_on_what_else_is_in_the_batch() -> None:
+    policy, config = tiny_policy(), CONFIG
+    teacher = Teacher(policy, config.teacher)
+    anchors = Anchors(targets=dict(teacher_targets(teacher, [TAUGHT], config, 2048, Profile())))
+    alone = loss_of(policy, shares_of([TAUGHT], config), anchors, config)[1]["loss/distillation"]
+    beside = loss_of(policy, shares_of([PLAIN, TAUGHT], config), anchors, config)[1]["loss/distillation"]
+    assert float(alone) > 1e-3
+    torch.testing.assert_close(alone, beside)
+
+
+def attempt(reward: float) -> Trajectory:
+    step = Step("asked", Action((5,), torch.zeros(1), "a"), terminated=True)
+    return Trajectory("start", (step,), Feedback(reward=reward))
+
+
+def trials(rewards: list[float], **settings: int) -> Trials:
+    """A teacher that earns these rewards, one an attempt."""
+    queue = list(rewards)
+
+    def judging(answers: list[Trajectory]) -> list[Trajectory]:
+        return [each.revealed(Feedback(reward=queue.pop(0))) for each in answers]
+
+    return Trials(
+        TeacherConfig(**settings),
+        lambda prompts: [Action((6,), torch.zeros(1), prompt) for prompt in prompts],
+        judging,  # type: ignore[arg-type]
+    )
+
+
+def taught(trajectory: Trajectory) -> Example:
+    return replace(TAUGHT, trajectory=trajectory, prompts=("asked",), responses=((5,),), teacher_weights=torch.ones(1))
+
+
+def test_a_teacher_is_believed_while_it_earns_more() -> None:
+    groups = [Group("start", (attempt(0.0), attempt(1.0))), Group("start", (attempt(0.0), attempt(0.0)))]
+    examples = [taught(group.trajectories[0]) for group in groups]
+    past: list[list[float]] = []
+    good = trials([1.0, 0.0]).verdict(past, 0, examples, groups)
+    assert good is not None and good.is_better and past == [[0.5, 0.25]] and good.complaint is None
+    bad = trials([0.0, 0.0]).verdict(past, 5, examples, groups)
+    assert bad is not None and not bad.is_better  # 0.25 on both sides
+    assert bad.complaint is not None and "distillation pauses" in bad.complaint and "0.25" in bad.complaint
+
+
+def test_trials_are_rare_and_limited_and_can_be_switched_off() -> None:
+    groups = [Group("start", (attempt(0.0),)) for _ in range(3)]
+    examples = [taught(group.trajectories[0]) for group in groups]
+    past: list[list[float]] = []
+    trials([1.0], check_prompts=1, check_steps=2).verdict(past, 2, examples, groups)
+    assert len(past) == 1
+    trials([]).verdict(past, 3, examples, groups)
+    assert len(past) == 1
+    assert trials([], check_steps=0).verdict([], 0, examples, groups) is None
+
+
+def test_without_its_teacher_an_example_keeps_what_else_it_has() -> None:
+    both = replace(TAUGHT, imitation_weights=torch.ones(3))
+    left = without_teacher([TAUGHT, both, PLAIN])
+    assert [each.method for each in left] == ["self_distill", "outcome"]
+    assert left[0].teacher_weights is None and left[0].imitation_weights is not None
