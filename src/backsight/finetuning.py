@@ -67,12 +67,17 @@ def evaluate(
     splits: Sequence[str] = (),
     items: int = 200,
     max_completion_length: int = 64,
+    min_completion_length: int = 0,
     stop_strings: Sequence[str] = (),
     reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
 ) -> Evaluation:
     """One greedy attempt at each of the first `items` items of the task's evaluation splits (or of `splits`)."""
     loaded = load_policy(policy) if isinstance(policy, str) else policy
-    sampling = Sampling(max_completion_length=max_completion_length, stop_strings=tuple(stop_strings))
+    sampling = Sampling(
+        max_completion_length=max_completion_length,
+        min_completion_length=min_completion_length,
+        stop_strings=tuple(stop_strings),
+    )
     return evaluated(LocalEngine(loaded), task, feedback_of(task, reward_funcs), sampling, items, splits)
 
 

@@ -8,14 +8,19 @@ from backsight.config import RunConfig
 from backsight.hindsight.config import OutcomeConfig
 from backsight.presets.base import Preset
 from backsight.tasks.base import Task
-from backsight.tasks.reasoning_gym import ReasoningGymTask, parsed_name
+from backsight.tasks.reasoning_gym import ReasoningGymTask, check_dataset, parsed_name
 from backsight.training.config import StopConfig
 
 PREFIX = "reasoning-gym:"
 
 
 def reasoning_gym(name: str) -> Preset:
-    """Settings to start from; most questions are too long and too hard for the pocket model: name a `policy`."""
+    """Settings to start from; most questions are too long and too hard for the pocket model: name a `policy`.
+
+    Raises:
+        ConfigError: reasoning-gym is not installed, or has no such task or option.
+    """
+    check_dataset(*parsed_name(name.removeprefix(PREFIX)))
     config = RunConfig(
         preset=name,
         policy="pocket",

@@ -146,6 +146,11 @@ def parsed_name(text: str) -> tuple[str, dict[str, Any]]:
     return dataset, options
 
 
+def check_dataset(name: str, options: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` when the task is unknown or refused, or an option does not fit."""
+    _made(name, {**options, "seed": 0, "size": 1})
+
+
 def _value(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"

@@ -168,11 +168,11 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_preset_has_the_name_of_a_task_and_its_options() -> None:
+    pytest.importorskip("reasoning_gym")
     name = "reasoning-gym:chain_sum,max_terms=2,max_digits=1,min_digits=1"
     preset = presets.get(name)
     config = load_config(preset.config, [], ["num_generations=4"])
     assert (config.preset, config.num_generations) == (name, 4)
-    pytest.importorskip("reasoning_gym")
     task = preset.task(config)
     assert isinstance(task, ReasoningGymTask)
     assert all(re.search(r": [0-9] [+-] [0-9] =\n", item.prompt) for item in task.items("train")[:20])
