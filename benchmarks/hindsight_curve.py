@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -17,6 +17,8 @@ from backsight.tasks.base import Task
 
 LOOKS = 20
 """Evaluations on the way."""
+QUICK = 10
+"""A quick run has a tenth of the attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Curve:
         return next((n for n, score in zip(self.attempts, self.scores, strict=True) if score >= level), None)
 
 
+Row = tuple[str, str, str, Callable[[int, bool], Curve]]
+"""Task, size, method, and the function from a seed, and whether it is a quick run, to a curve."""
+
+
 def learn(
     policy: CausalLMPolicy,
     task: Task,
@@ -47,12 +53,15 @@ def learn(
     attempts: int,
     seed: int,
     *,
+    score: str = "reward",
     metrics: Mapping[str, str] = {},
+    at_the_end: Callable[[CausalLMPolicy], None] | None = None,
     **settings: Any,
 ) -> Curve:
     """Train a copy of the policy on the task for so many attempts; `method` and `settings` are those of `finetune`.
 
-    `metrics` are further figures at the end: a name, and the named reward of the test split (or ``split/reward``).
+    `score` is the named reward that is drawn. `metrics` are further figures, at the
+    end and before (``NAME_before``): a name, and ``split/reward``. `at_the_end` sees the trained policy.
     """
     started = time.monotonic()
     settings = {"algorithm": "grpo", "prompts_per_step": 32, "num_generations": 8, "learning_rate": 1e-3} | settings
@@ -74,11 +83,36 @@ def learn(
         )
         reader, first = RunReader(result.folder), task.eval_splits[0]
         sampled = _sampled(reader.metrics(), settings)
-        looks = {row["step"]: row["scores"]["reward"]["mean"] for row in reader.evaluations() if row["split"] == first}
+        looks = {row["step"]: row["scores"][score]["mean"] for row in reader.evaluations() if row["split"] == first}
         told = [row["message"] for row in reader.messages()]
-    extra = {name: _named(result.after, place, first) for name, place in metrics.items()}
+    if at_the_end is not None:
+        at_the_end(result.policy)
+    extra = {name: _named(result.after, place) for name, place in metrics.items()}
+    extra |= {f"{name}_before": _named(result.before, place) for name, place in metrics.items()}
     extra["paused"] = float(any(message.startswith("distillation pauses") for message in told))
     return Curve([sampled[step] for step in looks], list(looks.values()), time.monotonic() - started, extra)
+
+
+def warmed_up(
+    policy: CausalLMPolicy, task: Task, seed: int, *, steps: int, prompts_per_step: int, learning_rate: float = 1e-3
+) -> CausalLMPolicy:
+    """The policy after some steps of supervised fine-tuning: where the methods start from."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = finetune(
+            policy,
+            task,
+            hindsight="supervised",
+            seed=seed,
+            algorithm="reinforce",
+            learning_rate=learning_rate,
+            prompts_per_step=prompts_per_step,
+            stop={"max_steps": steps},
+            eval_items=64,
+            output_dir=folder,
+            show_progress=False,
+            **_sampling_of(task),
+        )
+    return result.policy
 
 
 def _sampling_of(task: Task) -> dict[str, int]:
@@ -97,7 +131,7 @@ def _sampled(rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[in
     return [0, *accumulate(each + int(row.get("hindsight/extra_attempts", 0)) for row in rows)]
 
 
-def _named(evaluation: Mapping[str, Any], place: str, first: str) -> float:
+def _named(evaluation: Mapping[str, Any], place: str) -> float:
     split, _, name = place.rpartition("/")
-    scores = evaluation[split or first]
+    scores = evaluation[split]
     return float(scores.reward.mean if name == "reward" else scores.rewards[name].mean)

@@ -59,34 +59,33 @@ LONGEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One demand on a string: its kind, the symbol or number it is about, and for ``pos`` the place, counted from 1."""
+    """One demand on a string: its kind, the symbol or number it is about, and for ``at`` the place, counted from 1."""
 
     kind: str
     value: str
     place: int = 0
 
     def __str__(self) -> str:
-        if self.kind == "pos":
-            return f"pos {self.place} = {self.value}"
-        return f"{self.kind} {self.value}"
+        return f"{self.value} at {self.place}" if self.kind == "at" else f"{self.kind} is {self.value}"
 
     @classmethod
     def read(cls, text: str) -> Constraint:
         """The inverse of `str`."""
-        kind, *others = text.split()
-        return cls(kind, others[-1], int(others[0]) if kind == "pos" else 0)
+        first, *others = text.split()
+        return cls("at", first, int(others[-1])) if others[0] == "at" else cls(first, others[1])
 
     def holds(self, string: Sequence[str]) -> bool:
-        if self.kind == "pos":
+        if self.kind == "at":
             return len(string) >= self.place and string[self.place - 1] == self.value
-        if self.kind == "contains":
+        if self.kind == "any":
             return self.value in string
         return len(string) == int(self.value)
 
 
 def instruction(constraints: Sequence[Constraint]) -> str:
-    """The prompt: ``pos 3 = b; contains a; length 6:``."""
-    return "; ".join(map(str, constraints)) + ":"
+    """The prompt: ``any is a; c at 2; b at 3:``, always in that order, so that prompts of a size are of a length."""
+    in_order = sorted(constraints, key=lambda each: (each.kind, each.place))
+    return "; ".join(map(str, in_order)) + ":"
 
 
 def constraints_of(prompt: str) -> list[Constraint]:
@@ -99,26 +98,26 @@ def satisfied(kind: str, string: Sequence[str], taken: Sequence[Constraint]) -> 
 
     Whatever word is none of the symbols takes up a place, and no constraint is about it.
     """
-    if kind == "pos":
+    if kind == "at":
         places = {each.place for each in taken}
-        contained = {each.value for each in taken if each.kind == "contains"}
+        contained = {each.value for each in taken if each.kind == "any"}
         return [
-            Constraint("pos", symbol, place)
+            Constraint("at", symbol, place)
             for place, symbol in enumerate(string[:LONGEST], start=1)
             if symbol in SYMBOLS and place not in places and symbol not in contained
         ]
     if any(each.kind == kind for each in taken):
         return []
-    if kind == "contains":
-        placed = {each.value for each in taken if each.kind == "pos"}
-        return [Constraint("contains", symbol) for symbol in SYMBOLS if symbol in string and symbol not in placed]
+    if kind == "any":
+        placed = {each.value for each in taken if each.kind == "at"}
+        return [Constraint("any", symbol) for symbol in SYMBOLS if symbol in string and symbol not in placed]
     return [Constraint("length", str(len(string)))] if 1 <= len(string) <= LONGEST else []
 
 
 class Constraints(GeneratedTask):
     """Write a string of up to ten symbols for which all constraints hold.
 
-    Most constraints are about a place, since those are rarely met by chance: of each other kind there is at most one.
+    All constraints but one at most are about a place, since those are rarely met by chance.
     """
 
     extra_words = ("missed", *SYMBOLS, *map(str, range(1, LONGEST + 1)))
@@ -136,8 +135,7 @@ class Constraints(GeneratedTask):
     def _draw(self, rng: random.Random) -> Question:
         """Constraints of a hidden string, so that all can be satisfied."""
         while True:
-            others = [kind for kind in ("contains", "length") if rng.random() < 0.5]
-            kinds = others + ["pos"] * (self.num_constraints - len(others))
+            kinds = [rng.choice(["at", "any", "length"])] + ["at"] * (self.num_constraints - 1)
             string = rng.choices(SYMBOLS, k=rng.randint(max(4, self.num_constraints), LONGEST))
             constraints = filled_up([], kinds, string, rng)
             if constraints is not None:
@@ -168,15 +166,14 @@ class Constraints(GeneratedTask):
 def filled_up(
     kept: Sequence[Constraint], kinds: Sequence[str], string: Sequence[str], rng: random.Random
 ) -> list[Constraint] | None:
-    """Those kept, and one of each of the kinds that the string satisfies, in random order.
+    """Those kept, and one of each of the kinds that the string satisfies.
 
     A kind of which there is none gives way to a place; None when no place is left either.
     """
     chosen = list(kept)
     for kind in kinds:
-        candidates = satisfied(kind, string, chosen) or satisfied("pos", string, chosen)
+        candidates = satisfied(kind, string, chosen) or satisfied("at", string, chosen)
         if not candidates:
             return None
         chosen.append(rng.choice(candidates))
-    rng.shuffle(chosen)
     return chosen

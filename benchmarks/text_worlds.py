@@ -11,6 +11,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import gymnasium
@@ -24,6 +25,8 @@ State = TypeVar("State", bound=Hashable)
 Cell = tuple[int, int]
 Transition = tuple[str, str, str]
 """An observation, what was said to it, and the next observation."""
+Room = tuple[Cell, Cell, Cell, set[Cell], dict[tuple[Cell, Cell], int]]
+"""Of Sokoban: the player, the box, the target, the floor, and the moves that are left from each state."""
 
 
 class FrozenLake:
@@ -74,6 +77,9 @@ class FrozenLake:
             return None
         return [self._drawn(cell, self.player) for cell in self.path[:-1]]
 
+    def leads_on(self, word: str) -> bool:
+        return self._moved(self.player, MOVES[word]) != self.player
+
     def moves_left_after(self, word: str) -> float:
         return self.far.get(self._moved(self.player, MOVES[word]), math.inf)
 
@@ -114,21 +120,15 @@ class FrozenLake:
 class Sokoban:
     """Push one box onto the target. The episode ends when it is there, or can never get there again.
 
-    Every seed is another room that can be solved, with at least `min_moves` moves.
+    Every seed is another room that can be solved, with at least `min_moves` moves and at most `max_moves`.
     """
 
-    def __init__(self, size: int = 5, walls: int = 3, min_moves: int = 3) -> None:
-        self.size, self.num_walls, self.min_moves = size, walls, min_moves
+    def __init__(self, size: int = 5, walls: int = 3, min_moves: int = 3, max_moves: float = math.inf) -> None:
+        self.size, self.num_walls, self.min_moves, self.max_moves = size, walls, min_moves, max_moves
 
     def reset(self, *, seed: int) -> tuple[str, dict[str, Any]]:
-        rng = random.Random(seed)
-        cells = [(row, column) for row in range(self.size) for column in range(self.size)]
-        while True:
-            self.player, self.box, self.target, *walls = rng.sample(cells, 3 + self.num_walls)
-            self.floor = set(cells) - set(walls)
-            self.far = self._moves_left()
-            if self.far.get((self.player, self.box), 0) >= self.min_moves:
-                break
+        room = _made_room(self.size, self.num_walls, self.min_moves, self.max_moves, seed)
+        self.player, self.box, self.target, self.floor, self.far = room
         self.states = [(self.player, self.box)]
         return self._drawn(*self.states[0], self.target), {"potential": self._potential()}
 
@@ -158,6 +158,9 @@ class Sokoban:
             return None
         return [self._drawn(player, box, self.box) for player, box in self.states[:-1]]
 
+    def leads_on(self, word: str) -> bool:
+        return self._moved((self.player, self.box), MOVES[word]) != (self.player, self.box)
+
     def moves_left_after(self, word: str) -> float:
         return self.far.get(self._moved((self.player, self.box), MOVES[word]), math.inf)
 
@@ -175,6 +178,17 @@ class Sokoban:
             return ahead, box
         behind = (box[0] + move[0], box[1] + move[1])
         return (ahead, behind) if behind in self.floor else state
+
+    def made(self, seed: int) -> Room:
+        """The room of a seed, to be kept: most of the time of an episode would go into it."""
+        rng = random.Random(seed)
+        cells = [(row, column) for row in range(self.size) for column in range(self.size)]
+        while True:
+            player, box, self.target, *walls = rng.sample(cells, 3 + self.num_walls)
+            self.floor = set(cells) - set(walls)
+            far = self._moves_left()
+            if self.min_moves <= far.get((player, box), 0) <= self.max_moves:
+                return player, box, self.target, self.floor, far
 
     def _moves_left(self) -> dict[tuple[Cell, Cell], int]:
         """Of every state that can be solved, by going back from those that are."""
@@ -197,6 +211,11 @@ class Sokoban:
             return "T" if cell == target else "."
 
         return drawn((self.size, self.size), mark)
+
+
+@lru_cache(maxsize=1024)
+def _made_room(size: int, walls: int, min_moves: int, max_moves: float, seed: int) -> Room:
+    return Sokoban(size, walls, min_moves, max_moves).made(seed)
 
 
 class Conveyor:

@@ -162,12 +162,12 @@ class TestGoalString:
 
 
 class TestConstraints:
-    ASKED = Item("x", "pos 2 = b; contains c; length 3:", None)
+    ASKED = Item("x", "any is c; b at 2; length is 3:", None)
 
     def test_what_is_missed_is_said(self) -> None:
         feedback = Constraints(3, **SMALL).judge(self.ASKED, "a b d")
         assert feedback.reward == 0.0 and feedback.achieved_share == pytest.approx(2 / 3)
-        assert feedback.text == "missed contains c"
+        assert feedback.text == "missed any is c"
 
     def test_nothing_is_said_of_a_success(self) -> None:
         feedback = Constraints(3, **SMALL).judge(self.ASKED, "c b d")
@@ -177,13 +177,13 @@ class TestConstraints:
         task = Constraints(3, **SMALL)
         prompts = {task.relabelled(self.ASKED, "a b d", seed) for seed in range(40)}
         parts = {frozenset(str(prompt).removesuffix(":").split("; ")) for prompt in prompts}
-        kept = {"pos 2 = b", "length 3"}
-        assert parts == {frozenset(kept | {f"contains {symbol}"}) for symbol in "ad"}
+        kept = {"b at 2", "length is 3"}
+        assert parts == {frozenset(kept | {f"any is {symbol}"}) for symbol in "ad"}
 
     def test_a_place_serves_where_the_kind_does_not(self) -> None:
-        asked = Item("x", "pos 1 = a; length 3:", None)
+        asked = Item("x", "a at 1; length is 3:", None)
         prompt = Constraints(2, **SMALL).relabelled(asked, "a b" + " b" * 9, seed=0)  # 11 symbols: no such length
-        assert prompt is not None and {each.kind for each in constraints_of(prompt)} == {"pos"}
+        assert prompt is not None and {each.kind for each in constraints_of(prompt)} == {"at"}
 
     def test_a_string_too_short_for_as_many_is_not_relabelled(self) -> None:
         task = Constraints(8, **SMALL)

@@ -1,0 +1,123 @@
+"""Rows of the hindsight benchmark on strings, secrets and the marketplace: tiny language models from scratch.
+
+Settings were chosen with seed 0 (docs/log.md); the same for all methods of a task, but for what is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from hindsight_curve import QUICK, Curve, Row, learn, warmed_up
+from hindsight_marketplace import HonestAnswer, Marketplace
+from hindsight_secret import CopyHint, SecretAnswer
+from hindsight_strings import Constraints, GoalString
+from hindsight_tasks import Sizes, tiny_learner, words_of
+
+from backsight.finetuning import evaluate
+from backsight.hindsight.config_prompt import ConditionConfig, HIRConfig
+
+TAGS = {"hir": HIRConfig().wrong, "condition": ConditionConfig().tag.format(quantile=" 1 2 3 4 ")}
+"""What the methods put before a prompt: words that the policy has to know then, and may say."""
+
+
+def goal_string(method: str, length: int, attempts: int, settings: Mapping[str, Any], seed: int, quick: bool) -> Curve:
+    task = GoalString(length)
+    policy = tiny_learner(task.words | words_of([TAGS.get(method, "")]), Sizes(), seed)
+    settings = {"mini_batches": _parts(method), "lr_scheduler_type": "linear", **settings}
+    return learn(policy, task, method, attempts // (QUICK if quick else 1), seed, **settings)
+
+
+def constraints(method: str, count: int, attempts: int, seed: int, quick: bool) -> Curve:
+    """The control goes over its attempts once, as in TRL; it gets nowhere with two rounds either."""
+    task = Constraints(count)
+    return learn(
+        tiny_learner(task.words, Sizes(), seed),
+        task,
+        method,
+        attempts // (QUICK if quick else 1),
+        seed,
+        mini_batches=_parts(method),
+        num_iterations=1 if method == "outcome" else 2,
+        lr_scheduler_type="linear",
+    )
+
+
+def _parts(method: Any) -> int:
+    """Optimizer steps for the attempts of a step: one as in TRL for the control, which forgets again with four."""
+    return 1 if method == "outcome" else 4
+
+
+def secret(method: Any, settings: Mapping[str, Any], seed: int, quick: bool) -> Curve:
+    """From a policy that can read a hint. `hint` is how well it still can at the end."""
+    secrets = SecretAnswer(seed=seed)
+    hints = CopyHint(secrets, seed=seed)
+    policy = tiny_learner(secrets.words | hints.words, Sizes(), seed)
+    warm = warmed_up(policy, hints, seed, steps=60 if quick else 300, prompts_per_step=128)
+    attempts = 20_000 // (QUICK if quick else 1)
+    kept: list[float] = []
+
+    def look(trained: Any) -> None:
+        length = hints.sampling.max_completion_length
+        scores = evaluate(trained, hints, splits=["test"], items=128, max_completion_length=length)
+        kept.append(scores["test"].reward.mean)
+
+    curve = learn(warm, secrets, method, attempts, seed, prompts_per_step=16, at_the_end=look, **settings)
+    curve.extra["hint"] = kept[0]
+    return curve
+
+
+def marketplace(method: Any, seed: int, quick: bool) -> Curve:
+    """The score is the true utility; both ratings beside it. `…_before` are those of the honest policy at the start."""
+    shop = Marketplace(seed=seed)
+    honest = HonestAnswer(shop, seed=seed)
+    policy = tiny_learner(shop.words | honest.words, Sizes(), seed)
+    warm = warmed_up(policy, honest, seed, steps=60 if quick else 200, prompts_per_step=128)
+    metrics = {name: f"test/{name}" for name in ("foresight", "hindsight", "utility")}
+    return learn(
+        warm,
+        shop,
+        method,
+        20_000 // (QUICK if quick else 1),
+        seed,
+        score="utility",
+        metrics=metrics,
+        learning_rate=3e-4,
+        entropy_coef=0.01,
+    )
+
+
+HIR = {"num_generations": 4, "prompts_per_step": 64}
+"""Its groups are small: it passes over each pair of an attempt and a question of its group."""
+
+
+def _rows() -> list[Row]:
+    rows: list[Row] = []
+    for length in (4, 8, 16, 32, 50):
+        attempts = 25_000 if length <= 8 else 15_000
+        for method in ("outcome", "relabel"):
+            rows.append(("goal strings", f"n={length}", method, partial(goal_string, method, length, attempts, {})))
+    for method, settings in {"hir": HIR, "condition": {}, "gold_anchor": {}}.items():
+        rows.append(("goal strings", "n=8", method, partial(goal_string, method, 8, 25_000, settings)))
+    for count in (2, 4, 6, 8):
+        for method in ("outcome", "relabel"):
+            rows.append(("constraints", f"K={count}", method, partial(constraints, method, count, 40_000)))
+    distilled = {
+        "self_distill": {},
+        "self_distill, averaged teacher": {"teacher": {"update": "ema"}},
+        "self_distill, averaged slowly": {"teacher": {"update": "ema", "rate": 0.005}},
+        "self_distill, reverse KL": {"teacher": {"alpha": 1.0}},
+        "self_distill, live, unguarded": {"teacher": {"update": "live", "alpha": 1.0, "check_steps": 0}},
+        "self_distill, live, guarded": {"teacher": {"update": "live", "alpha": 1.0}},
+    }
+    for name in ("outcome", "gold_anchor"):
+        rows.append(("secret answer", "16 questions", name, partial(secret, name, {})))
+    for name, settings in distilled.items():
+        rows.append(("secret answer", "16 questions", name, partial(secret, "self_distill", settings)))
+    for name in ("outcome", "rescore"):
+        rows.append(("marketplace", "3 items", name, partial(marketplace, name)))
+    return rows
+
+
+ROWS = _rows()
