@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
+from statistics import fmean
 from typing import Any
 
 from backsight.finetuning import finetune
@@ -53,15 +54,16 @@ def learn(
     attempts: int,
     seed: int,
     *,
-    score: str = "reward",
+    score: str | None = "reward",
     metrics: Mapping[str, str] = {},
     at_the_end: Callable[[CausalLMPolicy], None] | None = None,
     **settings: Any,
 ) -> Curve:
     """Train a copy of the policy on the task for so many attempts; `method` and `settings` are those of `finetune`.
 
-    `score` is the named reward that is drawn. `metrics` are further figures, at the
-    end and before (``NAME_before``): a name, and ``split/reward``. `at_the_end` sees the trained policy.
+    `score` is the named reward that is drawn, of greedy answers to the test; None: the share of sampled attempts that
+    succeeded since the last look. `metrics` are further figures, at the end and before (``NAME_before``): a name, and
+    ``split/reward``. `at_the_end` sees the trained policy.
     """
     started = time.monotonic()
     settings = {"algorithm": "grpo", "prompts_per_step": 32, "num_generations": 8, "learning_rate": 1e-3} | settings
@@ -82,8 +84,12 @@ def learn(
             **settings,
         )
         reader, first = RunReader(result.folder), task.eval_splits[0]
-        sampled = _sampled(reader.metrics(), settings)
-        looks = {row["step"]: row["scores"][score]["mean"] for row in reader.evaluations() if row["split"] == first}
+        steps_done = reader.metrics()
+        sampled = _sampled(steps_done, settings)
+        if score is None:
+            looks = _successes(steps_done, settings["eval_steps"])
+        else:
+            looks = {row["step"]: row["scores"][score]["mean"] for row in reader.evaluations() if row["split"] == first}
         told = [row["message"] for row in reader.messages()]
     if at_the_end is not None:
         at_the_end(result.policy)
@@ -129,6 +135,14 @@ def _sampled(rows: list[dict[str, Any]], settings: Mapping[str, Any]) -> list[in
     """Attempts before each step and at the end."""
     each = settings["prompts_per_step"] * settings["num_generations"]
     return [0, *accumulate(each + int(row.get("hindsight/extra_attempts", 0)) for row in rows)]
+
+
+def _successes(rows: list[dict[str, Any]], steps: int) -> dict[int, float]:
+    """By the last step of each of so many: the share of attempts that succeeded in them."""
+    parts = [rows[start : start + steps] for start in range(0, len(rows), steps)]
+    return {
+        min((number + 1) * steps, len(rows)): fmean(row["success"] for row in part) for number, part in enumerate(parts)
+    }
 
 
 def _named(evaluation: Mapping[str, Any], place: str) -> float:

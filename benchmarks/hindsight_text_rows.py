@@ -13,20 +13,16 @@ from hindsight_curve import QUICK, Curve, Row, learn, warmed_up
 from hindsight_marketplace import HonestAnswer, Marketplace
 from hindsight_secret import CopyHint, SecretAnswer
 from hindsight_strings import Constraints, GoalString
-from hindsight_tasks import Sizes, tiny_learner, words_of
+from hindsight_tasks import Sizes, tiny_learner
 
 from backsight.finetuning import evaluate
-from backsight.hindsight.config_prompt import ConditionConfig, HIRConfig
-
-TAGS = {"hir": HIRConfig().wrong, "condition": ConditionConfig().tag.format(quantile=" 1 2 3 4 ")}
-"""What the methods put before a prompt: words that the policy has to know then, and may say."""
 
 
 def goal_string(method: str, length: int, attempts: int, settings: Mapping[str, Any], seed: int, quick: bool) -> Curve:
     task = GoalString(length)
-    policy = tiny_learner(task.words | words_of([TAGS.get(method, "")]), Sizes(), seed)
-    settings = {"mini_batches": _parts(method), "lr_scheduler_type": "linear", **settings}
-    return learn(policy, task, method, attempts // (QUICK if quick else 1), seed, **settings)
+    policy = tiny_learner(task.words, Sizes(), seed)
+    settings = {"hindsight": method, "mini_batches": _parts(method), "lr_scheduler_type": "linear", **settings}
+    return learn(policy, task, settings.pop("hindsight"), attempts // (QUICK if quick else 1), seed, **settings)
 
 
 def constraints(method: str, count: int, attempts: int, seed: int, quick: bool) -> Curve:
@@ -88,8 +84,12 @@ def marketplace(method: Any, seed: int, quick: bool) -> Curve:
     )
 
 
-HIR = {"num_generations": 4, "prompts_per_step": 64}
-"""Its groups are small: it passes over each pair of an attempt and a question of its group."""
+TAGGED: Mapping[str, Mapping[str, Any]] = {
+    # small groups, since it passes over each pair of an attempt and a question of its group
+    "hir": {"hindsight": {"name": "hir", "wrong": "0 "}, "num_generations": 4, "prompts_per_step": 64},
+    "condition": {"hindsight": {"name": "condition", "quantiles": 2, "tag": "{quantile} "}},
+}
+"""What they put before a prompt is one more symbol: any other word could be said as well."""
 
 
 def _rows() -> list[Row]:
@@ -98,8 +98,8 @@ def _rows() -> list[Row]:
         attempts = 25_000 if length <= 8 else 15_000
         for method in ("outcome", "relabel"):
             rows.append(("goal strings", f"n={length}", method, partial(goal_string, method, length, attempts, {})))
-    for method, settings in {"hir": HIR, "condition": {}, "gold_anchor": {}}.items():
-        rows.append(("goal strings", "n=8", method, partial(goal_string, method, 8, 25_000, settings)))
+    for method in ("hir", "condition", "gold_anchor"):
+        rows.append(("goal strings", "n=8", method, partial(goal_string, method, 8, 25_000, TAGGED.get(method, {}))))
     for count in (2, 4, 6, 8):
         for method in ("outcome", "relabel"):
             rows.append(("constraints", f"K={count}", method, partial(constraints, method, count, 40_000)))

@@ -2,7 +2,8 @@
 
 Both worlds were made easier, for all methods alike, since a tiny model finds too few goals by chance otherwise: eight
 places each, learnt and tested on; lakes with a fifth of holes; rooms that are solved in 2 to 4 moves. The warm-up
-shows random moves that lead on, none of them against an edge or a wall.
+shows random moves that lead on, none of them against an edge or a wall. The score is the share of sampled attempts that
+succeed: with eight places, greedy ones would move in eighths.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def text_world(
     policy = tiny_learner(moves.words, sizes, seed)
     warm = warmed_up(policy, moves, seed, steps=warm_steps, prompts_per_step=64)
     settings = {**SETTINGS, **settings}
-    return learn(warm, world.task, method, attempts, seed, score="success", max_completion_length=1, **settings)
+    return learn(warm, world.task, method, attempts, seed, score=None, max_completion_length=1, **settings)
 
 
 def _row(method: str, name: str, seed: int, quick: bool) -> Curve:

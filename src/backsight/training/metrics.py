@@ -15,11 +15,13 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
 
     ``reward``, ``reward_std`` (mean deviation within a group), ``frac_reward_zero_std`` (groups whose siblings all
     earned the same), ``success``, ``rewards/NAME/mean``, ``completions/mean_length``, ``completions/clipped_ratio``
-    (ended by the length cap) and ``num_tokens`` (decisions sampled). Empty when nothing was sampled.
+    (ended by the length cap), ``num_tokens`` (decisions sampled) and ``entropy`` (nats a decision, of the behaviour:
+    estimated by the mean of -log π of what it drew). Empty when nothing was sampled.
     """
     trajectories = [trajectory for group in groups for trajectory in group.trajectories]
     if not trajectories:
         return {}
+    drawn = [step.action.log_probs for each in trajectories for step in each.steps]
     lengths = [each.num_decisions for each in trajectories]
     deviations = [_deviation(group.trajectories) for group in groups]
     metrics = {
@@ -29,6 +31,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "completions/mean_length": _mean(lengths),
         "completions/clipped_ratio": _mean([float(each.steps[-1].action.is_truncated) for each in trajectories]),
         "num_tokens": float(sum(lengths)),
+        "entropy": -float(torch.cat(drawn).mean()),
     }
     successes = [each.feedback.success for each in trajectories if each.feedback.success is not None]
     if successes:
