@@ -11,10 +11,11 @@ from backsight.evaluation.agreement import sampler_learner_difference
 from backsight.feedback.base import FeedbackSource
 from backsight.hindsight.config import OutcomeConfig
 from backsight.pocket.folder import MODEL_FOLDER
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.opening import open_policy
+from backsight.policies.text import TextPolicy
 from backsight.presets import catalogue as presets
 from backsight.reports.reader import POLICY, RunReader
-from backsight.rollouts.local import LocalEngine
+from backsight.rollouts.engines import engine_for
 from backsight.session import Evaluation, Result, Session, check_prompts, evaluated, feedback_of
 from backsight.tasks.base import Task
 from backsight.training.checkpoints import newest_checkpoint
@@ -23,7 +24,7 @@ from backsight.types import Sampling
 
 
 def finetune(
-    policy: str | CausalLMPolicy,
+    policy: str | TextPolicy,
     task: str | Task,
     *,
     reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
@@ -50,18 +51,13 @@ def finetune(
         build_task = _constant(task)
     settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
     config = change_config(base, settings)
-    session = Session(
-        config,
-        build_task(config),
-        load_policy(config.policy, config.trust_remote_code) if isinstance(policy, str) else policy,
-        reward_funcs,
-        feedback,
-    )
-    return session.run(show_progress=show_progress)
+    built = build_task(config)
+    learner = _policy_of(config, built) if isinstance(policy, str) else policy
+    return Session(config, built, learner, reward_funcs, feedback).run(show_progress=show_progress)
 
 
 def evaluate(
-    policy: str | CausalLMPolicy,
+    policy: str | TextPolicy,
     task: Task,
     *,
     splits: Sequence[str] = (),
@@ -72,40 +68,45 @@ def evaluate(
     reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
 ) -> Evaluation:
     """One greedy attempt at each of the first `items` items of the task's evaluation splits (or of `splits`)."""
-    loaded = load_policy(policy) if isinstance(policy, str) else policy
+    loaded = load_policy(policy, labels=task.labels) if isinstance(policy, str) else policy
     sampling = Sampling(
         max_completion_length=max_completion_length,
         min_completion_length=min_completion_length,
         stop_strings=tuple(stop_strings),
     )
-    return evaluated(LocalEngine(loaded), task, feedback_of(task, reward_funcs), sampling, items, splits)
+    return evaluated(engine_for(loaded), loaded, task, feedback_of(task, reward_funcs), sampling, items, splits)
 
 
-def load_policy(path: str, trust_remote_code: bool = False) -> CausalLMPolicy:
-    """``pocket``, a run folder (its trained policy), a model folder or a hub id."""
+def load_policy(path: str, *, labels: Sequence[str] = (), trust_remote_code: bool = False) -> TextPolicy:
+    """``pocket``, a run folder (its trained policy), a model folder or a hub id.
+
+    `labels` are what an answer may be, where the task has such a set: a classifier chooses from them.
+    """
     if path == "pocket":
-        return CausalLMPolicy.load(str(MODEL_FOLDER))
+        path = str(MODEL_FOLDER)
     trained = Path(path) / POLICY
-    return CausalLMPolicy.load(str(trained if trained.is_dir() else path), trust_remote_code=trust_remote_code)
+    return open_policy(str(trained if trained.is_dir() else path), labels=labels, trust_remote_code=trust_remote_code)
+
+
+def _policy_of(config: RunConfig, task: Task, path: str | None = None) -> TextPolicy:
+    return load_policy(path or config.policy, labels=task.labels, trust_remote_code=config.trust_remote_code)
 
 
 def run(config: RunConfig, *, resume: Path | None = None, show_progress: bool = True) -> Result:
     """`backsight train`: a new run, or one that goes on from its newest checkpoint."""
     task = presets.get(config.preset).task(config)
     if resume is None:
-        return Session(config, task, load_policy(config.policy, config.trust_remote_code)).run(
-            show_progress=show_progress
-        )
+        return Session(config, task, _policy_of(config, task)).run(show_progress=show_progress)
     checkpoint = newest_checkpoint(RunReader(resume).checkpoints)
-    policy = CausalLMPolicy.load(str(checkpoint), trust_remote_code=config.trust_remote_code)
+    policy = _policy_of(config, task, str(checkpoint))
     return Session(config, task, policy).run(show_progress=show_progress, checkpoint=checkpoint)
 
 
 def evaluate_config(config: RunConfig) -> Evaluation:
     """`backsight evaluate`."""
     task = presets.get(config.preset).task(config)
-    policy = load_policy(config.policy, config.trust_remote_code)
-    return evaluated(LocalEngine(policy), task, feedback_of(task, None), config.sampling, config.eval_items)
+    policy = _policy_of(config, task)
+    return evaluated(engine_for(policy), policy, task, feedback_of(task, None), config.sampling, config.eval_items)
 
 
 def check_config(config: RunConfig) -> list[tuple[str, str]]:
@@ -117,9 +118,9 @@ def check_config(config: RunConfig) -> list[tuple[str, str]]:
     """
     task = presets.get(config.preset).task(config)
     graded = {split: task.validate(split) for split in (task.train_split, *task.eval_splits)}
-    policy = load_policy(config.policy, config.trust_remote_code)
+    policy = _policy_of(config, task)
     check_prompts(policy, task, config)
-    largest = sampler_learner_difference(policy, LocalEngine(policy), task, config)
+    largest = sampler_learner_difference(policy, engine_for(policy), task, config)
     return [
         *((f"gold answers of {split}", f"{count} score full marks") for split, count in graded.items()),
         ("prompts", f"leave room for {config.max_completion_length} tokens"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.verifier import TaskVerifier
 from backsight.hindsight import catalogue as methods
 from backsight.hindsight.config import label
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.text import TextPolicy
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.recorder import Recorder
-from backsight.rollouts.local import LocalEngine
+from backsight.rollouts.engine import Engine
+from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Task
 from backsight.tasks.recorded import RecordedTask
 from backsight.training.progress import Progress, used_share
@@ -46,7 +47,7 @@ CHECKED_PROMPTS = 200
 class Result:
     """What came of a run."""
 
-    policy: CausalLMPolicy
+    policy: TextPolicy
     folder: Path
     """The run folder; the trained policy lies in its `policy/`."""
     stop_reason: str
@@ -62,7 +63,8 @@ class Result:
 
 
 def evaluated(
-    engine: LocalEngine,
+    engine: Engine,
+    policy: TextPolicy,
     task: Task,
     feedback: FeedbackSource,
     sampling: Sampling,
@@ -70,17 +72,11 @@ def evaluated(
     splits: Sequence[str] = (),
 ) -> Evaluation:
     """One greedy attempt at each of the first `items` items of the splits, or of all evaluation splits."""
-    environments = environments_of(task, fits(engine.policy, sampling.max_completion_length))
+    environments = environments_of(task, partial(policy.fits, max_completion_length=sampling.max_completion_length))
     return {
         split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split, environments)
         for split in splits or task.eval_splits
     }
-
-
-def fits(policy: CausalLMPolicy, max_completion_length: int) -> Callable[[Observation], bool]:
-    """Whether a prompt leaves room for a completion."""
-    room = math.inf if policy.max_length is None else policy.max_length - max_completion_length
-    return lambda prompt: len(policy.prompt_tokens(prompt)) <= room
 
 
 class Session:
@@ -90,14 +86,14 @@ class Session:
         self,
         config: RunConfig,
         task: Task,
-        policy: CausalLMPolicy,
+        policy: TextPolicy,
         reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
         feedback: FeedbackSource | None = None,
     ) -> None:
         self.config, self.task, self.policy = config, task, policy
-        self.engine = LocalEngine(policy)
+        self.engine = engine_for(policy)
         # one step off, attempts are sampled while the weights change: it takes weights of its own
-        self.sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else self.engine
+        self.sampler = engine_for(copy.deepcopy(policy)) if config.one_step_off else self.engine
         self.feedback = feedback or feedback_of(task, reward_funcs)
         self.base_log_probs: list[float] | None = None
         """Of the recorded turns of a log, by the policy before training."""
@@ -111,7 +107,7 @@ class Session:
                 self.policy,
                 Experience(
                     self.sampler,
-                    environments_of(self.task, fits(self.policy, self.config.max_completion_length)),
+                    environments_of(self.task, self._fits),
                     self.task.items(self.task.train_split),
                     self.feedback,
                 ),
@@ -132,6 +128,9 @@ class Session:
         self.policy.save(recorder.policy)
         return Result(self.policy, recorder.folder, reason, trainer.progress, before, after)
 
+    def _fits(self, prompt: Observation) -> bool:
+        return self.policy.fits(prompt, self.config.max_completion_length)
+
     def _recorder(self, checkpoint: Path | None) -> Recorder:
         config = self.config
         if checkpoint is None:
@@ -143,7 +142,7 @@ class Session:
 
     def _evaluate(self, recorder: Recorder, step: int) -> Evaluation:
         config = self.config
-        evaluation = evaluated(self.engine, self.task, self.feedback, config.sampling, config.eval_items)
+        evaluation = evaluated(self.engine, self.policy, self.task, self.feedback, config.sampling, config.eval_items)
         if self.base_log_probs is not None:
             evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}
         for split, scores in evaluation.items():
@@ -209,7 +208,7 @@ def feedback_of(task: Task, reward_funcs: Callable[..., Any] | Sequence[Callable
     return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
 
 
-def check_prompts(policy: CausalLMPolicy, task: Task, config: RunConfig) -> None:
+def check_prompts(policy: TextPolicy, task: Task, config: RunConfig) -> None:
     for split in (task.train_split, *task.eval_splits):
         for item in task.items(split)[:CHECKED_PROMPTS]:
             policy.check_prompt(item.prompt, config.max_completion_length)

@@ -12,7 +12,7 @@ from toy_tasks import WORDS, GoalString
 import backsight
 from backsight.cli.main import main
 from backsight.errors import BacksightError, ConfigError, RewardError, RunFolderError
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.opening import open_policy
 from backsight.reports.recorder import Recorder
 from backsight.tasks.rows import RowsTask
 
@@ -68,7 +68,7 @@ def test_a_run_leaves_a_model_that_loads(tmp_path: Path, model: str) -> None:
         "checkpoints",
         "policy",
     }
-    assert CausalLMPolicy.load(str(result.folder / "policy")).encode(" red") == result.policy.encode(" red")
+    assert open_policy(str(result.folder / "policy")).encode(" red") == result.policy.encode(" red")
     assert set(result.before) == set(result.after) == {"test"}
 
 

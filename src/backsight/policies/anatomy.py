@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from backsight.policies.layout import Pair, arrange, tensors
 
@@ -43,12 +43,6 @@ class Anatomy:
             input_ids=tokens_BT, attention_mask=mask_B1TT, position_ids=positions_BT, use_cache=False
         ).last_hidden_state
         return hidden_BTH
-
-    def layers(self) -> list[nn.Module]:
-        """The blocks that can be computed again in the backward pass."""
-        from transformers.modeling_layers import GradientCheckpointingLayer
-
-        return [module for module in self.model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
     def can_share(self, longest: int) -> bool:
         """Whether prompts may be shared where no position is beyond `longest`: within a sliding window all see all."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.policies.causal_lm import NOTHING_ELSE, PLAIN, CausalLMPolicy
+from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.scores import States, score
+from backsight.policies.text import NOTHING_ELSE, PLAIN
 from backsight.types import Decisions, Example, Sampling, Wanted
 
 

@@ -5,80 +5,33 @@ Tensors: B rows, T tokens, H hidden numbers, N decisions (completion tokens, fla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
-from pathlib import Path
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from backsight.errors import ConfigError, DataError, ModelError
+from backsight.errors import ConfigError, DataError
 from backsight.policies.anatomy import Anatomy
 from backsight.policies.batching import micro_batches
 from backsight.policies.layout import Pair, Row, Tokens, arrange, tensors, width
 from backsight.policies.scores import Head, States, score
+from backsight.policies.text import NOTHING_ELSE, PLAIN, TextPolicy, end_tokens, exchanges
 from backsight.types import ActionValue, Begun, Decisions, Example, Observation, Sampling, Wanted
 
-PLAIN = Sampling()
-NOTHING_ELSE = Wanted()
 
-
-class CausalLMPolicy:
+class CausalLMPolicy(TextPolicy):
     """A language model that completes a prompt. A decision is a token, end-of-text included."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        self.model = model.eval()  # without dropout, or the learner would not score what was sampled
-        self.tokenizer = tokenizer
-        self.recomputes = False
-        self.end_tokens = _end_tokens(model, tokenizer)
-        # a prompt is asked for when it is sampled, measured and scored, once for each sibling
-        self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
+        super().__init__(model, tokenizer)
+        self.end_tokens = end_tokens(model, tokenizer)
         self.padding_token: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_tokens[0]
-
-    @classmethod
-    def load(cls, path: str, *, trust_remote_code: bool = False) -> CausalLMPolicy:
-        """Load a folder in the Hugging Face layout, or a hub id.
-
-        Raises:
-            ModelError: the folder holds no model, no weights in safetensors, or no tokenizer.
-        """
-        from backsight.policies.loading import load_model, load_tokenizer
-
-        return cls(load_model(path, "causal_lm", trust_remote_code), load_tokenizer(path, trust_remote_code))
-
-    @property
-    def module(self) -> nn.Module:
-        model: nn.Module = self.model
-        return model
 
     @cached_property
     def anatomy(self) -> Anatomy:
         return Anatomy(self.model)
-
-    @property
-    def max_length(self) -> int | None:
-        """Prompt and completion together, in tokens; None when the model does not say."""
-        length = getattr(self.model.config, "max_position_embeddings", None)  # recurrent models have none
-        return int(length) if length else None
-
-    def prompt_tokens(self, prompt: Observation) -> tuple[int, ...]:
-        """The prompt as the model reads it: special tokens as the tokenizer adds them, or its chat template."""
-        if isinstance(prompt, str):
-            return self._text_tokens(prompt)
-        if isinstance(prompt, Begun):
-            return self.prompt_tokens(prompt.prompt) + prompt.tokens
-        if self.tokenizer.chat_template is None:
-            raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
-        encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
-        return tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
-
-    def _tokenized(self, text: str) -> tuple[int, ...]:
-        tokens = tuple(self.tokenizer(text)["input_ids"])
-        if not tokens:
-            raise DataError("prompt", text, "has no tokens, and the tokenizer adds none; start it with some text")
-        return tokens
 
     def encode(self, text: str) -> ActionValue:
         return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.end_tokens[0])
@@ -128,7 +81,7 @@ class CausalLMPolicy:
         return len(rows), width(rows[0])
 
     def _pairs(self, examples: Sequence[Example]) -> list[Pair]:
-        return [(self.prompt_tokens(prompt), response) for prompt, response in _exchanges(examples)]
+        return [(self.prompt_tokens(prompt), response) for prompt, response in exchanges(examples)]
 
     def _rows(self, pairs: Sequence[Pair]) -> list[Row]:
         longest = max(len(prompt) + len(response) for prompt, response in pairs)
@@ -154,11 +107,7 @@ class CausalLMPolicy:
         laid = tensors(rows, pairs, self.padding_token, self.model.dtype).to(device)
         tokens_N = torch.tensor([token for _, response in pairs for token in response], device=device)
         positions_N = torch.tensor(
-            [
-                _begun(prompt) + position
-                for prompt, response in _exchanges(examples)
-                for position in range(len(response))
-            ]
+            [_begun(prompt) + position for prompt, response in exchanges(examples) for position in range(len(response))]
         )
         if self.anatomy.has_head:
             states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
@@ -172,37 +121,7 @@ class CausalLMPolicy:
     def features(self, examples: Sequence[Example]) -> Tensor:
         return self.states(examples).hidden_NH
 
-    def recompute_layers(self) -> bool:
-        layers = [] if self.recomputes else self.anatomy.layers()
-        for layer in layers:
-            # transformers' own switch needs training mode, which would also switch dropout on
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-        self.recomputes = self.recomputes or bool(layers)
-        return bool(layers)
-
-    def save(self, folder: Path) -> None:
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # the terminal belongs to the run
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
-
-
-def _exchanges(examples: Sequence[Example]) -> Iterator[tuple[Observation, Tokens]]:
-    for example in examples:
-        yield from zip(example.prompts, example.responses, strict=True)
-
 
 def _begun(prompt: Observation) -> int:
     """Tokens of the completion that stand in the prompt."""
     return len(prompt.tokens) if isinstance(prompt, Begun) else 0
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """The tokens that end a completion, the tokenizer's own first."""
-    configured = model.generation_config.eos_token_id if model.generation_config is not None else None
-    listed = configured if isinstance(configured, list) else [configured]
-    tokens = [token for token in dict.fromkeys([tokenizer.eos_token_id, *listed]) if token is not None]
-    if not tokens:
-        raise ModelError("policy", tokenizer.name_or_path, "has no end-of-text token; set tokenizer.eos_token")
-    return tuple(tokens)

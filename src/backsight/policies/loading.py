@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from backsight.errors import ModelError
 
+Kind = Literal["causal_lm", "classifier"]
 
-def load_model(path: str, kind: str, trust_remote_code: bool) -> Any:
-    """A model in float32, weights from safetensors only.
+
+def load_config(path: str, trust_remote_code: bool) -> Any:
+    """What a model says of itself.
 
     Raises:
-        ModelError: no such folder, no configuration, no safetensors, or a model of another kind.
+        ModelError: no such folder, or no configuration or safetensors in it.
+    """
+    import transformers
+
+    _check_folder(path)
+    try:
+        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError("policy", path, f"has no configuration that loads: {_first_line(error)}") from error
+
+
+def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
+    """A model in float32, weights from safetensors only; weights that are missing there are drawn from one seed.
+
+    Raises:
+        ModelError: it cannot be loaded as a model of this kind.
     """
     import transformers
 
     transformers.utils.logging.disable_progress_bar()  # a small model flashes by, and the terminal belongs to the run
-    loaders = {"causal_lm": transformers.AutoModelForCausalLM}
-    _check_folder(path)
+    loaders = {
+        "causal_lm": transformers.AutoModelForCausalLM,
+        "classifier": transformers.AutoModelForSequenceClassification,
+    }
     try:
-        return loaders[kind].from_pretrained(
-            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return loaders[kind].from_pretrained(
+                path, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code, **settings
+            )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError("policy", path, f"cannot be loaded as a {kind} model: {_first_line(error)}") from error
 

@@ -36,6 +36,8 @@ class Task(ABC):
     """The first one is in domain; it is the one that stop conditions and the choice of a checkpoint look at."""
     full_marks: float = 1.0
     """The reward of a gold answer."""
+    labels: tuple[str, ...] = ()
+    """All answers there are, where they can be listed: what a classifier chooses from."""
     metrics: tuple[str, ...] = ()
     """Named rewards to report beside the reward, e.g. ``("chrf", "exact")``."""
 

@@ -33,10 +33,10 @@ class SentimentTask(FileTask):
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
         super().__init__(data, test=test, ood=ood)
-        self.labels = frozenset(_label(item) for item in self.items("train"))
+        self.labels = tuple(sorted({_label(item) for item in self.items("train")}))
         if not 2 <= len(self.labels) <= MAX_LABELS:
             remedy = f"{len(self.labels)} distinct labels; this task takes 2 to {MAX_LABELS}"
-            raise DataError(f"{data}, column 'label'", ", ".join(sorted(self.labels)), remedy)
+            raise DataError(f"{data}, column 'label'", ", ".join(self.labels), remedy)
         for split in self.eval_splits:
             for item in self.items(split):
                 if _label(item) not in self.labels:

@@ -8,6 +8,7 @@ from tiny_models import ARCHITECTURES, tiny_policy
 
 from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.opening import open_policy
 from backsight.types import Example, Sampling, Wanted
 
 EXAMPLES = [
@@ -57,7 +58,7 @@ def test_a_saved_policy_loads_and_scores_the_same(tmp_path: Path) -> None:
     policy = tiny_policy()
     policy.model.eval()
     policy.save(tmp_path)
-    loaded = CausalLMPolicy.load(str(tmp_path))
+    loaded = open_policy(str(tmp_path))
     with torch.no_grad():
         assert torch.equal(policy.log_probs(EXAMPLES).log_probs_N, loaded.log_probs(EXAMPLES).log_probs_N)
     assert not [path for path in tmp_path.iterdir() if path.suffix in (".bin", ".pt", ".pkl")]
@@ -92,9 +93,9 @@ def test_a_folder_without_its_parts_is_named(tmp_path: Path, files: dict[str, st
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(ModelError, match=complaint):
-        CausalLMPolicy.load(str(tmp_path))
+        open_policy(str(tmp_path))
 
 
 def test_a_folder_that_does_not_exist_is_named() -> None:
     with pytest.raises(ModelError, match="no such folder"):
-        CausalLMPolicy.load("./nowhere")
+        open_policy("./nowhere")

@@ -10,6 +10,7 @@ from tiny_models import ARCHITECTURES, tiny_policy
 from backsight.policies import scores
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.layout import width
+from backsight.policies.text import checkpointed_layers
 from backsight.types import Example, Sampling, Wanted
 
 Result = tuple[torch.Tensor, torch.Tensor]
@@ -146,6 +147,6 @@ def test_layers_that_are_recomputed_change_nothing() -> None:
     expected = result(policy, [list(range(len(examples())))])
     assert policy.recompute_layers() and not policy.recompute_layers()
     calls = []
-    policy.anatomy.layers()[0].register_forward_hook(lambda *_: calls.append(1))
+    checkpointed_layers(policy.model)[0].register_forward_hook(lambda *_: calls.append(1))
     assert_same(result(policy, [list(range(len(examples())))]), expected)
     assert calls

@@ -27,7 +27,7 @@ def test_prompt_and_completion(task: SentimentTask) -> None:
     item = task.items("train")[0]
     assert (item.prompt, item.target) == ("good film\nsentiment:", " positive")
     assert item.columns == {"text": "good film", "label": "positive"}
-    assert task.labels == {"positive", "negative", "neutral"}
+    assert task.labels == ("negative", "neutral", "positive")
     assert task.validate("train") == 3
 
 
@@ -82,6 +82,6 @@ def test_real_reviews(shared_data: Path) -> None:
         test=str(folder / "sentence_polarity/test.jsonl.gz"),
         ood=str(folder / "product_reviews/ood.jsonl.gz"),
     )
-    assert task.labels == {"positive", "negative"}
+    assert task.labels == ("negative", "positive")
     assert [len(task.items(split)) for split in ("train", "test", "ood")] == [8662, 1000, 3690]
     assert [task.validate(split) for split in ("train", "test", "ood")] == [200, 200, 200]

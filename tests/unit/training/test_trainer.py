@@ -21,7 +21,9 @@ from backsight.hindsight.revise import Revise
 from backsight.hindsight.rudder import Rudder
 from backsight.hindsight.self_distill import SelfDistill
 from backsight.hindsight.supervised import Supervised
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.opening import open_policy
+from backsight.policies.text import TextPolicy
+from backsight.rollouts.engines import engine_for
 from backsight.rollouts.local import LocalEngine
 from backsight.training.checkpoints import checkpoints, newest_checkpoint
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
@@ -57,16 +59,14 @@ class Notes:
         """Nothing is put off."""
 
 
-def trainer(
-    policy: CausalLMPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any
-) -> Trainer:
-    engine = LocalEngine(copy.deepcopy(policy) if config.one_step_off else policy)
+def trainer(policy: TextPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any) -> Trainer:
+    engine = engine_for(copy.deepcopy(policy) if config.one_step_off else policy)
     experience = Experience(engine, SingleTurn, GoalString(2).items("train"), feedback)
     method = named.pop("hindsight", Relabel())
     return Trainer(policy, experience, method, config, checkpoint_folder=folder, **named)
 
 
-def weights(policy: CausalLMPolicy) -> torch.Tensor:
+def weights(policy: TextPolicy) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in policy.module.parameters()])
 
 
@@ -100,7 +100,7 @@ def test_a_resumed_run_ends_with_the_same_bits(way: str, tmp_path: Path) -> None
     half = tiny_policy(words=WORDS)
     first_half = config.model_copy(update={"stop": StopConfig(max_steps=2)})
     trainer(half, tmp_path, first_half, hindsight=method()).train()
-    resumed = CausalLMPolicy.load(str(newest_checkpoint(tmp_path)))
+    resumed = open_policy(str(newest_checkpoint(tmp_path)))
     second = trainer(resumed, tmp_path, config, hindsight=method())
     second.resume(newest_checkpoint(tmp_path))
     second.train()
@@ -180,7 +180,7 @@ def test_the_first_ratio_is_one() -> None:
     task = GoalString(1)
     policy = tiny_policy(words=WORDS)
     config = CONFIG.model_copy(update={"epsilon": 1e-4, "epsilon_high": 1e-4, "prompts_per_step": 8})
-    engine = LocalEngine(copy.deepcopy(policy) if config.one_step_off else policy)
+    engine = engine_for(copy.deepcopy(policy) if config.one_step_off else policy)
     experience = Experience(engine, SingleTurn, task.items("train"), feedback)
     Trainer(policy, experience, Relabel(), config, recorders=[notes]).train()
     assert notes.metrics[0]["frac_examples_with_signal"] > 0

@@ -1,0 +1,154 @@
+"""Encoder-only classifiers: any `AutoModelForSequenceClassification`. An action is a label.
+
+Tensors: N decisions (one a step), U distinct prompts, T tokens, K labels, H hidden numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backsight.errors import DataError, ModelError, nearest
+from backsight.policies.base import Policy
+from backsight.policies.batching import micro_batches
+from backsight.policies.distributions import Categorical, CategoricalHead
+from backsight.policies.text import NOTHING_ELSE, PLAIN, TextPolicy, exchanges
+from backsight.profiling import Profile
+from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, Wanted
+
+READ_TOKENS = 16_384
+"""Prompt tokens in one forward pass when it acts."""
+
+
+class ClassifierPolicy(TextPolicy):
+    """A model that reads a text and chooses one of `labels`; it is also the engine that acts for it.
+
+    A decision is the choice of a label, ``(index,)``, and its text is the label. Of the sampling settings only the
+    temperature concerns it. Siblings share the computation of their prompt.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        """Labels are those of the model's configuration, `id2label`."""
+        super().__init__(model, tokenizer)
+        names = model.config.id2label
+        self.labels: tuple[str, ...] = tuple(str(names[index]) for index in range(model.config.num_labels))
+        self.head = CategoricalHead([len(self.labels)])
+        self.padding_token: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.profile = Profile(model.device)
+
+    @property
+    def policy(self) -> ClassifierPolicy:
+        return self
+
+    @property
+    def max_length(self) -> int | None:
+        """Position embeddings may be more than the tokenizer says can be used: RoBERTa's begin at 2."""
+        lengths = [super().max_length, self.tokenizer.model_max_length]
+        known = [length for length in lengths if length is not None and length < 10**9]
+        return min(known, default=None)
+
+    def sync(self, policy: Policy) -> None:
+        """It acts for itself, with the weights it has."""
+
+    def acting_as(self, policy: Policy) -> ClassifierPolicy:
+        assert isinstance(policy, ClassifierPolicy)
+        return policy
+
+    def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
+        length = len(self.prompt_tokens(prompt))
+        if self.max_length is not None and length > self.max_length:
+            remedy = f"{length} tokens exceed the model's {self.max_length}; shorten the prompt"
+            raise DataError("prompt", prompt, remedy)
+
+    def encode(self, text: str) -> ActionValue:
+        """Raises `DataError` when the text is no label."""
+        known = {label.strip().casefold(): index for index, label in enumerate(self.labels)}
+        if text.strip().casefold() not in known:
+            raise DataError("label", text.strip(), nearest(text.strip(), self.labels))
+        return (known[text.strip().casefold()],)
+
+    @torch.no_grad()
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[tuple[int, Action]]:
+        for observation in observations:
+            self.check_prompt(observation, sampling.max_completion_length)
+        prompts = [self.prompt_tokens(observation) for observation in observations]
+        distinct = list(dict.fromkeys(prompts))
+        parts = micro_batches([(1, len(prompt)) for prompt in distinct], READ_TOKENS)
+        known: dict[tuple[int, ...], Tensor] = {}
+        with self.profile.phase("prefill", sum(map(len, distinct))):
+            for part in parts:
+                logits_UK = self._read([distinct[index] for index in part]).logits.float().cpu()
+                known |= {distinct[index]: row_K for index, row_K in zip(part, logits_UK, strict=True)}
+        if not prompts:
+            return []
+        distribution = self.head.distribution(torch.stack([known[prompt] for prompt in prompts]), sampling.temperature)
+        chosen_N1 = distribution.most_likely() if sampling.temperature == 0 else distribution.draw(seeds)
+        log_probs_N = distribution.log_probs(chosen_N1)
+        if not math.isfinite(log_probs_N.sum()):
+            raise ModelError("model", "its outputs are no longer finite", "lower learning_rate")
+        return [
+            (index, Action((label,), log_prob_1, self.labels[label]))
+            for index, (label, log_prob_1) in enumerate(
+                zip(chosen_N1[:, 0].tolist(), log_probs_N.unsqueeze(-1).unbind(), strict=True)
+            )
+        ]
+
+    def log_probs(
+        self, examples: Sequence[Example], sampling: Sampling = PLAIN, wanted: Wanted = NOTHING_ELSE
+    ) -> Decisions:
+        distribution, num_tokens = self._distribution(examples, sampling)
+        labels_N1 = torch.tensor([response for _, response in exchanges(examples)], device=self.model.device)
+        support_NK, support_log_probs_NK = wanted.support_NK, None
+        if wanted.top_k or support_NK is not None:
+            log_probs_NK = distribution.all_log_probs()
+            if support_NK is None:
+                support_NK = log_probs_NK.detach().topk(min(wanted.top_k, len(self.labels)), -1).indices
+            support_log_probs_NK = log_probs_NK.gather(-1, support_NK)
+        return Decisions(
+            distribution.log_probs(labels_N1),
+            num_tokens=num_tokens,
+            entropy_N=distribution.entropy() if wanted.entropy else None,
+            uniform_log_probs_N=distribution.uniform_log_probs() if wanted.uniform else None,
+            support_NK=support_NK,
+            support_log_probs_NK=support_log_probs_NK,
+        )
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        """(N, H) the last hidden state of the first token, which most of these models read the label off."""
+        distinct, places_N = self._prompts(examples)
+        hidden_UH: Tensor = self._read(distinct, output_hidden_states=True).hidden_states[-1][:, 0]
+        return hidden_UH[places_N]
+
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        """Examples with the same prompts stay together."""
+        siblings: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+        for index, example in enumerate(examples):
+            siblings.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
+        units = [(len(prompts), max(map(len, prompts))) for prompts in siblings]
+        members = list(siblings.values())
+        return [[index for unit in batch for index in members[unit]] for batch in micro_batches(units, budget)]
+
+    def _distribution(self, examples: Sequence[Example], sampling: Sampling) -> tuple[Categorical, int]:
+        """Of every decision, and the tokens that were read for it."""
+        distinct, places_N = self._prompts(examples)
+        logits_NK = self._read(distinct).logits.float()[places_N]
+        return self.head.distribution(logits_NK, sampling.temperature), sum(map(len, distinct))
+
+    def _prompts(self, examples: Sequence[Example]) -> tuple[list[tuple[int, ...]], Tensor]:
+        """The distinct prompts, and which of them (N,) each decision is made at."""
+        prompts = [self.prompt_tokens(prompt) for prompt, _ in exchanges(examples)]
+        places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
+        return list(places), torch.tensor([places[prompt] for prompt in prompts], device=self.model.device)
+
+    def _read(self, prompts: Sequence[tuple[int, ...]], **outputs: bool) -> Any:
+        """The model's outputs on prompts padded on the right."""
+        longest, device = max(map(len, prompts)), self.model.device
+        tokens_UT = torch.tensor([[*each, *[self.padding_token] * (longest - len(each))] for each in prompts])
+        mask_UT = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in prompts])
+        return self.model(input_ids=tokens_UT.to(device), attention_mask=mask_UT.to(device), **outputs)
