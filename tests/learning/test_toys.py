@@ -11,7 +11,9 @@ from backsight.estimators.advantages import ESTIMATORS
 from backsight.evaluation.evaluator import evaluate_split
 from backsight.feedback.verifier import TaskVerifier
 from backsight.hindsight.base import Hindsight
+from backsight.hindsight.best_of_n import BestOfN
 from backsight.hindsight.outcome import Outcome
+from backsight.hindsight.preference import Preference
 from backsight.hindsight.relabel import Relabel
 from backsight.hindsight.supervised import Supervised
 from backsight.policies.causal_lm import CausalLMPolicy
@@ -61,6 +63,17 @@ def test_a_critic_solves_a_bandit_without_siblings(warm: CausalLMPolicy) -> None
 def test_bf16_weights_with_float32_masters_solve_a_bandit(warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
     assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, bf16=True) == 1.0
+
+
+@pytest.mark.parametrize("method", [Outcome, BestOfN, Preference])
+@pytest.mark.parametrize("word", [" red", " blue"])
+def test_the_usual_alternatives_solve_a_bandit(method: type[Hindsight], word: str, warm: CausalLMPolicy) -> None:
+    class SayThisWord(SayWord):
+        def items(self, split: str) -> list[Item]:
+            return [Item("0", "say", word)]
+
+    settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=25)}
+    assert learnt(copy.deepcopy(warm), SayThisWord(), method(), **settings) == 1.0
 
 
 class SayAnyWord(SayWord):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backsight.hindsight.base import Hindsight
+from backsight.hindsight.best_of_n import BestOfN
 from backsight.hindsight.chain_of_hindsight import ChainOfHindsight
 from backsight.hindsight.cocoa import Cocoa
 from backsight.hindsight.command import Command
@@ -17,6 +18,7 @@ from backsight.hindsight.hcapo import HCAPO
 from backsight.hindsight.hir import HIR
 from backsight.hindsight.opd import OPD
 from backsight.hindsight.outcome import Outcome
+from backsight.hindsight.preference import Preference
 from backsight.hindsight.recorded import Recorded
 from backsight.hindsight.relabel import Relabel
 from backsight.hindsight.rescore import Rescore
@@ -54,6 +56,8 @@ METHODS: dict[str, type[Hindsight]] = {
     "rlsd": RLSD,
     "rlcsd": RLCSD,
     "vine": Vine,
+    "best_of_n": BestOfN,
+    "preference": Preference,
     "self_distill": SelfDistill,
     "srpo": SRPO,
 }

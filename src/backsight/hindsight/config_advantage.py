@@ -158,6 +158,26 @@ class VineConfig(Settings):
     """Tokens that share an advantage; a value is estimated before each segment."""
 
 
+class BestOfNConfig(Settings):
+    """The best attempts of a group are imitated, the others thrown away (RAFT, ReST)."""
+
+    name: Literal["best_of_n"] = "best_of_n"
+    keep: Count = 1
+    """Attempts of a group that are imitated, if so many are better than its worst, or successes."""
+    threshold: float | None = None
+    """The least reward of what is imitated; None: any."""
+
+
+class PreferenceConfig(Settings):
+    """The better of two attempts is preferred to the worse one, against the policy of the start (DPO)."""
+
+    name: Literal["preference"] = "preference"
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """β: the higher it is, the less the policy has to move away from the start until a pair is learnt."""
+    pairs: Count = 1
+    """Of a group: its best attempt with its worst, the second best with the second worst …"""
+
+
 AdvantageConfigs = (
     HCAConfig
     | CocoaConfig
@@ -169,4 +189,6 @@ AdvantageConfigs = (
     | RLSDConfig
     | RLCSDConfig
     | VineConfig
+    | BestOfNConfig
+    | PreferenceConfig
 )
