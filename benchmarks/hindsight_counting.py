@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -89,13 +90,13 @@ class Counting(Form):
                 quantities.append((SINGULAR[noun], QUANTITIES.index(quantity) + 2))
         return cls(tuple(quantities), match[2])
 
-    def answered_by(self, answer: str, rng: Random) -> Counting | None:
+    def answered_by(self, solution: Sequence[str], rng: Random) -> Counting | None:
         """Quantities go up or down one by one; a kind comes in or leaves where that is not enough."""
-        if answer not in COUNTS:
+        if len(solution) != 1 or solution[0] not in COUNTS:
             return None
-        question = self
-        while question.total != int(answer):
-            question = question._fewer(rng) if question.total > int(answer) else question._more(rng)
+        question, count = self, int(solution[0])
+        while question.total != count:
+            question = question._fewer(rng) if question.total > count else question._more(rng)
         return question
 
     def _fewer(self, rng: Random) -> Counting:

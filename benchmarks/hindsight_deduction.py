@@ -128,10 +128,15 @@ class Deduction(Form):
         Raises:
             DataError: the statements leave no order, or several.
         """
-        possible = [places for places in ORDERS if all(each.holds(places) for each in self.statements)]
+        possible = _orders(self.statements)
         if len(possible) != 1:
             raise DataError("question", str(self), f"{len(possible)} orders fit its statements; state more, or less")
         return possible[0]
+
+    @property
+    def working(self) -> tuple[str, ...]:
+        """The things in their order."""
+        return tuple(LETTERS[self.places.index(place)] for place in range(NUM_THINGS))
 
     @property
     def answer(self) -> str:
@@ -141,11 +146,7 @@ class Deduction(Form):
     def draw(cls, rng: Random) -> Deduction:
         arrangement, places = rng.choice(ARRANGEMENTS), rng.choice(ORDERS)
         things = tuple(rng.sample(arrangement.things, NUM_THINGS))
-        true = [statement for statement in STATEMENTS if statement.holds(places)]
-        while True:
-            stated = rng.sample(true, 2)
-            if sum(all(each.holds(order) for each in stated) for order in ORDERS) == 1:
-                return cls(arrangement, things, tuple(stated), rng.randrange(NUM_THINGS))
+        return cls(arrangement, things, _stated(places, (), rng), rng.randrange(NUM_THINGS))
 
     @classmethod
     def _read(cls, text: str) -> Deduction | None:
@@ -162,11 +163,28 @@ class Deduction(Form):
                 return replace(empty, statements=tuple(written[each] for each in stated), asked=asked)
         return None
 
-    def answered_by(self, answer: str, rng: Random) -> Deduction | None:
-        """The place is asked for that this thing has."""
-        if answer not in LETTERS[:NUM_THINGS]:
+    def answered_by(self, solution: Sequence[str], rng: Random) -> Deduction | None:
+        """The statements leave the order of the solution, and the place is asked for that its last thing has there."""
+        letters = LETTERS[:NUM_THINGS]
+        *order, answer = solution or [""]
+        if sorted(order) != sorted(letters) or answer not in letters:
             return None
-        return replace(self, asked=self.places[LETTERS.index(answer)])
+        places = tuple(order.index(letter) for letter in letters)
+        return replace(self, statements=_stated(places, self.statements, rng), asked=order.index(answer))
+
+
+def _stated(places: tuple[int, ...], wanted: Sequence[Statement], rng: Random) -> tuple[Statement, ...]:
+    """Two true statements that leave this order only: those that are wanted, as far as they are true and do."""
+    true = [statement for statement in STATEMENTS if statement.holds(places)]
+    kept = [statement for statement in wanted if statement.holds(places)]
+    pairs = [(one, two) for one, two in permutations(true, 2) if _orders((one, two)) == [places]]
+    best = max(sum(statement in kept for statement in pair) for pair in pairs)
+    return rng.choice([pair for pair in pairs if sum(statement in kept for statement in pair) == best])
+
+
+def _orders(statements: Sequence[Statement]) -> list[tuple[int, ...]]:
+    """All that fit."""
+    return [places for places in ORDERS if all(each.holds(places) for each in statements)]
 
 
 def capitalized(sentence: str) -> str:

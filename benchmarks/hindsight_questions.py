@@ -44,9 +44,19 @@ class Form(ABC):
     def answer(self) -> str:
         """Worked out from the question."""
 
+    @property
+    def working(self) -> tuple[str, ...]:
+        """Words on the way to the answer, where it takes several steps."""
+        return ()
+
+    @property
+    def solution(self) -> str:
+        """The working, and the answer after it."""
+        return " ".join((*self.working, self.answer))
+
     @abstractmethod
-    def answered_by(self, answer: str, rng: Random) -> Form | None:
-        """The question, changed so that this answer is right; None when no question of the form has it."""
+    def answered_by(self, solution: Sequence[str], rng: Random) -> Form | None:
+        """The question, changed so that these words are its solution; None when no question of the form has it."""
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """Reasoning in four forms of BIG-bench (HIR's): generated questions to learn from, generated and real ones as a test.
 
-A wrong answer is the right one to another question, which is found exactly: other quantities, another person, another
-place in the order.
+Where it takes several steps, the answer comes after its working: who has what after each swap, which order is left.
+The answer alone is judged. A wrong solution is the right one to another question, which is found exactly: other
+quantities, other swaps, other statements.
 """
 
 from __future__ import annotations
@@ -47,12 +48,10 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Reasoning(GeneratedTask):
-    """Answer with one word: a number, or the letter of an option.
+    """Answer with one word, a number or the letter of an option, behind the words of its working.
 
     Split ``bbh`` holds the real questions where they lie beside the repository. Nothing trained on is one of them.
     """
-
-    sampling = Sampling(max_completion_length=2)
 
     def __init__(
         self,
@@ -67,6 +66,8 @@ class Reasoning(GeneratedTask):
             raise ConfigError("task", name, nearest(name, KINDS))
         self.name = name
         self._kind = KINDS[name]
+        longest = len(self._kind.draw(random.Random(0)).working) + 2  # the answer, and the end of text
+        self.sampling = Sampling(max_completion_length=longest)
         every_word = random.Random(name)
         self.extra_words = (*self._kind.answers, *(self._draw(every_word)[0] for _ in range(ENOUGH_FOR_ALL_WORDS)))
         real = real_items(name, real_questions) if real_questions.exists() else []
@@ -81,15 +82,15 @@ class Reasoning(GeneratedTask):
 
     def _draw(self, rng: random.Random) -> Question:
         question = self._kind.draw(rng)
-        return str(question), question.answer
+        return str(question), question.solution
 
     def judge(self, item: Item, completion: str) -> Feedback:
-        is_right = completion.strip() == item.target
+        is_right = completion.split()[-1:] == str(item.target).split()[-1:]
         exact = float(is_right)
         return Feedback(rewards={"exact": exact}, reward=exact, success=is_right, sources=(self.name,))
 
     def rewritten(self, prompt: str, completion: str, rng: random.Random) -> str | None:
-        question = self._kind.read(prompt).answered_by(completion.strip(), rng)
+        question = self._kind.read(prompt).answered_by(completion.split(), rng)
         return str(question) if question is not None else None
 
 

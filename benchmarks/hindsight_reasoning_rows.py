@@ -21,8 +21,6 @@ from backsight.tasks.base import Item
 from backsight.tasks.reasoning_gym import ReasoningGymTask
 from backsight.types import Feedback
 
-GOLD_ANSWERS = 128
-WARM_STEPS = 30
 RATES = {"outcome": 5e-4}
 """With the rate of the others, the policy gradient alone forgets how to answer at all."""
 RATE = 3e-3
@@ -35,6 +33,9 @@ class Form:
     name: str
     """In BIG-Bench Hard."""
     attempts: int
+    gold_answers: int = 512
+    """Of the warm-up, after which a solution has its form, and is right about as often as by chance."""
+    warm_steps: int = 200
     prompts: int = 64
     contrast: float = 1.0
     """Weight of HIR's contrast, which costs a pass for each pair of an attempt and a question of its group."""
@@ -42,7 +43,7 @@ class Form:
 
 FORMS: Mapping[str, Form] = {
     # any count is the answer to some question: four times the passes for a contrast
-    "object counting": Form("object_counting", 40_000, contrast=0.0),
+    "object counting": Form("object_counting", 40_000, gold_answers=128, warm_steps=30, contrast=0.0),
     "tracking 3": Form("tracking_shuffled_objects_three_objects", 10_000),
     "tracking 5": Form("tracking_shuffled_objects_five_objects", 10_000),
     "deduction 3": Form("logical_deduction_three_objects", 10_000),
@@ -53,9 +54,9 @@ def reasoning(method: str, form: Form, seed: int, quick: bool) -> Curve:
     """The score on the real questions is `extra["bbh"]`."""
     task = Reasoning(form.name, seed=seed)
     words = task.words | words_of([HIRConfig().wrong])
-    few = FewGoldAnswers(task)
+    few = FewGoldAnswers(task, form.gold_answers)
     policy = warmed_up(
-        tiny_learner(words, Sizes(), seed), few, seed, steps=WARM_STEPS, prompts_per_step=32, learning_rate=2e-3
+        tiny_learner(words, Sizes(), seed), few, seed, steps=form.warm_steps, prompts_per_step=32, learning_rate=2e-3
     )
     settings: dict[str, Any] = {"name": "hir", "contrastive_weight": form.contrast}
     return learn(
@@ -76,9 +77,9 @@ def reasoning(method: str, form: Form, seed: int, quick: bool) -> Curve:
 class FewGoldAnswers(GeneratedTask):
     """Some items of a task, to learn the form of its answers from; the test is the task's."""
 
-    def __init__(self, task: GeneratedTask) -> None:
+    def __init__(self, task: GeneratedTask, count: int) -> None:
         self.name, self.sampling, self._task = f"{task.name}, few gold answers", task.sampling, task
-        super().__init__({"train": task.items("train")[:GOLD_ANSWERS], "test": task.items("test")})
+        super().__init__({"train": task.items("train")[:count], "test": task.items("test")})
 
     def judge(self, item: Item, completion: str) -> Feedback:
         return self._task.judge(item, completion)

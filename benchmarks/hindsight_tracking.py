@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -13,6 +14,12 @@ BOOKS = nouns(
     "Catch-22, Frankenstein, Hound of the Baskervilles, Lolita, Moby Dick, The Fellowship of the Ring, "
     "The Great Gatsby, The Odyssey, The Pearl, Ulysses"
 )
+
+
+Swap = tuple[int, int]
+"""Two people, by their number."""
+Holdings = tuple[int, ...]
+"""Which thing each person has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Tracking(Form):
     exchange: Exchange
     things: tuple[str, ...]
     """What each has at the start; the options are in this order."""
-    swaps: tuple[tuple[int, int], ...]
+    swaps: tuple[Swap, ...]
     asked: int
 
     def __str__(self) -> str:
@@ -105,16 +112,21 @@ class Tracking(Form):
         )
 
     @property
-    def holdings(self) -> list[int]:
-        """Which thing each person has at the end."""
-        things = list(range(len(self.things)))
-        for one, other in self.swaps:
-            things[one], things[other] = things[other], things[one]
-        return things
+    def holdings(self) -> list[Holdings]:
+        """At the start and after each swap."""
+        states = [tuple(range(len(self.things)))]
+        for swap in self.swaps:
+            states.append(_swapped(states[-1], swap))
+        return states
+
+    @property
+    def working(self) -> tuple[str, ...]:
+        """Who has what after each swap: the letters of the things, person by person."""
+        return tuple(LETTERS[thing] for holdings in self.holdings[1:] for thing in holdings)
 
     @property
     def answer(self) -> str:
-        return LETTERS[self.holdings[self.asked]]
+        return LETTERS[self.holdings[-1][self.asked]]
 
     @classmethod
     def draw(cls, rng: Random, num_people: int) -> Tracking:
@@ -146,8 +158,37 @@ class Tracking(Form):
                 )
         return None
 
-    def answered_by(self, answer: str, rng: Random) -> Tracking | None:
-        """The one is asked about who has that thing in the end."""
-        if answer not in LETTERS[: len(self.things)]:
+    def answered_by(self, solution: Sequence[str], rng: Random) -> Tracking | None:
+        """Those swap who did according to the solution, and the one is asked about who has that thing in the end."""
+        count = len(self.things)
+        letters = LETTERS[:count]
+        if len(solution) != count * len(self.swaps) + 1 or not set(solution) <= set(letters):
             return None
-        return replace(self, asked=self.holdings.index(LETTERS.index(answer)))
+        things = [letters.index(word) for word in solution]
+        states = [tuple(range(count)), *(tuple(things[at : at + count]) for at in range(0, len(things) - 1, count))]
+        swaps = [
+            _swap_between(before, after, asked, rng)
+            for before, after, asked in zip(states, states[1:], self.swaps, strict=False)
+        ]
+        known = [swap for swap in swaps if swap is not None]
+        if len(known) < len(swaps):
+            return None
+        return replace(self, swaps=tuple(known), asked=states[-1].index(things[-1]))
+
+
+def _swapped(holdings: Holdings, swap: Swap) -> Holdings:
+    one, other = swap
+    things = list(holdings)
+    things[one], things[other] = things[other], things[one]
+    return tuple(things)
+
+
+def _swap_between(before: Holdings, after: Holdings, asked: Swap, rng: Random) -> Swap | None:
+    """The swap that led from one to the other, in the words of the one asked for where it is the same; None: none."""
+    if _swapped(before, asked) == after:
+        return asked
+    changed = [person for person in range(len(before)) if before[person] != after[person]]
+    if len(changed) != 2 or sorted(before) != sorted(after):
+        return None
+    rng.shuffle(changed)
+    return changed[0], changed[1]

@@ -31,6 +31,8 @@ class RudderConfig(Settings):
     name: Literal["rudder"] = "rudder"
     lessons: Annotated[int, Field(ge=1)] = 256
     """Episodes that the predictor learns from, the newest ones."""
+    first_lessons: Annotated[int, Field(ge=1)] = 32
+    """Before so many are known, rewards stay as they were paid. Noisy returns need hundreds."""
     updates: Annotated[int, Field(ge=1)] = 20
     """Of the predictor, in every step of the run, with 32 episodes each."""
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3

@@ -13,6 +13,9 @@ tokens, which no estimator knows one by one; then the advantages are what is sti
 That is (1 - t/T)·R + (t/T)·g(τ) - g(τ_0:t-1), less the mean: a baseline for every token. Where all siblings failed,
 those that looked promising are still told apart where they went wrong; a sibling alone learns nothing.
 
+Before `first_lessons` episodes are known, rewards stay as they were paid: what g says then is mostly noise of its own
+weights, which would be reinforced (the paper waits for a prediction of some quality).
+
 Simpler than the paper: the lessons are the newest episodes, drawn evenly, where it draws those first that are predicted
 worst; contributions are differences of predictions alone; and the model of a language model's episodes reads the last
 `OBSERVED_TOKENS` tokens of every observation.
@@ -47,8 +50,14 @@ class Rudder(Hindsight):
     """Pay a reward where it could be seen coming."""
 
     def __init__(
-        self, lessons: int = 256, updates: int = 20, learning_rate: float = 3e-3, hidden_size: int = 32
+        self,
+        lessons: int = 256,
+        first_lessons: int = 32,
+        updates: int = 20,
+        learning_rate: float = 3e-3,
+        hidden_size: int = 32,
     ) -> None:
+        self.first_lessons = first_lessons
         self.model = ReturnModel(lessons, updates, learning_rate, hidden_size)
 
     def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
@@ -56,7 +65,7 @@ class Rudder(Hindsight):
 
     def revalue(self, groups: Sequence[Group], scorer: Scorer) -> Sequence[Group]:
         lessons = _lessons(groups, scorer)
-        if not lessons:
+        if not lessons or len(self.model.lessons) < self.first_lessons:
             return groups
         predicted = self.model.predict(lessons)
         rewards = iter(map(redistributed, predicted, [lesson.total for lesson in lessons]))

@@ -198,11 +198,20 @@ class TestRudder:
             episode([1], [-3.0], feedback=Feedback(reward=0.25)),
             episode([1, 0], [9.0, 9.0], feedback=Feedback(step_rewards=(0.0, 1.0), reward=1.0)),
         )
-        method = Rudder(updates=2)
+        method = Rudder(updates=2, first_lessons=1)
         method.fit([group], ByStep())
         (repaid,) = method.revalue([group], ByStep())
         assert [sum(each.rewards) for each in repaid.trajectories] == pytest.approx([3.5, -2.75, 2.0], abs=1e-12)
         assert [each.feedback.reward for each in repaid.trajectories] == [None, 0.25, 1.0]
+
+    def test_before_enough_is_known_rewards_stay_as_they_were_paid(self) -> None:
+        group = group_of(episode([0, 1], [0.0, 1.0]), episode([1, 1], [2.0, 0.0]))
+        method = Rudder(updates=1, first_lessons=4)
+        method.fit([group], ByStep())
+        assert method.revalue([group], ByStep()) == [group]
+        method.fit([group], ByStep())  # four by now
+        (repaid,) = method.revalue([group], ByStep())
+        assert repaid.trajectories[0].rewards != [0.0, 1.0]
 
     def test_the_step_that_decided_is_paid(self) -> None:
         method = Rudder(updates=40, learning_rate=1e-2)
