@@ -13,6 +13,7 @@ What an environment may tell in `info`, all of it optional:
 
     potential   a number: how good the state is that is observed now
     feedback    words about what just happened; those of all turns become the text of the episode's feedback
+    rewards     numbers by name, of the episode so far; those of the last turn become its named rewards
     success     whether the episode reached what was asked; the last turn counts
     outcome     what came of it in the world, in words; the last turn counts
 
@@ -138,7 +139,7 @@ class TextEpisode:
     def _feedback(self, info: Mapping[str, Any]) -> Feedback:
         success = None if info.get("success") is None else bool(info["success"])
         return Feedback(
-            rewards={} if success is None else {"success": float(success)},
+            rewards=_named_rewards(info) | ({} if success is None else {"success": float(success)}),
             success=success,
             text="\n".join(self.comments) or None,
             outcome=None if info.get("outcome") is None else str(info["outcome"]),
@@ -167,6 +168,15 @@ class TextEpisode:
             raise RewardError("env.achieved", f"{len(answer)} observations", f"give one a turn: {len(self.said)}")
         observations = [self._taken("env.achieved", each) for each in answer]
         return tuple(self._prompt(observations[: turn + 1]) for turn in range(len(observations)))
+
+
+def _named_rewards(info: Mapping[str, Any]) -> dict[str, float]:
+    rewards = info.get("rewards")
+    if rewards is None:
+        return {}
+    if not isinstance(rewards, Mapping):
+        raise SpaceError("env.step, info['rewards']", type(rewards).__name__, "return numbers by name")
+    return {str(name): finite_reward(value, f"env.step, info['rewards'][{name!r}]") for name, value in rewards.items()}
 
 
 def first_observation(env: Any, seed: int, *, chat: bool = False) -> Observation:

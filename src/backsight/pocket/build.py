@@ -23,9 +23,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from backsight.pocket.corpus import documents
+from backsight.pocket.world import tarin
 
 END_OF_TEXT = "<|endoftext|>"
 PADDING = "<|pad|>"
+SPACE = "\u0120"
+"""How byte-level tokens write a space."""
 TOKENIZER_DOCUMENTS = 100_000
 CONTEXT_TOKENS = 256
 
@@ -34,13 +37,13 @@ CONTEXT_TOKENS = 256
 class Recipe:
     """Everything that decides what comes out."""
 
-    vocabulary_size: int = 4608
+    vocabulary_size: int = 6144
     hidden_size: int = 160
     num_layers: int = 4
     num_heads: int = 5
     intermediate_size: int = 448
-    row_tokens: int = 64
-    batch_rows: int = 48
+    row_tokens: int = 128
+    batch_rows: int = 24
     steps: int = 2500
     learning_rate: float = 3e-3
     warmup_steps: int = 200
@@ -65,13 +68,16 @@ def build(folder: Path, recipe: Recipe) -> None:
 def train_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
     """One token for each word of the world, and one for each byte, so that any other text has tokens as well.
 
+    A word of Tarin has a token for each of its morphemes.
+
     A unigram model with its scores counted rather than fitted: where the words are known, merging pairs of letters
     until they come out whole would only fill the vocabulary with pieces.
     """
     split = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces: Counter[str] = Counter()
     for document in itertools.islice(documents(recipe.seed + 1), TOKENIZER_DOCUMENTS):
-        pieces.update(piece for piece, _ in split.pre_tokenize_str(document.prompt + document.completion))
+        for word, _ in split.pre_tokenize_str(document.prompt + document.completion):
+            pieces.update(_pieces(word))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     common = sorted(pieces.keys() - set(alphabet), key=lambda piece: (-pieces[piece], piece))
     words = common[: recipe.vocabulary_size - len(alphabet) - 2]
@@ -93,6 +99,13 @@ def train_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
         model_max_length=CONTEXT_TOKENS,
         clean_up_tokenization_spaces=False,
     )
+
+
+def _pieces(word: str) -> list[str]:
+    """A word of Tarin by its morphemes, any other whole; with the letter that stands for the space before it."""
+    space = word[:1] if word[1:] and word[0] == SPACE else ""
+    first, *rest = tarin.morphemes(word.removeprefix(space))
+    return [space + first, *rest]
 
 
 def _model_config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:

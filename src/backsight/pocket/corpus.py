@@ -1,21 +1,28 @@
-"""What the pocket model is pretrained on: plain sentences, and instructions with a single constraint.
+"""What the pocket model is pretrained on: plain sentences, and every task in its simplest form.
 
-The model is to know every domain and the format and to manage one constraint, and nobody shows it a combination.
-Which domains and combinations are trained is a matter of the fine-tuning (`instructions.py`), not of this.
+The model is to know every domain and every format and to manage one thing at a time: one constraint, clauses with one
+extra, one opinion, short reports, one question of a dialogue. Nobody shows it a combination. Of the domains kept for
+evaluation it reads plain sentences, instructions, single words in both languages, single opinions, and dialogues about
+a thing and nothing else of it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from backsight.pocket import world
+from backsight.pocket import dialogue, sentiment, summarization, translation, world
 from backsight.pocket.constraints import KINDS, Sentence, draw
 from backsight.pocket.instructions import prompt_of
+from backsight.pocket.world import clauses, english, errands, reports, reviews, tarin
 
-INSTRUCTION_SHARE = 0.7
 DOMAINS = (*world.DOMAINS, *world.HELD_OUT_DOMAINS)
+CLAUSE_EXTRAS = (0, 1)
+REPORT_FACTS = (2, 3)
+ERRAND_SLOTS = (1, 2)
+CLUMSY_SHARE = 0.3
+"""How many dialogues begin with a turn that helps little, which the assistant then has to make good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,10 @@ class Document:
 def documents(seed: int) -> Iterator[Document]:
     """An endless, deterministic stream."""
     rng = random.Random(f"corpus {seed}")
+    makers, shares = list(SHARES), list(SHARES.values())
     while True:
-        yield _instruction(rng) if rng.random() < INSTRUCTION_SHARE else _plain(rng)
+        (make,) = rng.choices(makers, shares)
+        yield make(rng)
 
 
 def _plain(rng: random.Random) -> Document:
@@ -46,3 +55,68 @@ def _instruction(rng: random.Random) -> Document:
         if constraint is not None:
             demanded = constraint.argument if kind in ("use", "start", "end") else ""
             return Document(prompt_of([constraint]), " " + text, demanded)
+
+
+def _word(rng: random.Random) -> Document:
+    """A single word of any domain in both languages: a noun, or a verb or a quality of a pronoun."""
+    lemma = rng.choice((*clauses.nouns(), *clauses.predicates(), *clauses.qualities()))
+    tense = rng.choice(clauses.TENSES)
+    if lemma in clauses.nouns():
+        phrase = clauses.drawn_phrase(rng, clauses.nouns()[lemma])
+        source, target = english.phrase_in_words(phrase), tarin.phrase_in_words(phrase)
+        return _translated(english.capitalised(source) + ".", target + ".")
+    pronoun = rng.choice(list(clauses.PRONOUNS))
+    subject = clauses.Phrase(pronoun, clauses.PRONOUNS[pronoun][1])
+    if lemma in clauses.predicates():
+        clause = clauses.Clause(subject, lemma, tense)
+    else:
+        clause = clauses.Clause(subject, "be", tense, state=lemma)
+    return _translated(english.sentence(clause), tarin.sentence(clause))
+
+
+def _clause(rng: random.Random) -> Document:
+    clause = clauses.draw(rng, rng.choice(world.DOMAINS), rng.choice(CLAUSE_EXTRAS))
+    return _translated(english.sentence(clause), tarin.sentence(clause))
+
+
+def _translated(source: str, target: str) -> Document:
+    return Document(translation.prompt_of(source), f" {target}")
+
+
+def _review(rng: random.Random) -> Document:
+    label = rng.choice(reviews.LABELS)
+    review = reviews.draw(rng, rng.choice(DOMAINS), label, num_opinions=(1,))
+    return Document(sentiment.prompt_of(review), f" {label}")
+
+
+def _report(rng: random.Random) -> Document:
+    num_main = rng.choice(summarization.MAIN_FACTS)
+    report = reports.draw_report(rng, rng.choice(world.DOMAINS), rng.choice(REPORT_FACTS), num_main, CLAUSE_EXTRAS)
+    return Document(summarization.prompt_of(report), f" {report.headline}")
+
+
+def _dialogue(rng: random.Random) -> Document:
+    """One turn of the expert, in a dialogue that needs one question at most."""
+    while True:
+        domain = rng.choice(DOMAINS)
+        errand = errands.draw(rng, domain, rng.choice(ERRAND_SLOTS) if domain in world.DOMAINS else 1)
+        turns = dialogue.expert_turns(errand, _clumsy(rng) if rng.random() < CLUMSY_SHARE else "")
+        if len(errand.missing) <= 1 and turns:
+            return Document(*rng.choice(turns))
+
+
+def _clumsy(rng: random.Random) -> str:
+    other = errands.draw(rng, rng.choice(world.DOMAINS), rng.choice(ERRAND_SLOTS))
+    return rng.choice((f" Hello, {errands.in_words(other.wants)}.", " Which time, please?", " Hello."))
+
+
+SHARES: dict[Callable[[random.Random], Document], float] = {
+    _plain: 0.2,
+    _instruction: 0.4,
+    _word: 0.06,
+    _clause: 0.14,
+    _review: 0.06,
+    _report: 0.07,
+    _dialogue: 0.07,
+}
+"""How many of the documents are of each kind."""

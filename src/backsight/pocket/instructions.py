@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Sequence
 
 from backsight.errors import ConfigError, DataError
 from backsight.pocket import world
@@ -16,15 +14,12 @@ from backsight.pocket.constraints import (
     Sentence,
     combination_of,
     combinations,
-    domain_of,
     draw,
     held_out_combinations,
 )
+from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, is_held_out
 from backsight.tasks.base import Item, Task
 from backsight.types import Feedback
-
-TRAIN_ITEMS = 1_000_000
-"""The training split has no end to speak of: an item is generated when it is asked for."""
 
 
 def prompt_of(constraints: Sequence[Constraint]) -> str:
@@ -50,30 +45,6 @@ def instruction(
             chosen.append(constraint)
     rng.shuffle(chosen)
     return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class _Split(Sequence[Item]):
-    """Items made on demand: the same index always gives the same item."""
-
-    name: str
-    length: int
-    make: Callable[[random.Random, str], Item]
-
-    def __len__(self) -> int:
-        return self.length
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(self.length))]
-        if not -self.length <= index < self.length:
-            raise IndexError(index)
-        number = index % self.length
-        return self.make(random.Random(f"{self.name} {number}"), f"{self.name}-{number}")
 
 
 class InstructionsTask(Task):
@@ -127,10 +98,8 @@ class InstructionsTask(Task):
         what is learnt is as hard as what is asked. A combination kept for evaluation is never the result.
         """
         sentence = Sentence(completion.strip())
-        if not sentence.is_complete:
+        if not sentence.is_complete or is_held_out(completion):
             return None
-        if any(domain_of(word) in world.HELD_OUT_DOMAINS for word in sentence.words):
-            return None  # the domains kept for evaluation stay out of what is trained
         constraints: Sequence[Constraint] = item.columns["constraints"]
         kept = [constraint for constraint in constraints if constraint.holds(sentence)]
         rng = random.Random(seed)
@@ -153,7 +122,7 @@ class InstructionsTask(Task):
         return [asked, *others[:tries]]
 
 
-def _split(name: str, length: int, among: Sequence[Combination], domains: Sequence[str]) -> _Split:
+def _split(name: str, length: int, among: Sequence[Combination], domains: Sequence[str]) -> GeneratedItems:
     def make(rng: random.Random, identifier: str) -> Item:
         combination = rng.choice(among)
         for _ in range(1000):
@@ -164,4 +133,4 @@ def _split(name: str, length: int, among: Sequence[Combination], domains: Sequen
                 return Item(identifier, prompt_of(constraints), " " + text, columns)
         raise DataError(f"{name}.combination", combination, "no sentence of the world satisfies it; leave it out")
 
-    return _Split(name, length, make)
+    return GeneratedItems(name, length, make)

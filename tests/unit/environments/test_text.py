@@ -116,6 +116,20 @@ def test_a_success_is_revealed_and_the_environment_closed() -> None:
     assert env.is_closed
 
 
+def test_named_rewards_of_the_last_turn_are_those_of_the_episode() -> None:
+    class Polite(Counter):
+        def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+            *answer, info = super().step(action)
+            return *answer, info | {"rewards": {"politeness": self.count / 4, "turns": True}}
+
+    episode = TextEpisode(Polite(2), seed=0, max_turns=9)
+    episode.reset()
+    assert FEEDBACK not in episode.step(say(" more")).info
+    feedback = episode.step(say(" more")).info[FEEDBACK]
+    assert feedback.rewards == {"politeness": 0.5, "turns": 1.0, "success": 1.0}
+    assert feedback.reward is None  # they inform; what is paid is the reward of each step
+
+
 def test_a_failure_is_truncated_and_told_what_it_achieved() -> None:
     episode = TextEpisode(Counter(5), seed=0, max_turns=3)
     episode.reset()
@@ -209,6 +223,7 @@ def test_an_episode_ends_when_the_next_prompt_would_not_fit() -> None:
         (Answers(reset=("start", None)), "env.reset, info: NoneType: return a dictionary"),
         (Answers(step="next"), r"env.step: str: return \(observation, reward"),
         (Answers(step=(None, 0, True, False, {})), "env.step, observation: None: give text"),
+        (Answers(step=("next", 0, True, False, {"rewards": [1]})), r"info\['rewards'\]: list: return numbers by name"),
         (Answers(step=([{"role": "user", "content": "x"}], 0, True, False, {})), "gave text at its start"),
     ],
 )
@@ -233,6 +248,7 @@ def test_reset_has_to_take_a_seed() -> None:
     [
         (("next", float("nan"), False, False, {}), "env.step, turn 0 of the episode: nan: a reward is a finite number"),
         (("next", 0.0, False, False, {"potential": "high"}), r"env.step, info\['potential'\]"),
+        (("next", 0.0, True, False, {"rewards": {"goal": None}}), r"env.step, info\['rewards'\]\['goal'\]: None"),
     ],
 )
 def test_rewards_and_potentials_are_finite(step: Any, complaint: str) -> None:

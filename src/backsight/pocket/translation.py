@@ -1,0 +1,61 @@
+"""Task `pocket_translation`: from English to Tarin, an invented language whose words have endings that agree."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from backsight.pocket import world
+from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, is_held_out, items_of
+from backsight.pocket.world import english, tarin
+from backsight.pocket.world.clauses import draw
+from backsight.tasks.base import Item
+from backsight.tasks.translation import TranslationTask
+
+EXTRAS, MORE_EXTRAS = (1, 2, 3), (4,)
+"""How many qualities, places, times and negations are added to a bare clause."""
+
+
+def prompt_of(source: str) -> str:
+    """ "in Tarin: The sailor moored a boat. =>" """
+    return f"in Tarin: {source} =>"
+
+
+class PocketTranslationTask(TranslationTask):
+    """One clause a sentence, written in both languages by the world's two writers; judged by chrF as any translation.
+
+    Splits: ``train`` and ``in_domain`` share domains and lengths (hardly ever items); ``domains`` has domains that were
+    never trained, ``longer`` more extras than were trained.
+
+    Relabelling is exact: a translation that is well formed but wrong says something else, and what it says becomes
+    the source. Whatever is no sentence of Tarin says nothing, and nothing is learnt from it.
+    """
+
+    name = "pocket_translation"
+    eval_splits = ("in_domain", "domains", "longer")
+
+    # The rows of `TranslationTask` come from files, and these come from the world: its `__init__` has nothing to read.
+    def __init__(self, eval_items: int = 500) -> None:
+        self._splits = {
+            "train": _split("train", TRAIN_ITEMS, EXTRAS, world.DOMAINS),
+            "in_domain": _split("in_domain", eval_items, EXTRAS, world.DOMAINS),
+            "domains": _split("domains", eval_items, EXTRAS, world.HELD_OUT_DOMAINS),
+            "longer": _split("longer", eval_items, MORE_EXTRAS, world.DOMAINS),
+        }
+
+    def items(self, split: str) -> Sequence[Item]:
+        return items_of(self._splits, split)
+
+    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+        clause = tarin.clause_of(completion)
+        source = None if clause is None else english.sentence(clause)
+        return None if source is None or is_held_out(source) else prompt_of(source)
+
+
+def _split(name: str, length: int, extras: Sequence[int], domains: Sequence[str]) -> GeneratedItems:
+    def make(rng: random.Random, identifier: str) -> Item:
+        clause = draw(rng, rng.choice(domains), rng.choice(extras))
+        target = tarin.sentence(clause)
+        return Item(identifier, prompt_of(english.sentence(clause)), f" {target}", {"references": [target]})
+
+    return GeneratedItems(f"translation {name}", length, make)
