@@ -52,3 +52,18 @@ class GoalString(Task):
     @staticmethod
     def _prompt(words: Sequence[str]) -> str:
         return "".join(" " + word for word in words)
+
+
+class WhichWord(Task):
+    """Say which word the prompt holds, by choosing it as a label."""
+
+    name = "which_word"
+    eval_splits = ("test",)
+    labels = WORDS
+
+    def items(self, split: str) -> Sequence[Item]:
+        return [Item(word, f"it is {word}", word) for word in WORDS]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        right = completion == item.target
+        return Feedback(rewards={"right": float(right)}, reward=float(right), success=right, sources=(self.name,))

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from backsight.errors import ConfigError, nearest
 from backsight.hindsight.config import HindsightConfig, label, samples
+from backsight.policies.config import AdapterConfig
 from backsight.settings import Settings
 from backsight.training.config import TrainingConfig
 
@@ -25,6 +26,8 @@ class RunConfig(TrainingConfig):
     """What to learn: the name of a preset."""
     policy: str
     """What learns: ``pocket``, a folder with a model, or a hub id."""
+    adapter: AdapterConfig | None = None
+    """Train few new weights beside those of the model; None: all of its own, or the adapter that it has already."""
     data: str | None = None
     """Training data: a file, a folder or a hub id; None: what the preset makes itself."""
     eval_data: str | None = None
@@ -55,12 +58,19 @@ class RunConfig(TrainingConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _rounds_once(self) -> RunConfig:
+        if self.bf16 and self.adapter is not None and self.adapter.quantize:
+            raise ConfigError("bf16", True, "adapter.quantize computes in bfloat16 already; leave bf16 out")
+        return self
+
 
 def load_config(preset_config: RunConfig, files: Sequence[Path], overrides: Sequence[str]) -> RunConfig:
     """The preset's configuration, changed by YAML files and then by ``key=value``, each over the one before.
 
     Keys are dotted (``stop.max_steps=100``); values are read as YAML. ``hindsight=relabel`` is short for
-    ``hindsight.name=relabel``; a change of name drops the options that the new choice does not have.
+    ``hindsight.name=relabel``, and so with ``adapter``; a change of name drops the options that the new choice does not
+    have.
 
     Raises:
         ConfigError: a file cannot be read; a key is unknown; a value has the wrong type or range, or
@@ -156,12 +166,14 @@ def _merged(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict
         choices = _choices(settings, key)
         if isinstance(change, Settings):
             change = change.model_dump()
-        elif len(choices) > 1:
+        elif _is_named(choices):
             change = _spelled_out(key, change)
+        if change is None and _may_be_none(settings, key):
+            choices = []
         if choices and not isinstance(change, Mapping):
             raise ConfigError(key, change, f"holds several settings; set one of {key}.{{{_names(choices)}}}")
         if choices:
-            change = _merged_choice(choices, merged.get(key, {}), change)
+            change = _merged_choice(choices, merged.get(key) or {}, change)
         merged[key] = change
     return merged
 
@@ -206,6 +218,15 @@ def _choices(settings: type[Settings], field: str) -> list[type[Settings]]:
     return [option for option in options if isinstance(option, type) and issubclass(option, Settings)]
 
 
+def _is_named(choices: Sequence[type[Settings]]) -> bool:
+    """Whether the name alone says the rest: hindsight=relabel."""
+    return any("name" in choice.model_fields for choice in choices)
+
+
+def _may_be_none(settings: type[Settings], field: str) -> bool:
+    return field in settings.model_fields and type(None) in get_args(settings.model_fields[field].annotation)
+
+
 def _names(choices: Sequence[type[Settings]]) -> str:
     return ",".join(dict.fromkeys(name for choice in choices for name in choice.model_fields))
 
@@ -213,7 +234,7 @@ def _names(choices: Sequence[type[Settings]]) -> str:
 def _known_keys(settings: type[Settings], prefix: str = "") -> Iterator[str]:
     for field in settings.model_fields:
         choices = _choices(settings, field)
-        if len(choices) != 1:
+        if len(choices) != 1 or _is_named(choices):
             yield prefix + field
         for choice in choices:
             yield from _known_keys(choice, f"{prefix}{field}.")

@@ -11,6 +11,8 @@ from backsight.evaluation.agreement import sampler_learner_difference
 from backsight.feedback.base import FeedbackSource
 from backsight.hindsight.config import OutcomeConfig
 from backsight.pocket.folder import MODEL_FOLDER
+from backsight.policies import adapters
+from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
 from backsight.presets import catalogue as presets
@@ -34,7 +36,8 @@ def finetune(
 ) -> Result:
     """Fine-tune a language model on a task; the settings are those of `RunConfig`, by name.
 
-    `policy` is ``"pocket"``, a model folder, a hub id or a loaded policy; `task` the name of a preset or a `Task`.
+    `policy` is ``"pocket"``, a model folder, a hub id or a loaded policy; `task` the name of a preset or a `Task`. With
+    an adapter, a loaded policy has one afterwards; with adapter.merge, the sum.
     `reward_funcs`, written for TRL, replace the task's own judge, and so does `feedback`: a judge model, or several
     sources together (`backsight.feedback`).
 
@@ -53,6 +56,8 @@ def finetune(
     config = change_config(base, settings)
     built = build_task(config)
     learner = _policy_of(config, built) if isinstance(policy, str) else policy
+    if config.adapter is not None:
+        adapters.put_on(learner.model, config.adapter)
     return Session(config, built, learner, reward_funcs, feedback).run(show_progress=show_progress)
 
 
@@ -77,19 +82,29 @@ def evaluate(
     return evaluated(engine_for(loaded), loaded, task, feedback_of(task, reward_funcs), sampling, items, splits)
 
 
-def load_policy(path: str, *, labels: Sequence[str] = (), trust_remote_code: bool = False) -> TextPolicy:
+def load_policy(
+    path: str,
+    *,
+    labels: Sequence[str] = (),
+    trust_remote_code: bool = False,
+    adapter: AdapterConfig | None = None,
+) -> TextPolicy:
     """``pocket``, a run folder (its trained policy), a model folder or a hub id.
 
-    `labels` are what an answer may be, where the task has such a set: a classifier chooses from them.
+    `labels` are what an answer may be, where the task has such a set: a classifier chooses from them. `adapter` is what
+    to put on, unless there is one.
     """
     if path == "pocket":
         path = str(MODEL_FOLDER)
     trained = Path(path) / POLICY
-    return open_policy(str(trained if trained.is_dir() else path), labels=labels, trust_remote_code=trust_remote_code)
+    place = str(trained if trained.is_dir() else path)
+    return open_policy(place, labels=labels, trust_remote_code=trust_remote_code, adapter=adapter)
 
 
 def _policy_of(config: RunConfig, task: Task, path: str | None = None) -> TextPolicy:
-    return load_policy(path or config.policy, labels=task.labels, trust_remote_code=config.trust_remote_code)
+    return load_policy(
+        path or config.policy, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=config.adapter
+    )
 
 
 def run(config: RunConfig, *, resume: Path | None = None, show_progress: bool = True) -> Result:
@@ -100,13 +115,6 @@ def run(config: RunConfig, *, resume: Path | None = None, show_progress: bool = 
     checkpoint = newest_checkpoint(RunReader(resume).checkpoints)
     policy = _policy_of(config, task, str(checkpoint))
     return Session(config, task, policy).run(show_progress=show_progress, checkpoint=checkpoint)
-
-
-def evaluate_config(config: RunConfig) -> Evaluation:
-    """`backsight evaluate`."""
-    task = presets.get(config.preset).task(config)
-    policy = _policy_of(config, task)
-    return evaluated(engine_for(policy), policy, task, feedback_of(task, None), config.sampling, config.eval_items)
 
 
 def check_config(config: RunConfig) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 from backsight.config import RunConfig, dump_config
 from backsight.environments.episodes import EpisodesTask, environments_of
 from backsight.evaluation.evaluator import Scores, evaluate_split
-from backsight.evaluation.likelihood import likelihood, turn_log_probs
+from backsight.evaluation.likelihood import has_both_kinds, likelihood, turn_log_probs
 from backsight.evaluation.statistics import Estimate
 from backsight.feedback.base import FeedbackSource
 from backsight.feedback.environment import EnvironmentHindsight
@@ -21,6 +21,7 @@ from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.verifier import TaskVerifier
 from backsight.hindsight import catalogue as methods
 from backsight.hindsight.config import label
+from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.recorder import Recorder
@@ -70,11 +71,12 @@ def evaluated(
     sampling: Sampling,
     items: int,
     splits: Sequence[str] = (),
+    num_samples: int = 1,
 ) -> Evaluation:
-    """One greedy attempt at each of the first `items` items of the splits, or of all evaluation splits."""
+    """Attempts at each of the first `items` items of the splits, or of all evaluation splits; see `evaluate_split`."""
     environments = environments_of(task, partial(policy.fits, max_completion_length=sampling.max_completion_length))
     return {
-        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split, environments)
+        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split, environments, num_samples)
         for split in splits or task.eval_splits
     }
 
@@ -96,7 +98,7 @@ class Session:
         self.sampler = engine_for(copy.deepcopy(policy)) if config.one_step_off else self.engine
         self.feedback = feedback or feedback_of(task, reward_funcs)
         self.base_log_probs: list[float] | None = None
-        """Of the recorded turns of a log, by the policy before training."""
+        """Of a log's recorded turns, by the policy before training; None where there are not two kinds to compare."""
         check_prompts(policy, task, config)
 
     def run(self, *, show_progress: bool, checkpoint: Path | None = None) -> Result:
@@ -125,6 +127,8 @@ class Session:
                 trainer.resume(checkpoint)
             reason = trainer.train()
         after = {} if trainer.progress.is_interrupted else self._evaluate(recorder, trainer.progress.step)
+        if self.config.adapter is not None and self.config.adapter.merge:
+            adapters.merge(self.policy.model)
         self.policy.save(recorder.policy)
         return Result(self.policy, recorder.folder, reason, trainer.progress, before, after)
 
@@ -150,7 +154,7 @@ class Session:
         return evaluation
 
     def _recorded_log_probs(self) -> list[float] | None:
-        if not isinstance(self.task, RecordedTask):
+        if not isinstance(self.task, RecordedTask) or not has_both_kinds(self.task.items("test")):
             return None
         return turn_log_probs(self.policy, self.task.items("test"))
 

@@ -21,6 +21,7 @@ LAYERS = [
     {"presets"},
     {"session"},
     {"finetuning", "classic"},
+    {"assessment"},
     {"demo"},
     {"cli"},
     {"__main__"},
@@ -40,7 +41,7 @@ ONLY_IMPORTED_BY = {
     "pocket": {"presets", "finetuning", "demo"},
 }
 WITHOUT_TORCH = {"tasks", "reports", "settings", "errors", "types", "seeds", "config", "presets", "cli"}
-IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "reasoning_gym"]
+IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "reasoning_gym", "matplotlib", "peft"]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 

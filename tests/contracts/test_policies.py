@@ -7,7 +7,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 import torch
-from tiny_models import tiny_policy
+from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
 from backsight.environments.base import EnvironmentFactory
@@ -17,9 +17,10 @@ from backsight.hindsight.base import on_policy_example
 from backsight.policies.base import Policy
 from backsight.policies.distributions import CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
+from backsight.policies.text import TextPolicy
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
-from backsight.rollouts.local import LocalEngine
+from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Item
 from backsight.types import Example, Group, Sampling, Wanted
 
@@ -31,12 +32,16 @@ class Case:
     environments: EnvironmentFactory
     starts: list[object]
     side_by_side: int | None = None
+    siblings_cost_nothing: bool = False
 
 
-def language_model() -> Case:
-    policy = tiny_policy()
-    items: list[object] = [Item(text, text) for text in ("", "a", "longer prompt")]
-    return Case(policy, LocalEngine(policy), SingleTurn, items)
+def reads_text(make: Callable[[], TextPolicy], *, siblings_cost_nothing: bool = False) -> Callable[[], Case]:
+    def case() -> Case:
+        policy = make()
+        items: list[object] = [Item(text, text) for text in ("", "a", "longer prompt")]
+        return Case(policy, engine_for(policy), SingleTurn, items, siblings_cost_nothing=siblings_cost_nothing)
+
+    return case
 
 
 def gymnasium_module(name: str, outputs: int) -> Callable[[], Case]:
@@ -53,7 +58,10 @@ def gymnasium_module(name: str, outputs: int) -> Callable[[], Case]:
 
 
 CASES = {
-    "language model": language_model,
+    "language model": reads_text(tiny_policy),
+    "encoder-decoder": reads_text(tiny_seq2seq),
+    "encoder-decoder that is forced to begin": reads_text(lambda: tiny_seq2seq("bart")),
+    "classifier": reads_text(lambda: tiny_classifier(("bad", "good")), siblings_cost_nothing=True),
     "discrete actions": gymnasium_module("CartPole-v1", 2),
     "continuous actions": gymnasium_module("Pendulum-v1", 1),
 }
@@ -114,7 +122,8 @@ def test_micro_batches_hold_every_example_once_and_obey_the_budget(case: Case) -
     whole = case.policy.micro_batches(examples, 10**6)
     cut = case.policy.micro_batches(examples, 1)
     assert sorted(index for batch in whole for index in batch) == list(range(len(examples)))
-    assert sorted(cut) == [[index] for index in range(len(examples))]
+    alone = 2 if case.siblings_cost_nothing else 1
+    assert sorted(cut) == [list(range(first, first + alone)) for first in range(0, len(examples), alone)]
     assert len(whole) == 1
 
 

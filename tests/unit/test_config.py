@@ -10,6 +10,7 @@ from backsight.errors import ConfigError
 from backsight.hindsight.config import ChainConfig, OutcomeConfig, RouteConfig, label
 from backsight.hindsight.config_prompt import RelabelConfig
 from backsight.hindsight.config_response import SupervisedConfig
+from backsight.policies.config import AdapterConfig
 from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import LOSSES, StopConfig
 from backsight.types import Sampling
@@ -159,7 +160,7 @@ def test_bad_input_gets_one_line_with_key_value_and_remedy(override: str, messag
 
 
 def test_an_unknown_key_that_is_near_nothing_lists_all() -> None:
-    assert "known: algorithm, " in complaint("qqq=1")
+    assert "known: adapter, " in complaint("qqq=1")
     assert "stop.max_steps" in complaint("qqq=1")
 
 
@@ -280,3 +281,32 @@ def test_a_written_chain_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(config))
     assert read_config(path) == config
+
+
+def test_an_adapter_by_its_name_alone_or_by_an_option(tmp_path: Path) -> None:
+    assert changed().adapter is None
+    assert changed("adapter=lora").adapter == AdapterConfig()
+    assert changed("adapter.r=4").adapter == AdapterConfig(r=4)
+    config = changed("adapter=dora", "adapter.target_modules=[q_proj, v_proj]")
+    assert config.adapter == AdapterConfig(name="dora", target_modules=("q_proj", "v_proj"))
+    assert changed("adapter.target_modules=q_proj").adapter == AdapterConfig(target_modules=("q_proj",))
+    assert change_config(config, {"adapter": None}).adapter is None
+    assert load_config(config, [], ["adapter=none"]).adapter is None
+    path = tmp_path / "config.yaml"
+    for each in (config, BASE):
+        path.write_text(dump_config(each))
+        assert read_config(path) == each
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["adapter.rank=4"], "adapter.rank: 4: unknown; did you mean 'adapter.r'?"),
+        (["adapter.r=0"], "adapter.r: 0: must be greater than or equal to 1"),
+        (["adapter.target_modules=[]"], "adapter.target_modules"),
+        (["adapter.quantize=true", "adapter.merge=true"], "adapter.merge: True: a base in four bits"),
+        (["adapter.quantize=true", "bf16=true"], "bf16: True: adapter.quantize computes in bfloat16"),
+    ],
+)
+def test_mistakes_in_an_adapter_are_named(overrides: list[str], words: str) -> None:
+    assert words in complaint(*overrides)

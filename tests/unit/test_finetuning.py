@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
+from transformers import AutoModelForCausalLM
 
 import backsight
 from backsight.cli.main import main
@@ -148,6 +149,29 @@ def test_supervised_then_reinforcement_on_one_folder(
     assert run_main(monkeypatch, "train", "sentiment", *tuned) == 0
 
 
+def test_an_adapter_from_the_command_line_and_back(
+    tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained, resumed, evaluated, trained further, merged: each from what the one before has left."""
+    runs, resumed = tmp_path / "runs", ("train", "--resume", str(tmp_path / "runs" / "lora"), "stop.max_steps=3")
+    lora = overrides(rows, model, tmp_path, adapter="lora", **{"adapter.r": 2}, run_name="lora")
+    assert run_main(monkeypatch, "train", "sentiment", *lora) == 0
+    assert run_main(monkeypatch, *resumed) == 0
+    for folder in (runs / "lora" / "policy", runs / "lora" / "checkpoints" / "step-000003"):
+        assert (folder / "adapter_model.safetensors").is_file() and not (folder / "model.safetensors").exists()
+        assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == model
+    further = overrides(rows, str(runs / "lora"), tmp_path, run_name="further")
+    assert run_main(monkeypatch, "evaluate", "sentiment", *further) == 0
+    assert run_main(monkeypatch, "train", "sentiment", *further) == 0
+    assert (runs / "further" / "policy" / "adapter_model.safetensors").is_file()
+    options = {"adapter": "lora", "adapter.r": 2, "adapter.merge": "true", "run_name": "merged"}
+    merged = overrides(rows, str(runs / "further"), tmp_path, **options)
+    assert run_main(monkeypatch, "train", "sentiment", *merged) == 0
+    names = {path.name for path in (runs / "merged" / "policy").iterdir()}
+    assert {"config.json", "model.safetensors"} <= names and "adapter_config.json" not in names
+    AutoModelForCausalLM.from_pretrained(runs / "merged" / "policy")
+
+
 def test_check_reports_what_it_checked(
     tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +191,8 @@ def test_check_reports_what_it_checked(
         ({"max_completion_length": 100000}, "max_completion_length"),
         ({"learning_rte": 1}, "learning_rate"),
         ({"hindsight": "relable"}, "relabel"),
+        ({"adapter": "lore"}, "adapter.name: lore: did you mean 'lora'?"),
+        ({"adapter.target_modules": "q_prj"}, "adapter.target_modules: q_prj: no such layer; did you mean 'q_proj'?"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from backsight.evaluation.log_probs import mean_log_probs
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.policies.base import Policy
 from backsight.types import Example, Trajectory
-
-MICRO_BATCH_TOKENS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +31,7 @@ def fluency(base: Policy, attempts: Sequence[Trajectory], is_well_formed: Callab
     texts = [(action.text or "").strip() for action in actions]
     examples = [Example(("",), (action.value,), "fluency", torch.zeros(len(action.value))) for action in actions]
     return Fluency(
-        log_likelihood=estimate(_mean_log_probs(base, examples)),
+        log_likelihood=estimate(mean_log_probs(base, examples)),
         distinct=len(set(texts)) / len(texts),
         malformed=estimate([float(not is_well_formed(text)) for text in texts]),
     )
-
-
-@torch.no_grad()
-def _mean_log_probs(base: Policy, examples: Sequence[Example]) -> list[float]:
-    means = [0.0] * len(examples)
-    for indices in base.micro_batches(examples, MICRO_BATCH_TOKENS):
-        batch = [examples[index] for index in indices]
-        lengths = [example.num_decisions for example in batch]
-        scores = torch.split(base.log_probs(batch).log_probs_N, lengths)
-        for index, own in zip(indices, scores, strict=True):
-            means[index] = float(own.mean())
-    return means

@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from backsight.errors import DataError
+from backsight.evaluation.log_probs import mean_log_probs
 from backsight.evaluation.statistics import Estimate, Z, estimate
 from backsight.policies.base import Policy
 from backsight.tasks.base import Item
 from backsight.tasks.recorded import is_rewarded
 from backsight.types import Example
-
-MICRO_BATCH_TOKENS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,11 @@ class Likelihood:
     accuracy: Estimate
     """Of all pairs of a rewarded and an unrewarded turn, the share in which the rewarded one has gained more
     log-probability per token since the base: the area under the ROC curve. 0.5 where nothing has changed."""
+
+
+def has_both_kinds(items: Sequence[Item]) -> bool:
+    """Whether there is something to compare: logs may hold corrections and comments alone, or praise alone."""
+    return {True, False} <= {is_rewarded(item) for item in items}
 
 
 def likelihood(items: Sequence[Item], log_probs: Sequence[float], base_log_probs: Sequence[float]) -> Likelihood:
@@ -55,17 +59,9 @@ def likelihood(items: Sequence[Item], log_probs: Sequence[float], base_log_probs
     )
 
 
-@torch.no_grad()
 def turn_log_probs(policy: Policy, items: Sequence[Item]) -> list[float]:
     """Mean log-probability per token of each recorded turn under its prompt, end of text included."""
-    examples = [_example(policy, item) for item in items]
-    means = [0.0] * len(examples)
-    for indices in policy.micro_batches(examples, MICRO_BATCH_TOKENS) if examples else ():
-        batch = [examples[index] for index in indices]
-        scores = torch.split(policy.log_probs(batch).log_probs_N, [example.num_decisions for example in batch])
-        for index, own in zip(indices, scores, strict=True):
-            means[index] = float(own.mean())
-    return means
+    return mean_log_probs(policy, [_example(policy, item) for item in items])
 
 
 def pairwise_accuracy(good: Sequence[float], bad: Sequence[float]) -> Estimate:

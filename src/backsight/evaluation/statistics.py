@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
+from numpy.typing import ArrayLike
 
 Z = 1.959964
 """Quantile of the normal distribution for 95 %."""
@@ -31,12 +32,18 @@ def estimate(values: Sequence[float]) -> Estimate:
     if not len(values):
         raise ValueError("nothing to take the mean of")
     array = numpy.asarray(values, dtype=float)
-    mean, count = float(array.mean()), len(array)
     if numpy.isin(array, (0.0, 1.0)).all():
-        return _wilson(mean, count)
+        return _wilson(float(array.mean()), len(array))
+    return bootstrapped(array)
+
+
+def bootstrapped(values: ArrayLike) -> Estimate:
+    """The percentile bootstrap over items (seed 0), whatever the values are."""
+    array = numpy.asarray(values, dtype=float)
+    count = len(array)
     draws = numpy.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     low, high = numpy.quantile(array[draws].mean(axis=1), (0.025, 0.975))
-    return Estimate(mean, float(low), float(high), count)
+    return Estimate(float(array.mean()), float(low), float(high), count)
 
 
 def _wilson(share: float, count: int) -> Estimate:

@@ -53,7 +53,7 @@ class Anatomy:
         """Whether body and head, one after the other, are the whole: some models scale the logits, each its own way."""
         tokens_1T = torch.tensor([PROBE[0][0]], device=self.model.device) % self.vocabulary
         expected_TV = self.model(input_ids=tokens_1T, use_cache=False).logits[0]
-        return _close(self.head(self.hidden(tokens_1T, None, None)[0]), expected_TV)
+        return is_close(self.head(self.hidden(tokens_1T, None, None)[0]), expected_TV)
 
     @torch.no_grad()
     def _can_branch(self) -> bool:
@@ -65,7 +65,7 @@ class Anatomy:
             branching_NH = self._probed(1e6)
         except (RuntimeError, ValueError, TypeError, NotImplementedError):  # an attention kernel may refuse the mask
             return False
-        return _close(branching_NH, plain_NH)
+        return is_close(branching_NH, plain_NH)
 
     def _probed(self, attention_width: float) -> Tensor:
         rows = arrange(PROBE, attention_width, can_branch=attention_width > 0)
@@ -75,6 +75,7 @@ class Anatomy:
         ]
 
 
-def _close(found: Tensor, expected: Tensor) -> bool:
+def is_close(found: Tensor, expected: Tensor) -> bool:
+    """Whether two ways to compute the same differ by rounding alone."""
     largest = float(expected.abs().max())
     return float((found - expected).abs().max()) <= TOLERANCE.get(expected.dtype, 1e-2) * largest

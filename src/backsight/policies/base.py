@@ -54,6 +54,18 @@ class Policy(Protocol):
         """Raise a `DataError` when the prompt leaves no room for a completion."""
         ...
 
-    def save(self, folder: Path) -> None:
-        """Write everything that is needed to load the policy again; safetensors, never pickle."""
+    def reference(self) -> Policy:
+        """The anchor of a run: a copy; of a policy with an adapter its base without one, and that is no second copy."""
         ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that is needed to load the policy again; safetensors, never pickle.
+
+        Of a policy with an adapter: the adapter, and what model it is for.
+        """
+        ...
+
+
+def trained(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights that training changes, by name, in their order: beside an adapter all others are frozen."""
+    return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.language_model import LanguageModelPolicy
 from backsight.policies.scores import States, score
 from backsight.policies.text import NOTHING_ELSE, PLAIN
 from backsight.types import Decisions, Example, Sampling, Wanted
@@ -19,7 +19,7 @@ class BlendedPolicy:
     It is neither trained nor acts, so it is no whole `Policy`.
     """
 
-    def __init__(self, anchor: CausalLMPolicy, other: CausalLMPolicy, share: float) -> None:
+    def __init__(self, anchor: LanguageModelPolicy, other: LanguageModelPolicy, share: float) -> None:
         self.anchor, self.other, self.share = anchor, other, share
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:

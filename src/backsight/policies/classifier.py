@@ -16,6 +16,7 @@ from backsight.errors import DataError, ModelError, nearest
 from backsight.policies.base import Policy
 from backsight.policies.batching import micro_batches
 from backsight.policies.distributions import Categorical, CategoricalHead
+from backsight.policies.layout import padded
 from backsight.policies.text import NOTHING_ELSE, PLAIN, TextPolicy, exchanges
 from backsight.profiling import Profile
 from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, Wanted
@@ -109,6 +110,7 @@ class ClassifierPolicy(TextPolicy):
             log_probs_NK = distribution.all_log_probs()
             if support_NK is None:
                 support_NK = log_probs_NK.detach().topk(min(wanted.top_k, len(self.labels)), -1).indices
+            support_NK = support_NK.to(log_probs_NK.device)
             support_log_probs_NK = log_probs_NK.gather(-1, support_NK)
         return Decisions(
             distribution.log_probs(labels_N1),
@@ -127,11 +129,9 @@ class ClassifierPolicy(TextPolicy):
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
         """Examples with the same prompts stay together."""
-        siblings: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-        for index, example in enumerate(examples):
-            siblings.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
-        units = [(len(prompts), max(map(len, prompts))) for prompts in siblings]
-        members = list(siblings.values())
+        members = self.siblings(examples)
+        prompts = [[self.prompt_tokens(prompt) for prompt in examples[indices[0]].prompts] for indices in members]
+        units = [(len(each), max(map(len, each))) for each in prompts]
         return [[index for unit in batch for index in members[unit]] for batch in micro_batches(units, budget)]
 
     def _distribution(self, examples: Sequence[Example], sampling: Sampling) -> tuple[Categorical, int]:
@@ -148,7 +148,5 @@ class ClassifierPolicy(TextPolicy):
 
     def _read(self, prompts: Sequence[tuple[int, ...]], **outputs: bool) -> Any:
         """The model's outputs on prompts padded on the right."""
-        longest, device = max(map(len, prompts)), self.model.device
-        tokens_UT = torch.tensor([[*each, *[self.padding_token] * (longest - len(each))] for each in prompts])
-        mask_UT = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in prompts])
-        return self.model(input_ids=tokens_UT.to(device), attention_mask=mask_UT.to(device), **outputs)
+        tokens_UT, mask_UT = (each.to(self.model.device) for each in padded(prompts, self.padding_token))
+        return self.model(input_ids=tokens_UT, attention_mask=mask_UT, **outputs)

@@ -143,6 +143,13 @@ def tensors(rows: Sequence[Row], pairs: Sequence[Pair], padding: int, dtype: tor
     return Tensors(tokens_BT, positions_BT.clamp_(min=0), mask_B1TT[:, None], sources_N)
 
 
+def padded(rows: Sequence[Tokens], padding: int) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T) padded on the right, and a mask (B, T) that is 1 where they are not."""
+    longest = max(map(len, rows))
+    tokens_BT = torch.tensor([_filled([row], longest, padding) for row in rows])
+    return tokens_BT, torch.tensor([_filled([[1] * len(row)], longest, 0) for row in rows])
+
+
 @dataclass(frozen=True, slots=True)
 class _Segment:
     """Consecutive tokens of a row: a prompt (branch 0) or a response."""

@@ -9,7 +9,7 @@ import torch
 
 from backsight.errors import ModelError
 
-Kind = Literal["causal_lm", "classifier"]
+Kind = Literal["causal_lm", "seq2seq_lm", "classifier"]
 
 
 def load_config(path: str, trust_remote_code: bool) -> Any:
@@ -28,26 +28,37 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
 
 
 def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
-    """A model in float32, weights from safetensors only; weights that are missing there are drawn from one seed.
+    """A model in float32, weights from safetensors only. Those of a classifier that are missing there, as the head of
+    a bare encoder is, are drawn from one seed.
 
     Raises:
-        ModelError: it cannot be loaded as a model of this kind.
+        ModelError: it cannot be loaded as a model of this kind, or is a language model that lacks some of its weights.
     """
     import transformers
 
     transformers.utils.logging.disable_progress_bar()  # a small model flashes by, and the terminal belongs to the run
     loaders = {
         "causal_lm": transformers.AutoModelForCausalLM,
+        "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
         "classifier": transformers.AutoModelForSequenceClassification,
     }
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return loaders[kind].from_pretrained(
-                path, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code, **settings
+            model, loaded = loaders[kind].from_pretrained(
+                path,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                **settings,
             )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError("policy", path, f"cannot be loaded as a {kind} model: {_first_line(error)}") from error
+    if kind != "classifier" and (missing := sorted(loaded["missing_keys"])):
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole language model")
+    return model
 
 
 def load_tokenizer(path: str, trust_remote_code: bool) -> Any:

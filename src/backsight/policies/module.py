@@ -5,6 +5,7 @@ Tensors: N decisions (steps), D numbers of an observation, V numbers of the modu
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,6 +140,9 @@ class ModulePolicy:
 
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
         """An action always fits."""
+
+    def reference(self) -> ModulePolicy:
+        return copy.deepcopy(self)
 
     def save(self, folder: Path) -> None:
         save_model(self.module, str(folder / WEIGHTS_FILE))

@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from backsight.errors import ModelError
+from backsight.policies import adapters
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.classifier import ClassifierPolicy
+from backsight.policies.config import AdapterConfig
 from backsight.policies.loading import Kind, load_config, load_model, load_tokenizer
+from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.policies.text import TextPolicy
 
-KINDS: Mapping[Kind, type[TextPolicy]] = {"causal_lm": CausalLMPolicy, "classifier": ClassifierPolicy}
+KINDS: Mapping[Kind, type[TextPolicy]] = {
+    "causal_lm": CausalLMPolicy,
+    "seq2seq_lm": Seq2SeqLMPolicy,
+    "classifier": ClassifierPolicy,
+}
 
 
-def open_policy(path: str, *, labels: Sequence[str] = (), trust_remote_code: bool = False) -> TextPolicy:
-    """A decoder-only language model or an encoder-only classifier, by what its configuration says it is.
+def open_policy(
+    path: str,
+    *,
+    labels: Sequence[str] = (),
+    trust_remote_code: bool = False,
+    adapter: AdapterConfig | None = None,
+) -> TextPolicy:
+    """A language model, decoder-only or encoder-decoder, or an encoder-only classifier, as its configuration says.
 
     `labels` are what an answer may be, where the task has such a set. An encoder without a head for them gets a fresh
-    one, the same in every run.
+    one, the same in every run. Where there is the folder of an adapter, the model that it names is loaded and the
+    adapter put on it; where there is none, `adapter` says whether to put a fresh one on.
 
     Raises:
-        ModelError: nothing loads there, or it is a classifier and the task has no labels, or others than the model's.
+        ModelError: nothing loads there, or it is a classifier and the task has no labels, or others than the model's;
+            it is an adapter for another model.
+        ConfigError: the adapter that is asked for cannot be had; see `backsight.policies.adapters`.
     """
-    config = load_config(path, trust_remote_code)
-    kind = kind_of(config)
-    if kind != "classifier":
-        return KINDS[kind](load_model(path, kind, trust_remote_code), load_tokenizer(path, trust_remote_code))
-    if not labels:
-        remedy = "is an encoder that chooses a label, and this task wants text; use preset sentiment, or another model"
-        raise ModelError("policy", path, remedy)
-    model = load_model(path, kind, trust_remote_code, **_names(path, config, labels))
-    return ClassifierPolicy(model, load_tokenizer(path, trust_remote_code))
+    base = adapters.base_of(path)
+    config = load_config(base, trust_remote_code)
+    kind, settings = kind_of(config), adapters.quantization(adapter)
+    if kind == "classifier":
+        settings |= _names(path, config, labels)
+    model = load_model(base, kind, trust_remote_code, **settings)
+    if base != path:
+        adapters.load(model, path)
+    if adapter is not None:
+        adapters.put_on(model, adapter)
+    beside = (Path(path) / "tokenizer_config.json").is_file()  # an adapter may come without
+    return KINDS[kind](model, load_tokenizer(path if beside else base, trust_remote_code))
 
 
 def kind_of(config: Any) -> Kind:
@@ -43,6 +63,8 @@ def kind_of(config: Any) -> Kind:
         return "classifier"
     if saved_as.endswith(("ForCausalLM", "LMHeadModel")):
         return "causal_lm"
+    if getattr(config, "is_encoder_decoder", False):
+        return "seq2seq_lm"
     return "classifier" if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "causal_lm"
 
 
@@ -51,6 +73,9 @@ def _names(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
 
     A head whose labels are the task's is kept as it is.
     """
+    if not labels:
+        remedy = "is an encoder that chooses a label, and this task wants text; use preset sentiment, or another model"
+        raise ModelError("policy", path, remedy)
     own = [str(name) for name in (config.id2label or {}).values()]
     is_classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
     if is_classifier and {name.casefold() for name in own} == {label.casefold() for label in labels}:

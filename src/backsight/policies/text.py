@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import DataError, ModelError
+from backsight.policies import adapters
 from backsight.types import ActionValue, Begun, Decisions, Example, Observation, Sampling, Wanted
 
 PLAIN = Sampling()
@@ -28,10 +30,24 @@ class TextPolicy(ABC):
         # a prompt is asked for when it is sampled, measured and scored, once for each sibling
         self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy shares the weights that are not trained: beneath an adapter there is one base, however many copies."""
+        memo.update({id(weight): weight for weight in self.module.parameters() if not weight.requires_grad})
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
     @property
     def module(self) -> nn.Module:
         model: nn.Module = self.model
         return model
+
+    def reference(self) -> Self:
+        """See `backsight.policies.base.Policy`."""
+        twin = copy.deepcopy(self)
+        adapters.switch_off(twin.model)
+        return twin
 
     @property
     def max_length(self) -> int | None:
@@ -80,6 +96,13 @@ class TextPolicy(ABC):
         encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
         return tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
 
+    def siblings(self, examples: Sequence[Example]) -> list[list[int]]:
+        """Indices of the examples, those with the same prompts together."""
+        groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+        for index, example in enumerate(examples):
+            groups.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
+        return list(groups.values())
+
     def _tokenized(self, text: str) -> tuple[int, ...]:
         tokens = tuple(self.tokenizer(text)["input_ids"])
         if not tokens:
@@ -98,7 +121,10 @@ class TextPolicy(ABC):
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # the terminal belongs to the run
-        self.model.save_pretrained(folder)
+        if adapters.has_adapter(self.model):
+            adapters.save(self.model, folder)
+        else:
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 

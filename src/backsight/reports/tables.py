@@ -24,6 +24,15 @@ class Interval(Protocol):
     def high(self) -> float: ...
 
 
+class Comparison(Protocol):
+    """How far apart two policies are, and how often chance alone would set them as far apart."""
+
+    @property
+    def difference(self) -> Interval: ...
+    @property
+    def p(self) -> float: ...
+
+
 class SplitScores(Protocol):
     """What came of one split: the reward, and the named rewards it is made of."""
 
@@ -34,10 +43,12 @@ class SplitScores(Protocol):
 
 
 def interval_text(interval: Interval, *, as_percent: bool = False) -> str:
-    """``0.353 (0.310–0.400)``, or the same as ``35 % (31–40)``."""
+    """``0.353 (0.310–0.400)``, or the same as ``35 % (31–40)``; ``-0.012 (-0.020 to 0.004)`` below zero."""
     if as_percent:
         return f"{100 * interval.mean:.0f} % ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
-    return f"{interval.mean:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+    digits = 1 if abs(interval.mean) >= 10 else 3
+    mean, low, high = (f"{number:.{digits}f}" for number in (interval.mean, interval.low, interval.high))
+    return f"{mean} ({low}{' to ' if interval.low < 0 else '–'}{high})"
 
 
 def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
@@ -75,9 +86,28 @@ def _shares(seconds: Mapping[str, float], total: float) -> list[tuple[str, float
 
 def scores_table(title: str, evaluations: Mapping[str, Mapping[str, SplitScores]]) -> Table:
     """Evaluations side by side (before, after, ...): one row a split and reward."""
+    named = {
+        column: {split: {"reward": scores.reward, **scores.rewards} for split, scores in splits.items()}
+        for column, splits in evaluations.items()
+    }
+    return estimates_table(title, named)
+
+
+def estimates_table(title: str, estimates: Mapping[str, Mapping[str, Mapping[str, Interval]]]) -> Table:
+    """Estimates by column, split and name: one row a split and name."""
     rows: dict[str, dict[str, str]] = {}
-    for column, splits in evaluations.items():
-        for split, scores in splits.items():
-            for name, interval in {"reward": scores.reward, **scores.rewards}.items():
+    for column, splits in estimates.items():
+        for split, named in splits.items():
+            for name, interval in named.items():
                 rows.setdefault(f"{split}: {name}", {})[column] = interval_text(interval)
+    return text_table(title, rows)
+
+
+def differences_table(title: str, comparisons: Mapping[str, Mapping[str, Comparison]]) -> Table:
+    """Comparisons by split and name: one row each."""
+    rows = {
+        f"{split}: {name}": {"difference": interval_text(each.difference), "p": f"{each.p:.4f}"}
+        for split, named in comparisons.items()
+        for name, each in named.items()
+    }
     return text_table(title, rows)

@@ -29,13 +29,21 @@ class Batch:
     log_probs_BC: Tensor
     lengths_B: Tensor
     """Tokens drawn so far."""
+    begun_B: Tensor
+    """Tokens of the completion that stood in the prompt."""
     is_alive_B: Tensor
     seen_BV: Tensor | None
     """Tokens that occur in prompt or completion; only kept where they are penalised."""
 
     @classmethod
     def start(
-        cls, cache: DecodeCache, requests: Sequence[int], mask_BT: Tensor, uniform_BC: Tensor, seen_BV: Tensor | None
+        cls,
+        cache: DecodeCache,
+        requests: Sequence[int],
+        begun: Sequence[int],
+        mask_BT: Tensor,
+        uniform_BC: Tensor,
+        seen_BV: Tensor | None,
     ) -> Batch:
         """Prompts that have been read, with nothing drawn yet."""
         device, rows = mask_BT.device, len(requests)
@@ -47,12 +55,23 @@ class Batch:
             tokens_BC=torch.zeros(uniform_BC.shape, dtype=torch.long, device=device),
             log_probs_BC=torch.zeros(uniform_BC.shape, device=device),
             lengths_B=torch.zeros(rows, dtype=torch.long, device=device),
+            begun_B=torch.tensor(begun, device=device),
             is_alive_B=torch.ones(rows, dtype=torch.bool, device=device),
             seen_BV=seen_BV,
         )
 
     def __len__(self) -> int:
         return len(self.requests_B)
+
+    @property
+    def positions_B(self) -> Tensor:
+        """Tokens of the completion before each row's next one."""
+        return self.begun_B + self.lengths_B
+
+    @property
+    def most_left(self) -> int:
+        """Tokens until every row has reached the cap."""
+        return int(((self.tokens_BC.shape[1] - self.lengths_B) * self.is_alive_B).max())
 
     @property
     def columns(self) -> Tensor:

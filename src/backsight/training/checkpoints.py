@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from backsight.errors import RunFolderError
-from backsight.policies.base import Policy
+from backsight.policies.base import Policy, trained
 from backsight.training.progress import Progress
 
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -38,8 +38,8 @@ def save_checkpoint(
 ) -> Path:
     """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints.
 
-    `companions` are other policies of the run by name, each in a folder of its own: the one that attempts are sampled
-    with, the reference, the teacher. `learnt` is what the hindsight method and the critic keep.
+    `companions` are other policies of the run by name, of each what is trained, in a file of its own: the one that
+    attempts are sampled with, the reference, the teacher. `learnt` is what the hindsight method and the critic keep.
     """
     target = folder / f"step-{progress.step:06d}"
     partial = folder / f".{target.name}.partial"
@@ -47,7 +47,8 @@ def save_checkpoint(
     partial.mkdir(parents=True)
     policy.save(partial)
     for name, companion in (companions or {}).items():
-        companion.save(partial / name)
+        weights = {name: weight.detach().contiguous() for name, weight in trained(companion.module).items()}
+        save_file(weights, partial / f"{name}.safetensors")
     if learnt:
         save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
     save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
@@ -79,10 +80,12 @@ def load_progress(checkpoint: Path) -> Progress:
     return progress
 
 
+@torch.no_grad()
 def load_companion(checkpoint: Path, name: str, policy: Policy) -> None:
     """Set the weights of another policy of the run."""
-    for path in sorted((checkpoint / name).glob("*.safetensors")):
-        policy.module.load_state_dict(load_file(path), strict=False)  # tied weights are stored once
+    weights = load_file(checkpoint / f"{name}.safetensors")
+    for key, weight in trained(policy.module).items():
+        weight.copy_(weights[key])
 
 
 def load_learnt(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -119,5 +122,5 @@ def _parameters(
 ) -> Iterator[tuple[str, torch.nn.Parameter, torch.nn.Parameter]]:
     """Name and weight in the module, and what the optimizer has for it: the weight itself, or its master."""
     optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for (name, weight), parameter in zip(module.named_parameters(), optimized, strict=True):
+    for (name, weight), parameter in zip(trained(module).items(), optimized, strict=True):
         yield name, weight, parameter

@@ -90,7 +90,8 @@ class AlgorithmConfig(Settings):
     sapo_temperature_neg: Positive = 1.05
     """… and for negative ones."""
     beta: Amount = 0.0
-    """Weight of the divergence from the reference, the policy before training; 0 keeps no reference."""
+    """Weight of the divergence from the reference, the policy before training; with an adapter, also one that the run
+    began with: its base. 0 keeps no reference."""
     entropy_coef: Amount = 0.0
     """Weight of the entropy bonus."""
     label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0

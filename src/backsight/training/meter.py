@@ -10,8 +10,8 @@ from backsight.policies.base import Policy
 from backsight.profiling import Profile, matrix_product_rate, peak_memory
 
 PHASES = ("prefill", "decode", "reward", "look_back", "forward", "backward", "optimizer")
-SAMPLING_FLOPS, SCORING_FLOPS, LEARNING_FLOPS = 2, 2, 4
-"""Floating-point operations a weight and token: a forward pass takes 2, a backward pass twice that."""
+FORWARD_FLOPS, BACKWARD_FLOPS, LEARNING_FLOPS = 2, 2, 2
+"""Floating-point operations a weight and token: of a backward pass, 2 for what came before, 2 for what is trained."""
 
 
 class Meter:
@@ -23,7 +23,9 @@ class Meter:
         looked_up = {id(each.weight) for each in module.modules() if isinstance(each, nn.Embedding)} - multiplied
         weights = [weight for weight in module.parameters() if id(weight) not in looked_up]
         self.num_weights = sum(weight.numel() for weight in weights)
-        self.device, self.dtype = weights[0].device, weights[0].dtype
+        self.num_trained = sum(weight.numel() for weight in weights if weight.requires_grad)
+        multiplying = next(weight for weight in weights if weight.is_floating_point())  # not those packed in four bits
+        self.device, self.dtype = multiplying.device, multiplying.dtype
 
     @cached_property
     def rate(self) -> float:
@@ -41,8 +43,8 @@ class Meter:
         metrics["time/other"] = max(0.0, seconds - sum(spent.values()))
         metrics |= {f"tokens_per_second/{phase}": tokens[phase] / spent[phase] for phase in spent if tokens[phase]}
         metrics["memory/peak_gib"] = peak_memory(self.device)
-        work = SAMPLING_FLOPS * (tokens["prefill"] + tokens["decode"])
-        work += SCORING_FLOPS * tokens["forward"] + LEARNING_FLOPS * tokens["backward"]
+        work = FORWARD_FLOPS * self.num_weights * (tokens["prefill"] + tokens["decode"] + tokens["forward"])
+        work += (BACKWARD_FLOPS * self.num_weights + LEARNING_FLOPS * self.num_trained) * tokens["backward"]
         if work:
-            metrics["matrix_rate/achieved"] = work * self.num_weights / (seconds * self.rate)
+            metrics["matrix_rate/achieved"] = work / (seconds * self.rate)
         return metrics

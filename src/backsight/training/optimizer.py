@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from backsight.policies.base import trained
 from backsight.training.config import OptimizerConfig
 
 HAS_FUSED = ("cpu", "cuda")
@@ -17,8 +18,8 @@ HAS_FUSED = ("cpu", "cuda")
 
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """AdamW. Its parameters are those of the module, in their order, or their masters."""
-    parameters = _master_weights(module) if config.bf16 else list(module.parameters())
+    """AdamW. Its parameters are those of the module that are trained, in their order, or their masters."""
+    parameters = _master_weights(module) if config.bf16 else list(trained(module).values())
     optimizer = torch.optim.AdamW(
         parameters,
         lr=config.learning_rate,
@@ -31,11 +32,11 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
 
 
 def _master_weights(module: nn.Module) -> list[nn.Parameter]:
-    """Turn the module to bfloat16; returns the masters of its parameters, in their order.
+    """Turn the module to bfloat16; returns the masters of what is trained of it, in its order.
 
     A gradient is added to its master's in float32 as soon as it is there, so that accumulation loses nothing either.
     """
-    parameters = list(module.parameters())
+    parameters = list(trained(module).values())
     masters = [nn.Parameter(parameter.detach().float().clone()) for parameter in parameters]
     module.to(torch.bfloat16)
     for parameter, master in zip(parameters, masters, strict=True):
@@ -58,5 +59,5 @@ def _passing_on_to(master: nn.Parameter) -> Callable[[Tensor], None]:
 @torch.no_grad()
 def _round_to(module: nn.Module, masters: list[nn.Parameter]) -> None:
     """Set the module's weights to their masters, rounded."""
-    for parameter, master in zip(module.parameters(), masters, strict=True):
+    for parameter, master in zip(trained(module).values(), masters, strict=True):
         parameter.copy_(master)

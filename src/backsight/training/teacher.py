@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 
 from backsight.errors import ConfigError
-from backsight.policies.base import Policy
+from backsight.policies.base import Policy, trained
 from backsight.policies.blended import BlendedPolicy
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.language_model import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
 from backsight.types import Decisions, Example, Sampling, Wanted
 
@@ -34,12 +34,12 @@ class Teacher:
         """What acts in trials, and what a checkpoint keeps."""
         self.scoring: Scoring = self.copy
         if config.update == "trust_region":
-            if not isinstance(policy, CausalLMPolicy) or not isinstance(self.copy, CausalLMPolicy):
+            if not isinstance(policy, LanguageModelPolicy) or not isinstance(self.copy, LanguageModelPolicy):
                 raise ConfigError("teacher.update", config.update, "is for language models; use ema or frozen")
             self.scoring = BlendedPolicy(self.copy, policy, config.rate)
 
     @torch.no_grad()
     def follow(self, policy: Policy) -> None:
         if self.config.update == "ema":
-            for own, new in zip(self.copy.module.parameters(), policy.module.parameters(), strict=True):
+            for own, new in zip(*(trained(each.module).values() for each in (self.copy, policy)), strict=True):
                 own.lerp_(new.to(own.dtype), self.config.rate)

@@ -5,7 +5,6 @@ It is the same for every policy, environment and hindsight method; none of them 
 
 from __future__ import annotations
 
-import copy
 import math
 import signal
 import threading
@@ -23,7 +22,7 @@ from backsight.environments.base import EnvironmentFactory
 from backsight.feedback.base import FeedbackSource
 from backsight.feedback.pool import Asked, FeedbackPool
 from backsight.hindsight.base import Hindsight
-from backsight.policies.base import Policy
+from backsight.policies.base import Policy, trained
 from backsight.profiling import Profile
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
@@ -95,7 +94,7 @@ class Trainer:
         self.policy, self.experience, self.hindsight, self.config = policy, experience, hindsight, config
         self.recorders, self.evaluate, self.checkpoint_folder = recorders, evaluate, checkpoint_folder
         self.optimizer = make_optimizer(policy.module, config)
-        self.reference = copy.deepcopy(policy) if config.beta > 0 else None
+        self.reference = policy.reference() if config.beta > 0 else None
         self.teacher = Teacher(policy, config.teacher) if hindsight.needs_teacher else None
         self.num_generations = config.num_generations if hindsight.needs_rollouts else 0
         self.pool = FeedbackPool(experience.feedback, config.reward_timeout, config.reward_workers)
@@ -237,11 +236,11 @@ class Trainer:
             )
 
     def _companions(self) -> dict[str, Policy]:
-        """Policies of the run besides the one that is trained."""
+        """Policies of the run besides the one that is trained, unless they are what every copy shares."""
         sampler = self.experience.engine.policy if self.ahead else None
         teacher = self.teacher.copy if self.teacher and self.teacher.copy is not self.policy else None
         policies = {"sampler": sampler, "reference": self.reference, "teacher": teacher}
-        return {name: policy for name, policy in policies.items() if policy is not None}
+        return {name: policy for name, policy in policies.items() if policy is not None and trained(policy.module)}
 
     def _learnt(self) -> dict[str, Tensor]:
         critic = self.scorer.critic.state() if self.scorer.critic else {}

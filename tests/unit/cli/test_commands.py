@@ -115,15 +115,6 @@ def test_ctrl_c_elsewhere_is_130_without_a_traceback(backsight: Run, monkeypatch
     assert "Traceback" not in err
 
 
-def test_evaluate_prints_a_table(backsight: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    spy = spy_on(monkeypatch, "evaluate_config", SCORES)
-    code, out, _ = backsight("evaluate", "instructions", "policy=runs/toy", "eval_items=3")
-    assert code == 0
-    ((config,), _) = spy.calls[0]
-    assert (config.policy, config.eval_items) == ("runs/toy", 3)
-    assert "test: reward" in out and "0.250 (0.200–0.300)" in out
-
-
 def test_check_prints_what_it_found(backsight: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     spy_on(monkeypatch, "check_config", [("gold answers", "200 of 200"), ("log-probabilities", "agree to 1e-6")])
     code, out, _ = backsight("check", "instructions")

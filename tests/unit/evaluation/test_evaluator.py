@@ -3,14 +3,16 @@ import torch
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
-from backsight.errors import DataError, ModelError
+from backsight.errors import ConfigError, DataError, ModelError
 from backsight.evaluation.agreement import sampler_learner_difference
-from backsight.evaluation.evaluator import evaluate_split
+from backsight.evaluation.evaluator import Scores, evaluate_split
 from backsight.evaluation.fluency import fluency
+from backsight.evaluation.statistics import estimate
+from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.verifier import TaskVerifier
 from backsight.rollouts.local import LocalEngine
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.types import Action, Example, Sampling, Step, Trajectory
+from backsight.types import Action, Example, Feedback, Sampling, Step, Trajectory
 
 
 def test_an_empty_split_is_named() -> None:
@@ -27,6 +29,40 @@ def test_scores_are_means_over_items() -> None:
     right = [each.steps[-1].action.text == each.start.target for each in scores.trajectories]
     assert scores.reward.mean == pytest.approx(sum(right) / len(right))
     assert scores.rewards["right"].count == len(task.items("test"))
+
+
+def test_several_samples_are_drawn_and_averaged_by_item() -> None:
+    policy, task = tiny_policy(words=WORDS), GoalString(1)
+
+    def letters(completions: list[str]) -> list[float]:
+        return [float(len(completion)) for completion in completions]
+
+    def scores(num_samples: int) -> Scores:
+        engine, sampling = LocalEngine(policy), Sampling(max_completion_length=4)
+        items = task.items("test")
+        return evaluate_split(engine, RewardFunctions([letters]), items, sampling, "test", num_samples=num_samples)
+
+    sampled = scores(6)
+    assert [[each.start.id for each in own] for own in sampled.attempts] == [[str(item)] * 6 for item in range(4)]
+    lengths = [[len(each.steps[-1].action.text or "") for each in own] for own in sampled.attempts]
+    assert any(len(set(own)) > 1 for own in lengths)
+    means = [pytest.approx(sum(own) / 6) for own in lengths]
+    assert sampled.item_rewards == {"reward": means, "letters": means}
+    assert sampled.reward == estimate([sum(own) / 6 for own in lengths])
+    assert sampled.reward == scores(6).reward, "the same draws each time"
+    assert [len(own) for own in scores(1).attempts] == [1] * 4
+    with pytest.raises(ConfigError, match="num_samples: 0"):
+        scores(0)
+
+
+def test_an_item_without_a_named_reward_has_no_score() -> None:
+    step = Step("", Action((1,), torch.zeros(1), "x"))
+    attempts = [
+        Trajectory(None, (step,), Feedback(rewards=rewards, reward=1.0))
+        for rewards in ({"a": 1.0}, {"a": 0.0}, {}, {}, {"a": 1.0}, {})
+    ]
+    scores = Scores(estimate([1.0] * 3), {"a": estimate([0.5, 1.0])}, tuple(attempts), num_samples=2)
+    assert scores.item_rewards == {"reward": [1.0, 1.0, 1.0], "a": [0.5, None, 1.0]}
 
 
 def test_disagreeing_sampler_and_learner_are_found() -> None:

@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.table import Table
 
 from backsight.evaluation.evaluator import Scores
+from backsight.evaluation.paired import Comparison
 from backsight.evaluation.statistics import Estimate
-from backsight.reports.tables import interval_text, scores_table, text_table, time_summary
+from backsight.reports.tables import differences_table, interval_text, scores_table, text_table, time_summary
 
 
 def printed(table: Table) -> str:
@@ -18,6 +19,8 @@ def test_intervals_as_numbers_and_percentages() -> None:
     interval = Estimate(0.3528, 0.31, 0.4, 200)
     assert interval_text(interval) == "0.353 (0.310–0.400)"
     assert interval_text(interval, as_percent=True) == "35 % (31–40)"
+    assert interval_text(Estimate(-0.01, -0.02, 0.004, 9)) == "-0.010 (-0.020 to 0.004)"
+    assert interval_text(Estimate(18.25, 17.5, 19.0, 9)) == "18.2 (17.5–19.0)"
 
 
 def test_a_missing_cell_is_a_dash_and_nothing_is_markup() -> None:
@@ -44,6 +47,13 @@ def test_evaluations_stand_side_by_side() -> None:
     assert list(lines) == ["test: reward", "test: chrf", "ood: reward"]
     assert "0.100 (0.000–0.200)" in lines["test: chrf"] and "0.500 (0.400–0.600)" in lines["test: chrf"]
     assert "–" in lines["ood: reward"].split("│")[2]
+
+
+def test_differences_come_with_their_p() -> None:
+    comparison = Comparison(0.1, 0.15, Estimate(0.05, -0.01, 0.11, 10), 0.07314)
+    lines = printed(differences_table("t", {"test": {"reward": comparison}, "ood": {"[x]": comparison}})).splitlines()
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert cells == [[name, "0.050 (-0.010 to 0.110)", "0.0731"] for name in ("test: reward", "ood: [x]")]
 
 
 def test_the_time_of_a_run_is_one_line() -> None:

@@ -1,0 +1,74 @@
+"""Two policies on the same items: how far apart they are, and whether that may be chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+
+from backsight.evaluation.statistics import Estimate, bootstrapped
+
+FLIPS = 10_000
+LEVEL = 0.05
+"""A smaller p is significant: 95 % confidence."""
+_BLOCK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A policy against the baseline, over the items on which both have a score."""
+
+    baseline: float
+    """The baseline's mean over those items."""
+    policy: float
+    difference: Estimate
+    """Mean over items of the policy's score less the baseline's, with a bootstrap interval over items."""
+    p: float
+    """Two-sided. How often the difference would be as large by chance, if each item's could as well have had the other
+    sign."""
+
+    def rises(self, level: float = LEVEL) -> bool:
+        """Significantly."""
+        return self.difference.mean > 0 and self.p <= level
+
+    def falls(self, level: float = LEVEL) -> bool:
+        """Significantly."""
+        return self.difference.mean < 0 and self.p <= level
+
+
+def compared(baseline: Sequence[float | None], policy: Sequence[float | None]) -> Comparison | None:
+    """Scores of two policies by item, in the same order; None where no item has both.
+
+    The test is the paired sign-flip permutation test (Fisher 1935): exact where the differing items have at most
+    `FLIPS` patterns of signs, else with so many random ones (seed 0).
+    """
+    pairs = [(one, two) for one, two in zip(baseline, policy, strict=True) if one is not None and two is not None]
+    if not pairs:
+        return None
+    pairs_I2 = numpy.asarray(pairs, dtype=float)
+    differences_I = pairs_I2[:, 1] - pairs_I2[:, 0]
+    means = pairs_I2.mean(axis=0)
+    return Comparison(float(means[0]), float(means[1]), bootstrapped(differences_I), _sign_flip_p(differences_I))
+
+
+def _sign_flip_p(differences_I: NDArray[numpy.float64]) -> float:
+    """Items without a difference have no sign to flip."""
+    sizes_D = numpy.abs(differences_I[differences_I != 0])
+    count = len(sizes_D)
+    least = abs(differences_I.sum()) - 1e-9 * sizes_D.sum()  # sums of the same numbers in another order differ a little
+    if 2**count <= FLIPS:
+        patterns_FD = (numpy.arange(2**count)[:, None] >> numpy.arange(count)) & 1
+        return float((numpy.abs(_sums(patterns_FD, sizes_D)) >= least).mean())
+    generator = numpy.random.default_rng(0)
+    as_large = 0
+    for _ in range(FLIPS // _BLOCK):  # in blocks, for the memory
+        patterns_FD = generator.integers(2, size=(_BLOCK, count))
+        as_large += int((numpy.abs(_sums(patterns_FD, sizes_D)) >= least).sum())
+    return (as_large + 1) / (FLIPS + 1)  # what was observed is a pattern as well
+
+
+def _sums(patterns_FD: NDArray[numpy.int64], sizes_D: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    sums_F: NDArray[numpy.float64] = (2.0 * patterns_FD - 1.0) @ sizes_D
+    return sums_F

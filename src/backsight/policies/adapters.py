@@ -1,0 +1,266 @@
+"""Adapters by `peft`: put into the layers of a model, which stays the class it is, and saved in PEFT's layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from backsight.errors import ConfigError, ModelError, nearest
+from backsight.policies.config import ALL_LINEAR, AdapterConfig
+
+CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+"""Of the names in PEFT's files: there the model is a part of PEFT's own class."""
+BASE = "base_model_name_or_path"
+NAME = "default"
+"""PEFT keeps adapters by name; there is one."""
+
+
+def has_adapter(model: Any) -> bool:
+    return hasattr(model, "peft_config")
+
+
+def put_on(model: Any, config: AdapterConfig) -> None:
+    """A fresh adapter, which changes nothing yet; from now on nothing else is trained. A model that has one keeps it.
+
+    The head of a classifier, which may be fresh, is copied and trained as a whole.
+
+    Raises:
+        ConfigError: a target is in no layer; `peft` is missing; the adapter that is there is another one; the model was
+            to be quantized and is not.
+    """
+    peft = _peft("adapter", config.name)
+    if config.quantize and not getattr(model, "is_loaded_in_4bit", False):
+        raise ConfigError("adapter.quantize", True, "the model is loaded already; give its name instead")
+    if has_adapter(model):
+        return _check_same(model.peft_config[NAME], config)
+    heads = _heads(model)
+    targets = _targets(model, config, heads)
+    adapter = peft.LoraConfig(
+        r=config.r,
+        lora_alpha=config.lora_alpha,
+        use_dora=config.name == "dora",
+        target_modules=targets,
+        modules_to_save=heads or None,
+        fan_in_fan_out=any(type(layer).__name__ == "Conv1D" for layer in model.modules()),
+        task_type=_task_type(model),
+    )
+    setattr(adapter, BASE, _address(model.name_or_path))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # half of a fresh adapter is drawn: the same in every run, as a fresh head is
+        peft.inject_adapter_in_model(adapter, model, NAME)
+
+
+def base_of(path: str) -> str:
+    """The model that an adapter's folder names; `path` itself when it holds no adapter, or a whole model besides.
+
+    Raises:
+        ModelError: the folder names no base, or one that is not there.
+    """
+    folder = Path(path)
+    if not (folder / CONFIG_FILE).is_file() or (folder / "config.json").is_file():
+        return path
+    try:
+        base = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))[BASE]
+    except (OSError, ValueError, KeyError, TypeError):
+        base = None
+    if not base:
+        raise ModelError("policy", path, f"names no model that the adapter is for; set {BASE} in its {CONFIG_FILE}")
+    if not Path(base).is_dir() and (Path(base).is_absolute() or base.startswith(".")):
+        remedy = f"is an adapter for {base}, which is not there; put it back, or set {BASE} in {CONFIG_FILE}"
+        raise ModelError("policy", path, remedy)
+    return str(base)
+
+
+def load(model: Any, path: str) -> None:
+    """Put on the adapter of a folder; it may be trained further.
+
+    Raises:
+        ModelError: it is damaged, or for another model.
+        ConfigError: `peft` is missing.
+    """
+    peft = _peft("policy", path)
+    try:
+        adapter = peft.PeftConfig.from_pretrained(path)
+        stored = load_file(Path(path) / WEIGHTS_FILE)
+    except Exception as error:  # of json, of safetensors, of peft: whatever a damaged file leads to
+        raise ModelError("policy", path, f"holds no adapter that loads: {error}") from error
+    tensors = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}
+    adapter.inference_mode = False
+    try:
+        peft.inject_adapter_in_model(adapter, model, NAME)
+        unknown = peft.set_peft_model_state_dict(model, tensors).unexpected_keys
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise _for_another(path, adapter, " ".join(str(error).split())) from error
+    if missing := sorted(_weights(model).keys() - tensors.keys()):
+        raise _for_another(path, adapter, f"it has no {missing[0]}")
+    if unknown:
+        raise _for_another(path, adapter, f"the model has no {unknown[0]}")
+
+
+def save(model: Any, folder: Path) -> None:
+    """The adapter alone, and what model it is for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {PREFIX + name: weight.contiguous() for name, weight in _weights(model).items()}
+    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    adapter = model.peft_config[NAME]
+    if isinstance(adapter.target_modules, set):
+        adapter.target_modules = sorted(adapter.target_modules)  # or the same adapter would give other bytes
+    adapter.save_pretrained(folder)
+
+
+def switch_off(model: Any) -> None:
+    """From now on the model is its base, and has nothing to train."""
+    for _, layer in _adapted(model):
+        layer.enable_adapters(False)
+
+
+def merge(model: Any) -> None:
+    """Add the adapter to the weights of the model: the same function, and a usual model again."""
+    for name, layer in list(_adapted(model)):
+        if hasattr(layer, "merge"):
+            layer.merge(safe_merge=True)
+            model.set_submodule(name, layer.get_base_layer())
+        else:
+            model.set_submodule(name, layer.modules_to_save[NAME])
+    del model.peft_config
+    model.requires_grad_(True)
+
+
+def quantization(config: AdapterConfig | None) -> dict[str, Any]:
+    """What to tell transformers so that it loads the model in four bits; nothing when it is not to.
+
+    Raises:
+        ConfigError: there is no NVIDIA GPU, or bitsandbytes is missing.
+    """
+    if config is None or not config.quantize:
+        return {}
+    if not torch.cuda.is_available():
+        raise ConfigError("adapter.quantize", True, "needs an NVIDIA GPU, and there is none; leave it out")
+    if find_spec("bitsandbytes") is None:
+        raise ConfigError(
+            "adapter.quantize", True, "bitsandbytes is not installed: pip install 'backsight[adapters,qlora]'"
+        )
+    import transformers
+
+    four_bits = transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"quantization_config": four_bits}
+
+
+def _peft(field: str, value: str) -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise ConfigError(field, value, "peft is not installed: pip install 'backsight[adapters]'") from error
+    return peft
+
+
+def _adapted(model: Any) -> Iterator[tuple[str, Any]]:
+    """Layers with an adapter, and heads that are trained as a whole, by name."""
+    if not has_adapter(model):
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, BaseTunerLayer | ModulesToSaveWrapper):
+            yield name, layer
+
+
+def _weights(model: Any) -> dict[str, torch.Tensor]:
+    """Of the adapter, by PEFT's names. Left to itself, PEFT would ask the hub whether the vocabulary has grown."""
+    from peft import get_peft_model_state_dict
+
+    weights: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return weights
+
+
+def _heads(model: Any) -> list[str]:
+    """What a classifier reads the label off: its head, and the pooler that a masked language model may lack."""
+    if model.get_output_embeddings() is not None:
+        return []
+    outside = [(name, part) for name, part in model.named_children() if part is not model.base_model]
+    parts = [name for name, part in outside if list(part.parameters())]
+    return [*parts, "pooler"] if getattr(model.base_model, "pooler", None) is not None else parts
+
+
+def _task_type(model: Any) -> str:
+    """PEFT's word for the kind of model."""
+    if model.get_output_embeddings() is None:
+        return "SEQ_CLS"
+    return "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
+
+
+def _address(path: str) -> str | None:
+    """Where the base will be found again, whatever the working directory is then."""
+    return str(Path(path).resolve()) if Path(path).is_dir() and path else path or None
+
+
+def _targets(model: Any, config: AdapterConfig, heads: list[str]) -> list[str]:
+    """The ends of the names of layers that get an adapter, each of them the end of one at least.
+
+    PEFT would write "all-linear" down as the layers of this very model, and fit that to any larger one.
+    """
+    known = {
+        name: layer
+        for name, layer in model.named_modules()
+        if (isinstance(layer, nn.Linear | nn.Embedding) or type(layer).__name__ == "Conv1D")
+        and not set(heads) & set(name.split("."))
+    }
+    _check_targets(model, [each for each in config.target_modules if each != ALL_LINEAR], known)
+    if ALL_LINEAR not in config.target_modules:
+        return sorted(config.target_modules)
+    output = model.get_output_embeddings()
+    linear = {
+        name.rpartition(".")[-1]
+        for name, layer in known.items()
+        if layer is not output and not isinstance(layer, nn.Embedding)
+    }
+    return sorted(linear | set(config.target_modules) - {ALL_LINEAR})
+
+
+def _check_targets(model: Any, targets: list[str], known: dict[str, Any]) -> None:
+    """Each is that of a layer, and of none that shares its weight with another."""
+    for target in targets:
+        found = [layer for name, layer in known.items() if name == target or name.endswith("." + target)]
+        if not found:
+            names = {name.rpartition(".")[-1] for name in known}
+            raise ConfigError("adapter.target_modules", target, f"no such layer; {nearest(target, names)}")
+        if _is_tied(model) and any(layer.weight is model.get_input_embeddings().weight for layer in found):
+            remedy = "is the same weight as another layer's, which would be left behind; leave it out"
+            raise ConfigError("adapter.target_modules", target, remedy)
+
+
+def _is_tied(model: Any) -> bool:
+    outputs = model.get_output_embeddings()
+    return outputs is not None and outputs.weight is model.get_input_embeddings().weight
+
+
+def _check_same(own: Any, config: AdapterConfig) -> None:
+    """A run goes on with the adapter that the policy has; it is not silently another than the settings say."""
+    name = "dora" if getattr(own, "use_dora", False) else "lora"
+    for field, found in (
+        ("name", name),
+        ("r", getattr(own, "r", None)),
+        ("lora_alpha", getattr(own, "lora_alpha", None)),
+    ):
+        if found != getattr(config, field):
+            remedy = f"the policy has an adapter with {field}={found} already, and goes on with it; set it to that"
+            raise ConfigError(f"adapter.{field}", getattr(config, field), remedy)
+
+
+def _for_another(path: str, adapter: Any, detail: str) -> ModelError:
+    base = getattr(adapter, BASE)
+    return ModelError("policy", path, f"is an adapter for another model than {base}: {detail[:200]}")

@@ -1,0 +1,50 @@
+"""What a policy can be told about how it is trained. No torch in here: the command line reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from backsight.errors import ConfigError
+from backsight.settings import Settings
+
+ALL_LINEAR = "all-linear"
+
+
+def _listed(names: object) -> object:
+    """One name alone is a list of one."""
+    return [names] if isinstance(names, str) else names
+
+
+class AdapterConfig(Settings):
+    """A few new weights beside those of the model, which stay as they are. The names are PEFT's.
+
+    There is no `lora_dropout`: the learner has to score the very function that was sampled from. An adapter wants about
+    ten times the learning rate of all weights.
+    """
+
+    name: Literal["lora", "dora"] = "lora"
+    """LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides (arXiv:2402.09353)."""
+    r: Annotated[int, Field(ge=1)] = 16
+    """The rank: how many directions a layer can change in."""
+    lora_alpha: Annotated[int, Field(ge=1)] = 32
+    """What the adapter adds is multiplied by lora_alpha / r."""
+    target_modules: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(_listed),
+        Field(min_length=1, strict=False),
+    ] = (ALL_LINEAR,)
+    """Layers that get an adapter, by the ends of their names; all-linear: all linear ones but the output's."""
+    quantize: bool = False
+    """Hold the model itself in four bits (QLoRA, arXiv:2305.14314). Needs an NVIDIA GPU and bitsandbytes."""
+    merge: bool = False
+    """Leave a whole model behind, the adapter added to its weights, instead of the adapter alone."""
+
+    @model_validator(mode="after")
+    def _merges_whole_numbers(self) -> AdapterConfig:
+        if self.merge and self.quantize:
+            raise ConfigError(
+                "adapter.merge", True, "a base in four bits takes up no adapter; leave out adapter.quantize"
+            )
+        return self

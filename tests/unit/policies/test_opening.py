@@ -1,0 +1,100 @@
+"""What kind of policy lies in a folder, and what is wrong with those that cannot be opened."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import ENCODER_DECODERS, ENCODERS, FAMILIES, tiny_classifier, tiny_policy, tiny_seq2seq
+from transformers import BartConfig, BertConfig, Gemma3Config, LlamaConfig, T5Config, T5EncoderModel, ViTConfig
+
+from backsight.errors import ModelError
+from backsight.policies.classifier import ClassifierPolicy
+from backsight.policies.opening import kind_of, open_policy
+
+LABELS = ("bad", "good")
+
+
+@pytest.mark.parametrize(
+    ("config", "saved_as", "kind"),
+    [
+        (LlamaConfig(), "LlamaForCausalLM", "causal_lm"),
+        (LlamaConfig(), "LlamaModel", "causal_lm"),
+        (LlamaConfig(), None, "causal_lm"),
+        (Gemma3Config(), "Gemma3ForConditionalGeneration", "causal_lm"),
+        (LlamaConfig(), "LlamaForSequenceClassification", "classifier"),
+        (T5Config(), "T5ForConditionalGeneration", "seq2seq_lm"),
+        (T5Config(), "T5Model", "seq2seq_lm"),
+        (T5Config(), None, "seq2seq_lm"),
+        (BartConfig(), "BartModel", "seq2seq_lm"),
+        (BartConfig(is_encoder_decoder=False), "BartForCausalLM", "causal_lm"),
+        (BartConfig(), "BartForSequenceClassification", "classifier"),
+        (BertConfig(), "BertForMaskedLM", "classifier"),
+        (BertConfig(), "BertModel", "classifier"),
+        (BertConfig(is_decoder=True), "BertLMHeadModel", "causal_lm"),
+    ],
+)
+def test_the_configuration_says_of_what_kind_it_is(config: object, saved_as: str | None, kind: str) -> None:
+    config.architectures = None if saved_as is None else [saved_as]  # type: ignore[attr-defined]
+    assert kind_of(config) == kind
+
+
+@pytest.mark.parametrize("architecture", [*FAMILIES, *ENCODER_DECODERS, *ENCODERS])
+def test_every_architecture_is_opened_as_what_it_was(architecture: str, tmp_path: Path) -> None:
+    if architecture in ENCODERS:
+        policy = tiny_classifier(LABELS, architecture)
+    else:
+        policy = (tiny_policy if architecture in FAMILIES else tiny_seq2seq)(architecture)  # type: ignore[operator]
+    policy.save(tmp_path)
+    reopened = open_policy(str(tmp_path), labels=LABELS)
+    assert type(reopened) is type(policy)
+    for name, weight in policy.module.state_dict().items():
+        assert torch.equal(weight, reopened.module.state_dict()[name]), name
+
+
+def test_a_language_model_may_have_labels_to_write(tmp_path: Path) -> None:
+    tiny_seq2seq().save(tmp_path)
+    assert not isinstance(open_policy(str(tmp_path), labels=LABELS), ClassifierPolicy)
+
+
+def test_a_task_without_labels_is_none_for_a_classifier(tmp_path: Path) -> None:
+    tiny_classifier(LABELS).save(tmp_path)
+    with pytest.raises(ModelError, match="this task wants text; use preset sentiment, or another model"):
+        open_policy(str(tmp_path))
+
+
+def test_other_labels_than_the_tasks_are_named(tmp_path: Path) -> None:
+    tiny_classifier(LABELS).save(tmp_path)
+    with pytest.raises(ModelError, match="its labels are bad, good, the task's bad, great; rename them in one"):
+        open_policy(str(tmp_path), labels=("bad", "great"))
+
+
+def test_labels_that_are_only_numbered_take_the_tasks_names(tmp_path: Path) -> None:
+    tiny_classifier(("LABEL_0", "LABEL_1")).save(tmp_path)
+    policy = open_policy(str(tmp_path), labels=LABELS)
+    assert isinstance(policy, ClassifierPolicy) and policy.labels == LABELS
+    with pytest.raises(ModelError, match="it has 2 labels, the task 3: bad, fair, good; take a model without a head"):
+        open_policy(str(tmp_path), labels=("bad", "fair", "good"))
+
+
+def test_a_model_of_another_kind_is_named(tmp_path: Path) -> None:
+    tiny_policy().save(tmp_path)
+    ViTConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="cannot be loaded as a causal_lm model"):
+        open_policy(str(tmp_path))
+
+
+def test_a_language_model_without_some_of_its_weights_is_refused(tmp_path: Path) -> None:
+    """They would be drawn at random, and nobody would be told."""
+    tiny_policy().model.base_model.save_pretrained(tmp_path / "body")
+    with pytest.raises(ModelError, match=r"has no weights for lm_head\.weight; give a whole language model"):
+        open_policy(str(tmp_path / "body"))
+    encoder = tiny_seq2seq("bart").model.model
+    encoder.save_pretrained(tmp_path / "encoder", state_dict=encoder.encoder.state_dict(prefix="encoder."))
+    with pytest.raises(ModelError, match=r"has no weights for .*decoder\..* and \d+ more; give a whole language model"):
+        open_policy(str(tmp_path / "encoder"))
+
+
+def test_half_of_an_encoder_decoder_is_no_language_model(tmp_path: Path) -> None:
+    T5EncoderModel(tiny_seq2seq().model.config).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="cannot be loaded as a causal_lm model"):
+        open_policy(str(tmp_path))
