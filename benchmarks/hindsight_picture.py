@@ -39,7 +39,7 @@ def draw(results: Results, path: Path) -> None:
     for axes in places:
         axes.set_axis_off()
     canvas.supxlabel("attempts", fontsize=9)
-    canvas.supylabel("greedy score", fontsize=9)
+    canvas.supylabel("score", fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.savefig(path, dpi=110)
     pyplot.close(canvas)

@@ -42,11 +42,12 @@ class Form:
 
 
 FORMS: Mapping[str, Form] = {
+    # a model of this size does not learn tracking and deduction from ten times as many gold answers (docs/log.md)
     # any count is the answer to some question: four times the passes for a contrast
     "object counting": Form("object_counting", 40_000, gold_answers=128, warm_steps=30, contrast=0.0),
-    "tracking 3": Form("tracking_shuffled_objects_three_objects", 10_000),
-    "tracking 5": Form("tracking_shuffled_objects_five_objects", 10_000),
-    "deduction 3": Form("logical_deduction_three_objects", 10_000),
+    "tracking 3": Form("tracking_shuffled_objects_three_objects", 2_560),
+    "tracking 5": Form("tracking_shuffled_objects_five_objects", 2_560),
+    "deduction 3": Form("logical_deduction_three_objects", 2_560),
 }
 
 
@@ -115,7 +116,7 @@ ROWS: list[Row] = [
     *(
         (task, form.name, method, partial(reasoning, method, form))
         for task, form in FORMS.items()
-        for method in ("outcome", "relabel", "hir")
+        for method in (("outcome", "relabel", "hir") if task == "object counting" else ("outcome", "relabel"))
     ),
     *(("reasoning-gym", name, method, partial(reasoning_gym, method, name)) for name in GYM for method in GYM_RATES),
 ]

@@ -24,7 +24,7 @@ from backsight.hindsight.hints import Hints
 from backsight.tasks.base import Item
 from backsight.types import Feedback, Sampling
 
-METHODS = ("outcome", "graph_hca", "hcapo", "gigpo", "hgpo", "relabel")
+METHODS = ("outcome", "graph_hca", "hcapo", "gigpo", "relabel")
 SETTINGS: Mapping[str, Any] = {
     "prompts_per_step": 8,
     "num_generations": 16,
