@@ -1,4 +1,4 @@
-"""Learning from logs of real conversations: ``python benchmarks/logs.py`` (20 minutes on 2 cores; ``--quick``: 2).
+"""Learning from logs of real conversations: ``python benchmarks/logs.py`` (20 minutes on one thread; ``--quick``: 2).
 
 The logs are orders at a coffee bar (Taskmaster-4); their last turn was said by some model, and people gave it 0
 or 1. A small base model is made from nothing and learns from demonstrations of the same domain; then
@@ -77,7 +77,7 @@ def measure(source: Path, folder: Path, seeds: Sequence[int], *, is_quick: bool)
     print(f"{len(task.items('train'))} turns to learn from, {len(task.items('test'))} held back", flush=True)
 
     untrained = make_model(ConversationsTask(demonstrations), folder / "untrained")
-    steps, further_steps = (10, 3) if is_quick else (600, 60)
+    steps, further_steps = (10, 3) if is_quick else (300, 60)
     base = backsight.finetune(
         str(untrained),
         "logs",

@@ -63,7 +63,7 @@ def test_a_tiny_row_gives_a_curve(name: str, method: str, monkeypatch: pytest.Mo
     tiny = replace(WORLDS[name], places=range(2), max_turns=3, walks=4)
     monkeypatch.setitem(WORLDS, name, tiny)
     curve = text_world(
-        method, name, seed=0, attempts=16, sizes=TINY, warm_steps=1, prompts_per_step=2, num_generations=4
+        METHODS[method], name, seed=0, attempts=16, sizes=TINY, warm_steps=1, prompts_per_step=2, num_generations=4
     )
     assert curve.attempts == [8, 16]  # the share of those sampled since the last look that succeeded
     assert all(0 <= score <= 1 for score in curve.scores)

@@ -11,6 +11,10 @@ The last step of an attempt leads to the goal or to failure. States are the same
 leaves open how V is worked out from the graph: here it is the value under the behaviour that was seen, which is what a
 policy gradient asks for. No model is called.
 
+`change="value"` takes V(s') - V(s) instead of the logarithms. Where an action may lead nowhere (against a wall) and
+another one into failure, the logarithm of the failure pulls the mean so far down that to stand still looks better than
+most: the source's form then teaches to wait for the end (docs/log.md). V's own mean has no such pull.
+
 When not to use it: where no two attempts observe the same, as with transcripts that grow or with continuous
 observations: only the first step gets credit then, unless `episode_weight` is above 0. Observations that hide part of
 the state make different states one.
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -39,8 +44,14 @@ Path = list[Hashable]
 class GraphHCA(Hindsight):
     """The change of a state's value, compared among the steps that leave the same state."""
 
-    def __init__(self, discount: float = 0.95, floor: float = 0.01, episode_weight: float = 0.0) -> None:
-        self.discount, self.floor, self.episode_weight = discount, floor, episode_weight
+    def __init__(
+        self,
+        discount: float = 0.95,
+        floor: float = 0.01,
+        episode_weight: float = 0.0,
+        change: Literal["log", "value"] = "log",
+    ) -> None:
+        self.discount, self.floor, self.episode_weight, self.change = discount, floor, episode_weight, change
 
     def revalue(self, groups: Sequence[Group], scorer: Scorer) -> Sequence[Group]:
         return [replace(group, advantages=self._advantages(group)) for group in groups]
@@ -51,8 +62,10 @@ class GraphHCA(Hindsight):
         values = state_values(paths, self.discount)
         changes = []
         for path in paths:
-            logs = torch.tensor([values[state] for state in path]).clamp(min=self.floor).log()
-            changes.append(logs[1:] - logs[:-1])
+            known = torch.tensor([values[state] for state in path])
+            if self.change == "log":
+                known = known.clamp(min=self.floor).log()
+            changes.append(known[1:] - known[:-1])
         relative = compared([path[:-1] for path in paths], changes, scaled=True)
         return tuple(
             per_decision(credit_S, trajectory) + self.episode_weight * advantages_T

@@ -122,6 +122,20 @@ def test_graph_hca_compares_the_steps_that_leave_a_state() -> None:
     assert credited(GraphHCA(), group_of(episode("aa", [0, 1], feedback=SUCCESS))) == approx([[-1, 1]])
 
 
+def test_logarithms_pull_the_mean_below_a_step_that_leads_nowhere() -> None:
+    # V(s) = γ(1 + 0 + V(s) + 1)/4 = 0.623: the goal from there, failure, and a step against the wall before the goal
+    attempts = group_of(episode("s", [1], feedback=SUCCESS), episode("s", [0]), episode("ss", [0, 1], feedback=SUCCESS))
+    assert state_values([["s", True], ["s", False], ["s", "s", True]], 0.95)["s"] == pytest.approx(1.9 / 3.05)
+    (_, _, (wall, _)) = credited(GraphHCA(), attempts)
+    assert wall > 0  # log 1, log 0.01 and log V(s): the failure weighs more than all others
+    (_, _, (wall, goal)) = credited(GraphHCA(change="value"), attempts)
+    changes = [1 - 1.9 / 3.05, -1.9 / 3.05, 0.0, 1 - 1.9 / 3.05]
+    mean = sum(changes) / 4
+    deviation = (sum((each - mean) ** 2 for each in changes) / 4) ** 0.5
+    assert (wall, goal) == pytest.approx((-mean / deviation, (changes[0] - mean) / deviation), abs=1e-4)
+    assert wall < 0
+
+
 def test_graph_hca_adds_the_estimators_advantage_and_spreads_over_tokens() -> None:
     group = group_of(episode("ab", [0, 1], 2, SUCCESS), episode("ac", [0, 0], 2))
     advantages = (torch.tensor([4.0, 3, 2, 1]), torch.zeros(4))
