@@ -19,6 +19,7 @@ from backsight.feedback.base import FeedbackSource
 from backsight.finetuning import load_policy
 from backsight.policies.text import TextPolicy
 from backsight.rollouts.engines import engine_for
+from backsight.rollouts.prompts import prepared
 from backsight.session import Evaluation, evaluated, feedback_of
 from backsight.tasks.base import Task
 
@@ -47,6 +48,8 @@ class Assessment:
     comparisons: Mapping[str, Mapping[str, Comparison]]
     """The policy against the baseline, by split and name."""
     alarms: Sequence[str]
+    messages: Sequence[str] = ()
+    """What else people have to know: how many prompts were shortened."""
 
     def as_dict(self) -> dict[str, Any]:
         """Of plain values, as for JSON."""
@@ -79,6 +82,10 @@ def assess(
         for role, path in paths.items()
     }
     pieces = [] if text is None else pieces_of(text, list(policies.values()))
+    counts = dict.fromkeys(splits or task.eval_splits, config.eval_items)
+    truncate = config.long_prompts == "truncate"
+    # the same prompts for both policies
+    task, told = prepared(task, [*policies.values()], config.max_completion_length, counts, truncate=truncate)
     source = feedback or feedback_of(task, None)
 
     def attempted(policy: TextPolicy) -> Evaluation:
@@ -98,9 +105,10 @@ def assess(
         num_samples=samples,
         item_ids=ids,
         scores=scores,
-        estimates={role: _estimates(each) for role, each in scores.items()},
+        estimates={role: _estimates(each, evaluations[role]) for role, each in scores.items()},
         comparisons=comparisons,
         alarms=_alarms(evaluations[POLICY], comparisons, source),
+        messages=[] if told is None else [told],
     )
 
 
@@ -121,11 +129,15 @@ def _beside_rewards(scores: Scores) -> dict[str, list[float | None]]:
     return {**item_passes(scores.attempts), **behaviour(scores.attempts)}
 
 
-def _estimates(scores: ItemScores) -> dict[str, dict[str, Estimate]]:
-    return {
+def _estimates(scores: ItemScores, evaluation: Evaluation) -> dict[str, dict[str, Estimate]]:
+    """Of the items' scores, and what is known of a split as a whole."""
+    found = {
         split: {name: estimate([value for value in values if value is not None]) for name, values in named.items()}
         for split, named in scores.items()
     }
+    for split, each in evaluation.items():
+        found[split] |= each.split_metrics
+    return found
 
 
 def _comparisons(baseline: ItemScores, policy: ItemScores) -> dict[str, dict[str, Comparison]]:

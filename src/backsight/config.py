@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -34,6 +34,9 @@ class RunConfig(TrainingConfig):
     """Data of the same kind to evaluate on; None: a part of `data` that is kept aside."""
     ood_data: str | None = None
     """Data from elsewhere to evaluate on."""
+    long_prompts: Literal["refuse", "truncate"] = "refuse"
+    """What becomes of a prompt that leaves no room for a completion: the run does not start, or words are left out at
+    the end of the user's text, and the run says of how many items."""
     hindsight: HindsightConfig
     output_dir: str = "runs"
     """Where the run folder is made."""

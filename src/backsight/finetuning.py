@@ -125,13 +125,13 @@ def check_config(config: RunConfig) -> list[tuple[str, str]]:
         ModelError: sampler and learner disagree about the probability of what was sampled.
     """
     task = presets.get(config.preset).task(config)
-    graded = {split: task.validate(split) for split in (task.train_split, *task.eval_splits)}
     policy = _policy_of(config, task)
-    check_prompts(policy, task, config)
+    task, told = check_prompts(policy, task, config)
+    graded = {split: task.validate(split) for split in (task.train_split, *task.eval_splits)}
     largest = sampler_learner_difference(policy, engine_for(policy), task, config)
     return [
         *((f"gold answers of {split}", f"{count} score full marks") for split, count in graded.items()),
-        ("prompts", f"leave room for {config.max_completion_length} tokens"),
+        ("prompts", told or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
     ]
 

@@ -27,6 +27,7 @@ from backsight.reports.progress import TrainingProgress
 from backsight.reports.recorder import Recorder
 from backsight.rollouts.engine import Engine
 from backsight.rollouts.engines import engine_for
+from backsight.rollouts.prompts import prepared
 from backsight.tasks.base import Task
 from backsight.tasks.recorded import RecordedTask
 from backsight.training.progress import Progress, used_share
@@ -39,9 +40,6 @@ Evaluation = Mapping[str, Scores]
 LIKELIHOOD = "recorded turns"
 """Instead of a split, for logs: of pairs of a rewarded and an unrewarded turn, the share in which the rewarded one has
 gained more, and the mean log-probability a token of each kind."""
-
-CHECKED_PROMPTS = 200
-"""Prompts of each split whose length is checked before the first attempt; the engine checks the others later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,16 @@ def evaluated(
     """Attempts at each of the first `items` items of the splits, or of all evaluation splits; see `evaluate_split`."""
     environments = environments_of(task, partial(policy.fits, max_completion_length=sampling.max_completion_length))
     return {
-        split: evaluate_split(engine, feedback, task.items(split)[:items], sampling, split, environments, num_samples)
+        split: evaluate_split(
+            engine,
+            feedback,
+            task.items(split)[:items],
+            sampling,
+            split,
+            environments,
+            num_samples,
+            split_metrics=task.split_metrics,
+        )
         for split in splits or task.eval_splits
     }
 
@@ -92,19 +99,20 @@ class Session:
         reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
         feedback: FeedbackSource | None = None,
     ) -> None:
-        self.config, self.task, self.policy = config, task, policy
+        self.config, self.policy = config, policy
+        self.task, self.told_of_prompts = check_prompts(policy, task, config)
         self.engine = engine_for(policy)
         # one step off, attempts are sampled while the weights change: it takes weights of its own
         self.sampler = engine_for(copy.deepcopy(policy)) if config.one_step_off else self.engine
-        self.feedback = feedback or feedback_of(task, reward_funcs)
+        self.feedback = feedback or feedback_of(self.task, reward_funcs)
         self.base_log_probs: list[float] | None = None
         """Of a log's recorded turns, by the policy before training; None where there are not two kinds to compare."""
-        check_prompts(policy, task, config)
 
     def run(self, *, show_progress: bool, checkpoint: Path | None = None) -> Result:
         """Evaluate, train, evaluate, save."""
         recorder = self._recorder(checkpoint)
         with TrainingProgress(label(self.config.hindsight), is_shown=show_progress) as bar:
+            log = _RunLog(recorder, bar, self.config)
             trainer = Trainer(
                 self.policy,
                 Experience(
@@ -115,11 +123,13 @@ class Session:
                 ),
                 methods.build(self.config.hindsight),
                 self.config,
-                recorders=[_RunLog(recorder, bar, self.config)],
+                recorders=[log],
                 evaluate=lambda progress: self._score(recorder, progress),
                 checkpoint_folder=recorder.checkpoints,
             )
             if checkpoint is None:
+                if self.told_of_prompts is not None:
+                    log.tell(trainer.progress, self.told_of_prompts)
                 self.base_log_probs = self._recorded_log_probs()
                 before = self._evaluate(recorder, step=0)
             else:
@@ -212,7 +222,8 @@ def feedback_of(task: Task, reward_funcs: Callable[..., Any] | Sequence[Callable
     return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
 
 
-def check_prompts(policy: TextPolicy, task: Task, config: RunConfig) -> None:
-    for split in (task.train_split, *task.eval_splits):
-        for item in task.items(split)[:CHECKED_PROMPTS]:
-            policy.check_prompt(item.prompt, config.max_completion_length)
+def check_prompts(policy: TextPolicy, task: Task, config: RunConfig) -> tuple[Task, str | None]:
+    """The task with prompts that leave room for a completion, and what to tell people of it; see `prepared`."""
+    splits = {task.train_split: None, **dict.fromkeys(task.eval_splits, config.eval_items)}
+    truncate = config.long_prompts == "truncate"
+    return prepared(task, [policy], config.max_completion_length, splits, truncate=truncate)

@@ -22,6 +22,7 @@ LAYERS = [
     {"session"},
     {"finetuning", "classic"},
     {"assessment"},
+    {"comparison"},
     {"demo"},
     {"cli"},
     {"__main__"},
@@ -37,11 +38,11 @@ MAY_ONLY_IMPORT = {
 }
 ONLY_IMPORTED_BY = {
     "cli": {"__main__"},
-    "presets": {"cli", "finetuning", "demo"},
+    "presets": {"cli", "finetuning", "comparison", "demo"},
     "pocket": {"presets", "finetuning", "demo"},
 }
 WITHOUT_TORCH = {"tasks", "reports", "settings", "errors", "types", "seeds", "config", "presets", "cli"}
-IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "reasoning_gym", "matplotlib", "peft"]
+IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "rouge_score", "reasoning_gym", "matplotlib", "peft"]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 

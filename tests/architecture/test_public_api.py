@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_public_names_are_sorted_and_exist() -> None:
-    assert backsight.__all__ == sorted(["__version__", "evaluate", "finetune", "rlhf_finetune"])
+    assert backsight.__all__ == sorted(["__version__", "compare", "evaluate", "finetune", "rlhf_finetune"])
     assert backsight.finetune is import_module("backsight.finetuning").finetune
+    assert backsight.compare is import_module("backsight.comparison.compare").compare
     assert backsight.evaluate is import_module("backsight.finetuning").evaluate
     assert backsight.rlhf_finetune is import_module("backsight.classic").rlhf_finetune
 

@@ -14,7 +14,7 @@ EVERY_WORLD = pytest.mark.parametrize("name", WORLDS)
 
 def test_rows_have_names_of_their_own() -> None:
     names = [row[:3] for row in ROWS]
-    assert len(set(names)) == len(names) == 2 * len(METHODS)
+    assert len(set(names)) == len(names) == len(METHODS) + 3
     assert {row[:2] for row in ROWS} == {("FrozenLake", "4x4"), ("Sokoban", "5x5")}
 
 

@@ -1,4 +1,4 @@
-"""What every command is given."""
+"""What several commands are given, and how they end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+INTERRUPTED = 130
+"""The shell's exit code for a program that Ctrl-C ended."""
+
 PRESET = typer.Argument(
-    metavar="PRESET", help="What to learn: instructions, logs, sentiment, translation or reasoning-gym:NAME."
+    metavar="PRESET",
+    help="What to learn: instructions, logs, sentiment, summarization, translation or reasoning-gym:NAME.",
 )
 
 Overrides = Annotated[

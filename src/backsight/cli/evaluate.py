@@ -78,6 +78,8 @@ def _print(found: Assessment, console: Console) -> None:
     how = "greedy" if found.num_samples == 1 else f"{found.num_samples} samples an item"
     title = ", ".join(f"{role} {path}" for role, path in found.paths.items())
     console.print(estimates_table(f"{title}: {how}, mean (95 % interval)", found.estimates))
+    for message in found.messages:
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
     if not found.comparisons:
         return
     console.print(differences_table("policy less against: mean over items (95 % interval)", found.comparisons))

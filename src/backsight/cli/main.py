@@ -9,6 +9,7 @@ import typer
 
 from backsight import __version__
 from backsight.cli.check import check
+from backsight.cli.compare import compare
 from backsight.cli.evaluate import evaluate
 from backsight.cli.train import train
 from backsight.errors import BacksightError
@@ -16,6 +17,7 @@ from backsight.errors import BacksightError
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(train)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(check)
 
 

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backsight.cli.arguments import PRESET, ConfigFiles, Overrides
+from backsight.cli.arguments import INTERRUPTED, PRESET, ConfigFiles, Overrides
 
 if TYPE_CHECKING:
     from backsight.config import RunConfig
-
-INTERRUPTED = 130
-"""The shell's exit code for a program that Ctrl-C ended."""
 
 
 def train(

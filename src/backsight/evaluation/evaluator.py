@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from backsight.environments.base import EnvironmentFactory
 from backsight.environments.single_turn import SingleTurn
 from backsight.errors import ConfigError, DataError
-from backsight.evaluation.statistics import Estimate, estimate
+from backsight.evaluation.statistics import Estimate, bootstrapped_figures, estimate
 from backsight.feedback.base import FeedbackSource
 from backsight.feedback.pool import FeedbackPool
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engine import Engine
 from backsight.tasks.base import Item
 from backsight.types import Sampling, Trajectory
+
+SplitMetrics = Callable[[Sequence[Item], Sequence[str]], Mapping[str, float]]
+"""See `Task.split_metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Scores:
 
     reward: Estimate
     rewards: dict[str, Estimate]
-    """Each named reward over the items that have it."""
+    """Each named reward over the items that have it, and the metrics of the split, which no item has alone."""
     trajectories: tuple[Trajectory, ...]
     """The attempts, in the order of the items."""
     num_samples: int = 1
@@ -42,8 +45,14 @@ class Scores:
         attempts = self.attempts
         return {
             "reward": item_means(attempts, _reward),
-            **{name: item_means(attempts, _named(name)) for name in self.rewards},
+            **{name: item_means(attempts, _named(name)) for name in _names(self.trajectories)},
         }
+
+    @property
+    def split_metrics(self) -> dict[str, Estimate]:
+        """Those of `rewards` that are no means over items."""
+        named = _names(self.trajectories)
+        return {name: each for name, each in self.rewards.items() if name not in named}
 
 
 def evaluate_split(
@@ -54,6 +63,7 @@ def evaluate_split(
     split: str,
     environments: EnvironmentFactory = SingleTurn,
     num_samples: int = 1,
+    split_metrics: SplitMetrics | None = None,
 ) -> Scores:
     """One greedy attempt at each item, or `num_samples` drawn as `sampling` says; an item's score is their mean.
 
@@ -71,9 +81,23 @@ def evaluate_split(
     asked = pool.ask(collect(engine, environments, items, num_samples, sampling, seed=0), len(items), seed=0)
     attempts = [group.trajectories for group in pool.answers(asked)]
     trajectories = tuple(each for own in attempts for each in own)
-    names = sorted({name for each in trajectories for name in each.feedback.rewards})
-    rewards = {name: estimate(_known(item_means(attempts, _named(name)))) for name in names}
+    rewards = {name: estimate(_known(item_means(attempts, _named(name)))) for name in _names(trajectories)}
+    if split_metrics is not None:
+        rewards |= _split_estimates(split_metrics, items, attempts)
     return Scores(estimate(_known(item_means(attempts, _reward))), rewards, trajectories, num_samples)
+
+
+def _split_estimates(
+    metrics: SplitMetrics, items: Sequence[Item], attempts: Sequence[Sequence[Trajectory]]
+) -> dict[str, Estimate]:
+    """Each with a bootstrap interval: items are drawn, with all attempts at them, and the metric worked out again."""
+    texts = [[each.steps[-1].action.text or "" for each in own] for own in attempts]
+
+    def metrics_of(drawn: Sequence[int]) -> Mapping[str, float]:
+        pairs = [(items[index], text) for index in drawn for text in texts[index]]
+        return metrics([item for item, _ in pairs], [text for _, text in pairs])
+
+    return bootstrapped_figures(metrics_of, len(texts))
 
 
 def item_means(
@@ -82,6 +106,11 @@ def item_means(
     """The mean score of the attempts at each item, of those that have one; None where none has."""
     known = [_known([score(each) for each in own]) for own in attempts]
     return [fmean(scores) if scores else None for scores in known]
+
+
+def _names(trajectories: Sequence[Trajectory]) -> list[str]:
+    """Of the rewards that some attempt has."""
+    return sorted({name for each in trajectories for name in each.feedback.rewards})
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -44,6 +44,20 @@ def bootstrapped(values: ArrayLike) -> Estimate:
     draws = numpy.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     low, high = numpy.quantile(array[draws].mean(axis=1), (0.025, 0.975))
     return Estimate(float(array.mean()), float(low), float(high), count)
+
+
+def bootstrapped_figures(figures: Callable[[Sequence[int]], Mapping[str, float]], count: int) -> dict[str, Estimate]:
+    """The same of named figures that are no means: worked out of the indices of `count` items, and of draws of them."""
+    found = figures(range(count))
+    if not found:
+        return {}
+    draws = numpy.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    drawn = [figures(draw) for draw in draws.tolist()]
+    estimates = {}
+    for name, figure in found.items():
+        low, high = numpy.quantile([each[name] for each in drawn], (0.025, 0.975))
+        estimates[name] = Estimate(figure, float(low), float(high), count)
+    return estimates
 
 
 def _wilson(share: float, count: int) -> Estimate:

@@ -73,7 +73,7 @@ class GraphHCAConfig(Settings):
     episode_weight: Weight = 0.0
     """Of the estimator's advantage, beside the credit; above 0, states that occurred once teach something."""
     change: Literal["log", "value"] = "log"
-    """Of a state's value: by its logarithm as in the source, or itself, which is safe where an action may lead nowhere."""
+    """Of a state's value: of its logarithm as in the source, or of itself, where an action may lead nowhere."""
 
 
 class GiGPOConfig(Settings):

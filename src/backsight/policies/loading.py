@@ -70,9 +70,12 @@ def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
     import transformers
 
     try:
-        return transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError("policy", path, f"has no tokenizer that loads: {_first_line(error)}") from error
+    # lengths are checked where they matter, with a remedy; this warning would come before that
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
 
 
 def _check_folder(path: str) -> None:

@@ -8,9 +8,10 @@ from backsight.presets.instructions import instructions
 from backsight.presets.logs import logs
 from backsight.presets.reasoning_gym import PREFIX, reasoning_gym
 from backsight.presets.sentiment import sentiment
+from backsight.presets.summarization import summarization
 from backsight.presets.translation import translation
 
-PRESETS = {preset.name: preset for preset in (instructions(), logs(), sentiment(), translation())}
+PRESETS = {preset.name: preset for preset in (instructions(), logs(), sentiment(), summarization(), translation())}
 
 
 def get(name: str) -> Preset:

@@ -1,8 +1,9 @@
-"""Single files with results, wherever the user wants them: never over one that is there."""
+"""Single files with results: never over one that the user has, and never half of one."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,3 +26,10 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     with path.open("x", encoding="utf-8") as file:
         json.dump(values, file, indent=1)
         file.write("\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all, over what the program itself has written there."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)

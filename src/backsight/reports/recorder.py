@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backsight.errors import RunFolderError
+from backsight.reports.files import write_whole
 from backsight.reports.reader import CONFIG, EVALUATIONS, MESSAGES, METRICS, TRAJECTORIES, Row, RunReader, read_rows
 from backsight.types import Group, Trajectory
 
@@ -39,7 +39,7 @@ class Recorder(RunReader):
             except OSError as error:
                 remedy = f"cannot be made ({error.strerror}); choose another output_dir"
                 raise RunFolderError("run folder", folder, remedy) from error
-            _replace(folder / CONFIG, config_yaml)
+            write_whole(folder / CONFIG, config_yaml)
             return cls(folder)
         remedy = f"is taken; go on with `backsight train --resume {folder}`, or choose another run_name"
         raise RunFolderError("run_name", folder, remedy)
@@ -54,8 +54,8 @@ class Recorder(RunReader):
         recorder = cls(folder)
         for path in (folder / name for name in (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)):
             if path.exists():
-                _replace(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
-        _replace(recorder.config, config_yaml)
+                write_whole(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
+        write_whole(recorder.config, config_yaml)
         return recorder
 
     def add_metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -112,10 +112,3 @@ def _of_turns(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
 def _lines(rows: Iterable[Row]) -> Iterator[str]:
     """JSON in plain ASCII: whatever a model wrote, a line stays a line. What is not JSON becomes text."""
     return (json.dumps(row, default=str) + "\n" for row in rows)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)

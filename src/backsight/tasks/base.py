@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from backsight.errors import DataError
 from backsight.types import Feedback, Observation
@@ -55,6 +55,21 @@ class Task(ABC):
         `seed` chooses among several, so that the same failure need not always teach the same thing.
         """
         return None
+
+    def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
+        """Named figures of a whole split that are no means over its items; reported with bootstrap intervals.
+
+        `completions` has one completion for each of the items, which may repeat.
+        """
+        return {}
+
+    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
+        """The item with as much of its prompt as `fits`; None when the task knows of nothing to leave out."""
+        return None
+
+    def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
+        """The same task with other items in these splits. A task that shortens items has to have it."""
+        raise NotImplementedError
 
     def validate(self, split: str, limit: int = 200) -> int:
         """Grade the gold answers of up to `limit` items; returns how many were graded.

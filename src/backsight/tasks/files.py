@@ -77,14 +77,28 @@ def _read_json_lines(path: Path, source: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_without_repeats)
             json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate is legal JSON, but it is not text
+        except _RepeatedName as error:
+            raise DataError(f"{source}:{number}", line, f"two values are named {error}; keep one of them") from error
         except (ValueError, RecursionError) as error:
             raise DataError(f"{source}:{number}", line, f"not JSON ({error}); mend the line") from error
         if not isinstance(row, dict):
             raise DataError(f"{source}:{number}", line, 'no object; write one {"column": value} a line')
         rows.append(row)
     return rows
+
+
+class _RepeatedName(ValueError):
+    """Of which JSON would silently keep the last value."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        repeated = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+        raise _RepeatedName(repr(repeated))
+    return values
 
 
 def _read_csv(path: Path, source: str) -> Rows:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import bisect
+import copy
 import json
+import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from backsight.errors import DataError, nearest
 from backsight.seeds import derived_seed
@@ -17,7 +21,11 @@ from backsight.types import Feedback, Observation
 TEST_SHARE = 0.1
 """What goes to the test split when only one source is given."""
 
+UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""A character of Chinese or Japanese, which put no spaces between words."""
+
 _OWN_COLUMNS = ("prompt", "completion")
+_WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\S)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,19 @@ class Row:
             raise self.unusable(column, "write text there, or remove the row")
         return cell
 
+    def texts(self, column: str) -> list[str]:
+        """A cell that has to hold a list of one or more texts; CSV has a list as text, in Python's spelling or JSON's.
+
+        Raises:
+            DataError: there is no such column, or something else is in it.
+        """
+        cell = self.cell(column)
+        texts = _literal(cell) if isinstance(cell, str) else cell
+        is_list_of_text = isinstance(texts, list) and all(isinstance(text, str) and text.strip() for text in texts)
+        if not is_list_of_text or not texts:
+            raise self.unusable(column, "write a list of one or more texts, none of them empty")
+        return [text.strip() for text in texts]
+
 
 class FileTask(Task):
     """A task whose items come from data files.
@@ -69,6 +90,9 @@ class FileTask(Task):
     Raises:
         DataError: a source cannot be read, a row cannot be used, or a split has no items.
     """
+
+    cue = ""
+    """What stands in a prompt behind the user's text."""
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
         items = self._read(data)
@@ -93,6 +117,20 @@ class FileTask(Task):
         if split not in self._items:
             raise DataError("split", split, nearest(split, self._items))
         return self._items[split]
+
+    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
+        """Without words at the end of the user's text; of chat messages nothing is dropped."""
+        if not isinstance(item.prompt, str):
+            return None
+        text = item.prompt.removesuffix(self.cue)
+        ends = [word.end() for word in _WORD.finditer(text)]
+        kept = bisect.bisect_left(ends, True, key=lambda end: not fits(text[:end] + self.cue))
+        return replace(item, prompt=text[: ends[kept - 1]] + self.cue) if kept else None
+
+    def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
+        twin = copy.copy(self)
+        twin._items = {**self._items, **{split: list(own) for split, own in items.items()}}
+        return twin
 
     @abstractmethod
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
@@ -135,6 +173,16 @@ class RowsTask(FileTask):
 
 def _is_held_back(prompt: Observation) -> bool:
     return derived_seed("test split", json.dumps(prompt, sort_keys=True)) < TEST_SHARE * 2**63
+
+
+def _literal(text: str) -> Any:
+    """What a JSON or Python literal says; None where it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return None
 
 
 def _prompt(row: Row) -> Observation:

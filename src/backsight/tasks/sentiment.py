@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from backsight.errors import DataError, nearest
 from backsight.tasks.base import Item
@@ -16,7 +18,8 @@ MAX_LABELS = 20
 class SentimentTask(FileTask):
     """Rows with the columns `text` and `label`; the label is what the policy has to write.
 
-    The labels are those of the train split. Case and white space of an answer do not count.
+    The labels are those of the train split. Case and white space of an answer do not count. Of a whole split it
+    also tells `macro_f1`, in which every label counts the same, however rare: the mean of the labels' F1.
 
     It relabels nothing: to learn from a wrong answer one would need a text it is right for, and the answer
     says nothing of which text that is. Any text of that label would do, which is supervised learning, not
@@ -30,6 +33,7 @@ class SentimentTask(FileTask):
 
     name = "sentiment"
     metrics = ("valid",)
+    cue = "\nsentiment:"
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
         super().__init__(data, test=test, ood=ood)
@@ -48,7 +52,7 @@ class SentimentTask(FileTask):
         return [
             Item(
                 id=str(row.number),
-                prompt=f"{row.text('text').strip()}\nsentiment:",
+                prompt=row.text("text").strip() + self.cue,
                 target=f" {_label_word(row)}",
                 columns=row.columns,
             )
@@ -60,6 +64,14 @@ class SentimentTask(FileTask):
         is_correct = answer == _label(item)
         rewards = {"correct": float(is_correct), "valid": float(answer in self.labels)}
         return Feedback(rewards=rewards, reward=rewards["correct"], success=is_correct, sources=(self.name,))
+
+    def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
+        """The mean is over the labels that are somewhere right or answered; an answer that is no label misses one."""
+        gold = [_label(item) for item in items]
+        answers = [completion.strip().casefold() for completion in completions]
+        right = Counter(label for label, answer in zip(gold, answers, strict=True) if label == answer)
+        counts = Counter(gold) + Counter(answer for answer in answers if answer in self.labels)
+        return {"macro_f1": fmean(2 * right[label] / count for label, count in counts.items())}
 
 
 def _label_word(row: Row) -> str:

@@ -1,18 +1,19 @@
-"""Translation, scored by chrF. This is the only file that imports sacrebleu."""
+"""Translation, scored by chrF and BLEU. This is the only file that imports sacrebleu."""
 
 from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from backsight.tasks.base import Item
 from backsight.tasks.rows import FileTask, Row
 from backsight.types import Feedback, Observation
 
 if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
 SUCCESS_CHRF = 0.999
@@ -24,14 +25,17 @@ class TranslationTask(FileTask):
 
     Rows with the same source make one item, whose references are all their translations; the first one is the
     gold answer. The reward is the sentence's chrF against the best reference, from 0 to 1 (Popović 2015,
-    "chrF: character n-gram F-score for automatic MT evaluation", as sacrebleu computes it).
+    "chrF: character n-gram F-score for automatic MT evaluation", as sacrebleu computes it). Beside it stands
+    `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may
+    have fewer than four words). The mean over sentences is not the BLEU of a corpus.
 
     Relabelling: a wrong translation that is, word for word, the translation of another training source was a
     good answer to that source.
     """
 
     name = "translation"
-    metrics = ("chrf", "exact")
+    metrics = ("chrf", "bleu", "exact")
+    cue = "\n=>"
 
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         first_rows: dict[str, Row] = {}
@@ -43,7 +47,7 @@ class TranslationTask(FileTask):
         return [
             Item(
                 id=str(row.number),
-                prompt=_prompt(source),
+                prompt=source + self.cue,
                 target=f" {references[source][0]}",
                 columns={**row.columns, "references": references[source]},
             )
@@ -52,13 +56,21 @@ class TranslationTask(FileTask):
 
     def judge(self, item: Item, completion: str) -> Feedback:
         references = item.columns["references"]
-        chrf = self._chrf.sentence_score(completion.strip(), references).score / 100
-        rewards = {"chrf": chrf, "exact": float(completion.strip() in references)}
+        translation = completion.strip()
+        chrf = self._chrf.sentence_score(translation, references).score / 100
+        bleu = max(self._bleu.sentence_score(translation, [each]).score for each in references) / 100
+        # sacrebleu rounds full marks to a little more than 100
+        rewards = {"chrf": chrf, "bleu": min(bleu, 1.0), "exact": float(translation in references)}
         return Feedback(rewards=rewards, reward=chrf, success=chrf >= SUCCESS_CHRF, sources=(self.name,))
 
     def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
         prompts = [prompt for prompt in self._answered.get(_words(completion), ()) if prompt != item.prompt]
         return prompts[seed % len(prompts)] if prompts else None
+
+    def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
+        twin = super().with_items(items)
+        vars(twin).pop("_answered", None)  # its prompts are those of the other items
+        return twin
 
     @cached_property
     def _chrf(self) -> CHRF:
@@ -66,6 +78,12 @@ class TranslationTask(FileTask):
         from sacrebleu.metrics.chrf import CHRF
 
         return CHRF()
+
+    @cached_property
+    def _bleu(self) -> BLEU:
+        from sacrebleu.metrics.bleu import BLEU
+
+        return BLEU(effective_order=True)
 
     @cached_property
     def _answered(self) -> dict[str, list[Observation]]:
@@ -77,18 +95,10 @@ class TranslationTask(FileTask):
         return prompts
 
 
-def _prompt(source: str) -> str:
-    return f"{source}\n=>"
-
-
 def _references(row: Row) -> list[str]:
     if "references" not in row.columns:
         return [row.text("target").strip()]
-    references = row.columns["references"]
-    is_list_of_text = isinstance(references, list) and all(isinstance(text, str) for text in references)
-    if not is_list_of_text or not references or not all(text.strip() for text in references):
-        raise row.unusable("references", "write a list of one or more translations")
-    return [text.strip() for text in references]
+    return row.texts("references")
 
 
 def _words(text: str) -> str:

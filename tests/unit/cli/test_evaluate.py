@@ -99,13 +99,28 @@ def test_a_run_in_earnest(run: Run, sentiment: list[str], tmp_path: Path) -> Non
     options = ["--against", "two", "--samples", "2", "--general-text", "general.txt", "--json", "all.json"]
     code, out, err = run(*sentiment, *options)
     assert (code, err) == (0, "")
-    assert "ood: valid" in out and "test: pass@2" in out and "written: all.json" in out
+    assert "ood: valid" in out and "ood: macro_f1" in out and "test: pass@2" in out and "written: all.json" in out
     found = json.loads((tmp_path / "all.json").read_text())
     assert found["paths"] == {"policy": "one", "against": "two"}
     assert set(found["item_ids"]) == {"test", "ood", "general text"}
     rewards = found["scores"]["policy"]["test"]["reward"]
     assert len(rewards) == 5 and found["estimates"]["policy"]["test"]["reward"]["mean"] == sum(rewards) / 5
+    assert set(found["estimates"]["policy"]["ood"]["macro_f1"]) == {"mean", "low", "high", "count"}
+    assert "macro_f1" not in found["comparisons"]["ood"], "no item has it, so nothing can be paired"
     assert found["comparisons"]["general text"]["log-probability a token"]["p"] <= 1
+
+
+def test_prompts_that_are_too_long_are_refused_or_cut(run: Run, sentiment: list[str], tmp_path: Path) -> None:
+    long = {"text": "a very long text " * 40, "label": "positive"}
+    tiny_policy("gpt2").save(tmp_path / "one")
+    (tmp_path / "far.jsonl").write_text(f"{json.dumps({'text': 'short', 'label': 'negative'})}\n{json.dumps(long)}\n")
+    code, out, err = run(*sentiment)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: ood/2.prompt: a very long text") and "exceed the model's 128" in err
+    assert err.endswith(", or set long_prompts=truncate (1 of 2 items of ood are too long)\n")
+    code, out, err = run(*sentiment, "long_prompts=truncate", "--against", "two")
+    assert (code, err) == (0, "")
+    assert "long_prompts=truncate: cut the prompts of 1 of 2 items of ood\n" in out
 
 
 def test_a_picture_is_drawn(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 from tiny_models import tiny_policy
@@ -11,6 +13,7 @@ from backsight.evaluation.statistics import estimate
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.verifier import TaskVerifier
 from backsight.rollouts.local import LocalEngine
+from backsight.tasks.base import Item
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.types import Action, Example, Feedback, Sampling, Step, Trajectory
 
@@ -53,6 +56,29 @@ def test_several_samples_are_drawn_and_averaged_by_item() -> None:
     assert [len(own) for own in scores(1).attempts] == [1] * 4
     with pytest.raises(ConfigError, match="num_samples: 0"):
         scores(0)
+
+
+def test_a_metric_of_a_split_has_an_interval_and_no_items() -> None:
+    policy, task = tiny_policy(words=WORDS), GoalString(1)
+
+    def number_of_letters(items: Sequence[Item], completions: Sequence[str]) -> dict[str, float]:
+        assert len(items) == len(completions) == 4 * 3
+        assert [item.id for item in items[::3]] == [item.id for item in items[2::3]], "an item's attempts stay together"
+        return {"letters": float(sum(map(len, completions)))}
+
+    scores = evaluate_split(
+        LocalEngine(policy),
+        TaskVerifier(task),
+        task.items("test"),
+        Sampling(max_completion_length=4),
+        "test",
+        num_samples=3,
+        split_metrics=number_of_letters,
+    )
+    letters = scores.rewards["letters"]
+    assert letters.mean == sum(len(each.steps[-1].action.text or "") for each in scores.trajectories)
+    assert letters.low < letters.mean < letters.high and letters.count == 4
+    assert set(scores.item_rewards) == {"reward", "right"} and set(scores.split_metrics) == {"letters"}
 
 
 def test_an_item_without_a_named_reward_has_no_score() -> None:

@@ -54,13 +54,22 @@ def test_parquet_reads_back_with_lists(tmp_path: Path) -> None:
     assert read_rows(str(path)) == rows
 
 
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.jsonl.gz", "rows.csv.gz"])
 def test_byte_order_mark_and_windows_line_ends_are_tolerated(tmp_path: Path, name: str) -> None:
-    content = {"rows.jsonl": '{"text": "a"}\r\n{"text": "b"}\r\n', "rows.csv": "text\r\na\r\nb\r\n"}[name]
+    content = {"rows.jsonl": '{"text": "a"}\r\n{"text": "b"}\r\n', "rows.csv": "text\r\na\r\nb\r\n"}[
+        name.removesuffix(".gz")
+    ]
     assert read_rows(write(tmp_path / name, b"\xef\xbb\xbf" + content.encode())) == [
         {"text": "a"},
         {"text": "b"},
     ]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.jsonl.gz"])
+def test_every_script_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
+    text = "עברית ‏مرحبا‎ 今日は 👩‍💻🙂 e\u0301"
+    content = f"text\n{text}\n" if name == "rows.csv" else as_json_lines([{"text": text}])
+    assert read_rows(write(tmp_path / name, content)) == [{"text": text}]
 
 
 def test_line_separators_inside_a_json_string_do_not_cut_it(tmp_path: Path) -> None:
@@ -88,6 +97,8 @@ def test_blank_lines_are_skipped_and_still_counted(tmp_path: Path) -> None:
         ("rows.csv", "a,b\n1\n", 2, "1 fields where the header has 2"),
         ("rows.csv", 'a,b\n"1,2\n', 2, "not CSV"),
         ("rows.csv", "a,a\n1,2\n", 1, "share a name"),
+        ("rows.jsonl", '{"a": 1}\n{"a": 1, "b": 2, "a": 3}\n', 2, "two values are named 'a'; keep one of them"),
+        ("rows.jsonl", '{"messages": [{"role": "user", "role": "user"}]}\n', 1, "two values are named 'role'"),
     ],
 )
 def test_malformed_text_names_file_and_line(
@@ -206,8 +217,9 @@ def test_what_the_hub_raises_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) 
 
 def test_tasks_import_neither_torch_nor_the_libraries_for_data() -> None:
     code = (
-        "import sys, backsight.tasks.rows, backsight.tasks.sentiment, backsight.tasks.translation\n"
-        "print(sorted({'torch', 'pyarrow', 'datasets', 'sacrebleu', 'transformers'} & set(sys.modules)))"
+        "import sys, backsight.tasks.rows, backsight.tasks.sentiment\n"
+        "import backsight.tasks.summarization, backsight.tasks.translation\n"
+        "print(sorted({'torch', 'pyarrow', 'datasets', 'sacrebleu', 'rouge_score', 'transformers'} & set(sys.modules)))"
     )
     source = str(Path(__file__).parents[3] / "src")
     done = subprocess.run(

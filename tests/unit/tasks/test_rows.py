@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,28 @@ def test_every_further_column_reaches_the_item(tmp_path: Path) -> None:
 def test_an_unusable_row_names_file_row_and_column(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
     with pytest.raises(DataError, match=f"rows.jsonl: {reason}"):
         RowsTask(write(tmp_path / "rows.jsonl", [{"prompt": "p"}, row]))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "room", "kept"),
+    [
+        ("one two  three\nfour", 100, "one two  three\nfour"),
+        ("one two  three\nfour", 18, "one two  three"),
+        ("one two  three\nfour", 13, "one two"),
+        ("one two  three\nfour", 3, "one"),
+        ("one two", 2, None),
+        ("今日は良い天気です", 4, "今日は良"),
+        ([{"role": "user", "content": "one two"}], 3, None),
+    ],
+)
+def test_words_are_dropped_from_the_end_until_a_prompt_fits(
+    tmp_path: Path, prompt: Any, room: int, kept: str | None
+) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"prompt": prompt, "completion": " gold", "level": 1}])
+    task = RowsTask(source, test=source)
+    item = task.items("train")[0]
+    cut = task.shortened(item, lambda prompt: len(prompt) <= room)
+    assert cut == (None if kept is None else replace(item, prompt=kept))
 
 
 def test_the_judge_compares_with_the_gold_answer(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def test_the_judge(task: SentimentTask, completion: str, correct: float, valid: 
     assert set(task.metrics) <= set(feedback.rewards)
 
 
+def test_macro_f1_by_hand(task: SentimentTask) -> None:
+    """Positive: 2 of 2 found, 2 of 3 answers right, F1 = 4/5. Negative: none found, F1 = 0. Nobody asked for neutral,
+    and what is no label ("so so") only misses the negative one."""
+    positive, negative = task.items("train")[:2]
+    items = [positive, positive, negative, negative]
+    answers = [" positive", "POSITIVE", " positive", " so so"]
+    assert task.split_metrics(items, answers) == {"macro_f1": pytest.approx(2 / 5)}
+    assert task.split_metrics(items, [" positive", " neutral", " negative", " negative"]) == {
+        "macro_f1": pytest.approx((2 / 3 + 1 + 0) / 3)
+    }
+
+
 def test_a_wrong_label_reveals_neither_another_prompt_nor_the_gold_label(task: SentimentTask) -> None:
     item = task.items("train")[0]
     assert task.relabelled(item, " negative", seed=0) is None

@@ -50,7 +50,7 @@ def test_rows_with_one_source_make_one_item_with_all_references(task: Translatio
 @pytest.mark.parametrize("completion", ["Hallo.", " Guten Tag.\n"])
 def test_any_reference_gets_full_marks(task: TranslationTask, completion: str) -> None:
     feedback = task.judge(task.items("train")[0], completion)
-    assert feedback.rewards == {"chrf": 1.0, "exact": 1.0}
+    assert feedback.rewards == {"chrf": 1.0, "bleu": 1.0, "exact": 1.0}
     assert (feedback.reward, feedback.success, feedback.sources) == (1.0, True, ("translation",))
     assert set(task.metrics) <= set(feedback.rewards)
     assert task.validate("train") == 5
@@ -65,6 +65,34 @@ def test_the_reward_is_the_chrf_of_the_best_reference(tmp_path: Path) -> None:
     assert feedback.reward == pytest.approx(0.25)
     assert (feedback.success, feedback.rewards["exact"]) == (False, 0.0)
     assert task.judge(task.items("train")[0], "").reward == 0.0
+
+
+def test_bleu_by_hand(tmp_path: Path) -> None:
+    # "ab cd" against "ab xy": of the single words one in two is right; of the pairs none of one, which is smoothed to
+    # 1/2; longer ones do not exist. BLEU is their geometric mean; both have two words, so nothing is taken off. Against
+    # "ab cd ef gh" all that is there is right, but half as long: exp(1 - 4/2) is less.
+    source = write(tmp_path / "rows.jsonl", [{"source": "s", "references": ["ab xy", "ab cd ef gh"]}])
+    task = TranslationTask(source, test=source)
+    assert task.judge(task.items("train")[0], "ab cd").rewards["bleu"] == pytest.approx(0.5)
+    assert task.judge(task.items("train")[0], "").rewards["bleu"] == 0.0
+
+
+@pytest.mark.parametrize("target", ["שלום, עולם! 🙂", "مرحبا 👩‍💻 hello", "今日は good", "Grüße — ‏עברית‏ 🎉"])
+def test_every_script_survives(tmp_path: Path, target: str) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"source": f"{target} ?", "target": target}])
+    task = TranslationTask(source, test=source)
+    (item,) = task.items("train")
+    assert (item.prompt, item.target) == (f"{target} ?\n=>", f" {target}")
+    assert task.validate("train") == 1
+
+
+def test_a_translation_is_relabelled_with_the_prompt_that_was_cut(task: TranslationTask) -> None:
+    assert task.relabelled(task.items("train")[1], "Guten Tag", seed=1) == "Good day.\n=>"
+    items = [task.shortened(item, lambda prompt: len(prompt) <= 8) or item for item in task.items("train")]
+    cut = task.with_items({"train": items})
+    assert cut.items("train")[3].prompt == "Good\n=>"
+    assert cut.relabelled(cut.items("train")[1], "Guten Tag", seed=1) == "Good\n=>"
+    assert (cut.validate("train"), task.items("train")[3].prompt) == (5, "Good day.\n=>")
 
 
 def test_a_translation_of_another_source_is_relabelled_with_it(task: TranslationTask) -> None:

@@ -1,0 +1,102 @@
+"""The folder of a comparison. Whatever lies in it is whole, and what was finished is not done again.
+
+comparisons/NAME/
+├── config.yaml             what was asked for
+├── before.json             scores of the policy before training, by split, name and item
+├── runs/METHOD-SEED/       a run folder, as `backsight train` makes it
+├── runs/METHOD-SEED.json   what came of it, once it is finished
+├── results.json            what came of all
+├── report.md
+└── report.html
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backsight.comparison.request import Request
+from backsight.errors import RunFolderError
+from backsight.reports.files import write_whole
+from backsight.reports.reader import CONFIG, RunReader
+from backsight.training.checkpoints import checkpoints
+
+BEFORE, RESULTS, REPORT, PAGE = "before.json", "results.json", "report.md", "report.html"
+RUNS = "runs"
+
+
+def open_folder(request: Request) -> Path:
+    """A new one, or the one that an earlier call with the same request has made.
+
+    Raises:
+        RunFolderError: the folder is something else's, or cannot be made.
+    """
+    root, name = Path(request.shared.output_dir), request.shared.run_name
+    if name is not None and (root / name).exists():
+        _check_same(root / name, request.as_dict())
+        return root / name
+    default = re.sub(r"[^\w.+-]+", "-", request.shared.preset)
+    numbered = (f"{default}-{number}" for number in itertools.count(2))
+    for each in [name] if name is not None else itertools.chain([default], numbered):
+        try:
+            (root / each / RUNS).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            remedy = f"cannot be made ({error.strerror}); choose another output_dir"
+            raise RunFolderError("comparison", root / each, remedy) from error
+        write_whole(root / each / CONFIG, yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True))
+        return root / each
+    raise RunFolderError("name", name, "was made just now by somebody else; choose another name")
+
+
+def _check_same(folder: Path, asked: Mapping[str, Any]) -> None:
+    try:
+        held = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        held = None
+    if not isinstance(held, dict) or set(held) != set(asked) or not isinstance(held["settings"], dict):
+        raise RunFolderError("name", folder, "holds no comparison; choose another name")
+    there, here = ({**each, **each["settings"], "settings": None} for each in (held, asked))
+    for key, value in here.items():
+        if key not in there or there[key] != value:
+            remedy = f"holds another comparison, with {key}={_plain(there.get(key))}; ask for that, or choose a name"
+            raise RunFolderError("name", folder, remedy)
+
+
+def _plain(value: Any) -> str:
+    """In one line, without what is not set."""
+    if isinstance(value, list):
+        return ",".join(each["name"] for each in value)
+    if isinstance(value, dict):
+        return str({name: each for name, each in value.items() if each is not None})
+    return str(value)
+
+
+def checkpoint_in(folder: Path) -> Path | None:
+    """From where a run that was cut off can go on. One that has left no checkpoint is cleared away."""
+    found = checkpoints(RunReader(folder).checkpoints) if (folder / CONFIG).is_file() else []
+    if found:
+        return found[-1]
+    if folder.exists():
+        shutil.rmtree(folder)
+    return None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """None where it is not written yet."""
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def save_json(path: Path, values: Mapping[str, Any]) -> None:
+    write_whole(path, json.dumps(values, indent=1) + "\n")

@@ -1,0 +1,142 @@
+"""What a comparison is asked for, checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from backsight.config import RunConfig, change_config
+from backsight.errors import ConfigError, nearest
+from backsight.hindsight import catalogue
+from backsight.hindsight.config import label, samples
+from backsight.policies.text import TextPolicy
+from backsight.tasks.base import Task
+
+CONTROL = "outcome"
+ALIASES = {"sft": "supervised"}
+CURVE_POINTS = 8
+"""Evaluations of a run whose steps can be counted beforehand, unless eval_steps says otherwise …"""
+CURVE_STEPS = 20
+"""… and steps between two of them where they cannot."""
+COUNTED_ANSWERS = 200
+"""Gold answers whose tokens are counted to know how many a budget of tokens is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Methods, each with the settings that all share."""
+
+    shared: RunConfig
+    """`output_dir` is where the folder of the comparison is made, `run_name` its name, `seed` the first seed."""
+    methods: Mapping[str, RunConfig]
+    """By what the method is called."""
+    tasks: Mapping[str, Task]
+    """As well: what a task reveals may depend on who looks back."""
+    seeds: int
+    general_text: Path | None
+
+    @property
+    def control(self) -> str:
+        """What the others are compared with."""
+        return CONTROL if CONTROL in self.methods else next(iter(self.methods))
+
+    @property
+    def rows_per_step(self) -> int:
+        """Attempts in a step. Who samples nothing learns from as many gold answers, unless nobody samples."""
+        config = self.shared
+        some_sample = any(samples(each.hindsight) for each in self.methods.values())
+        return config.prompts_per_step * (config.num_generations if some_sample else 1)
+
+    @property
+    def unit(self) -> str:
+        """What the budget is counted in; the first of several."""
+        stop = self.shared.stop
+        limits = {"attempts": stop.max_attempts, "tokens": stop.max_tokens, "seconds": stop.max_seconds}
+        return next((name for name, limit in limits.items() if limit is not None), "steps")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Of plain values: what has to be the same when the comparison goes on."""
+        return {
+            "methods": [config.hindsight.model_dump(mode="json") for config in self.methods.values()],
+            "seeds": self.seeds,
+            "general_text": None if self.general_text is None else str(self.general_text),
+            "settings": self.shared.model_dump(mode="json", exclude={"hindsight", "run_name", "output_dir"}),
+        }
+
+    def run_config(self, method: str, number: int, folder: Path, policy: TextPolicy) -> RunConfig:
+        """The settings of one run; `policy` counts the tokens of gold answers."""
+        config = self.methods[method]
+        seed = config.seed + number
+        name = re.sub(r"[^\w.-]", "-", method)
+        own: dict[str, Any] = {"output_dir": str(folder), "run_name": f"{name}-{seed}", "seed": seed}
+        if not samples(config.hindsight):
+            own |= {"prompts_per_step": self.rows_per_step, "stop": self._gold_budget(method, policy)}
+        changed = change_config(config, {**own, "logging_steps": 1})
+        return changed if changed.eval_steps else change_config(changed, {"eval_steps": self._curve_steps(changed)})
+
+    def _gold_budget(self, method: str, policy: TextPolicy) -> dict[str, int | None]:
+        """In steps, for no attempts or tokens are sampled that could be counted."""
+        stop, rows = self.shared.stop, self.rows_per_step
+        limits = [] if stop.max_steps is None else [stop.max_steps]
+        if stop.max_attempts is not None:
+            limits.append(math.ceil(stop.max_attempts / rows))
+        if stop.max_tokens is not None:
+            limits.append(math.ceil(stop.max_tokens / (rows * self._answer_tokens(method, policy))))
+        return {"max_steps": min(limits, default=None), "max_attempts": None, "max_tokens": None}
+
+    def _answer_tokens(self, method: str, policy: TextPolicy) -> float:
+        """The mean length of a gold answer."""
+        task = self.tasks[method]
+        answers = [item.target for item in task.items(task.train_split)[:COUNTED_ANSWERS] if item.target is not None]
+        if not answers:
+            remedy = f"{method} samples nothing and there are no gold answers to count; give a budget of attempts"
+            raise ConfigError("stop.max_tokens", self.shared.stop.max_tokens, remedy)
+        return fmean(len(policy.encode(answer)) for answer in answers)
+
+    def _curve_steps(self, config: RunConfig) -> int:
+        stop = config.stop
+        limits = [] if stop.max_steps is None else [stop.max_steps]
+        if stop.max_attempts is not None:
+            limits.append(math.ceil(stop.max_attempts / self.rows_per_step))
+        return max(1, min(limits) // CURVE_POINTS) if limits else CURVE_STEPS
+
+
+def requested(
+    config: RunConfig,
+    build_task: Callable[[RunConfig], Task],
+    methods: Sequence[Any],
+    seeds: int,
+    general_text: Path | None = None,
+) -> Request:
+    """`methods` are names, or whatever else `hindsight` may be set to.
+
+    Raises:
+        BacksightError: a method is unknown, named twice or does not fit the settings, or an argument is out of range.
+    """
+    if seeds < 1:
+        raise ConfigError("seeds", seeds, "has to be at least 1")
+    if not methods:
+        raise ConfigError("methods", "none", "name at least one, better two: outcome,relabel")
+    configs: dict[str, RunConfig] = {}
+    for method in methods:
+        own = change_config(config, {"hindsight": _known(method)})
+        name = label(own.hindsight)
+        if name in configs:
+            raise ConfigError("methods", name, "is named twice; name it once")
+        catalogue.build(own.hindsight)  # raises what is wrong with its options
+        configs[name] = own
+    tasks = {name: build_task(own) for name, own in configs.items()}
+    return Request(config, configs, tasks, seeds, general_text)
+
+
+def _known(method: Any) -> Any:
+    if not isinstance(method, str):
+        return method
+    if method not in catalogue.METHODS and method not in ALIASES:
+        raise ConfigError("methods", method, f"unknown; {nearest(method, [*catalogue.METHODS, *ALIASES])}")
+    return ALIASES.get(method, method)

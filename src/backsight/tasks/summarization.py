@@ -1,0 +1,119 @@
+"""Summarization, scored by ROUGE. This is the only file that imports rouge-score."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from backsight.tasks.base import Item
+from backsight.tasks.rows import UNSPACED, FileTask, Row
+from backsight.types import Feedback
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
+
+SUCCESS_ROUGE = 0.999
+"""A summary this near to a reference has its words in its order."""
+WINDOW_SHARE = 0.9
+"""Of the references of the train split, so many have a length in the window; as many are too short as too long."""
+
+
+class SummarizationTask(FileTask):
+    """Rows with the columns `document` and `summary`, or `document` and `references` (a list of summaries).
+
+    The first reference is the gold answer. The reward is ROUGE-L, the F1 of the longest common subsequence of words,
+    against the best reference (Lin 2004, "ROUGE: a package for automatic evaluation of summaries", as rouge-score
+    computes it, without stemming), times `length`: 1 within a window of lengths, and from its ends down to 0 at half
+    and at twice as many words.
+
+    The window is where the references of the train split lie. For each item it is stretched to the item's own
+    references, so that a gold answer of any split always scores full marks, and one unusual reference of the train
+    split does not widen it for all.
+
+    A failed attempt is told the gold answer (`Feedback.correction`): a teacher can be shown it. Nothing is relabelled:
+    a summary of another document is no hindsight.
+    """
+
+    name = "summarization"
+    metrics = ("rouge_l", "rouge_1", "length")
+    cue = "\nTL;DR:"
+
+    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+        super().__init__(data, test=test, ood=ood)
+        references = [text for item in self.items("train") for text in item.columns["references"]]
+        lengths = sorted(len(words(text)) for text in references)
+        outside = int(len(lengths) * (1 - WINDOW_SHARE) / 2)
+        self.window = lengths[outside], lengths[-1 - outside]
+        """Words of the shortest and of the longest summary that nothing is taken off."""
+
+    def items_from(self, rows: Sequence[Row]) -> list[Item]:
+        return [
+            Item(
+                id=str(row.number),
+                prompt=row.text("document").strip() + self.cue,
+                target=f" {references[0]}",
+                columns={**row.columns, "references": references},
+            )
+            for row in rows
+            for references in (_references(row),)
+        ]
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        references = item.columns["references"]
+        rouge = self._rouge.score_multi(references, completion)
+        rewards = {
+            "rouge_l": float(rouge["rougeL"].fmeasure),
+            "rouge_1": float(rouge["rouge1"].fmeasure),
+            "length": self._length_factor(references, len(words(completion))),
+        }
+        reward = rewards["rouge_l"] * rewards["length"]
+        success = reward >= SUCCESS_ROUGE
+        correction = None if success else item.target
+        return Feedback(rewards=rewards, reward=reward, success=success, correction=correction, sources=(self.name,))
+
+    def _length_factor(self, references: Sequence[str], count: int) -> float:
+        lengths = [len(words(text)) for text in references]
+        low, high = min(self.window[0], *lengths), max(self.window[1], *lengths)
+        return max(0.0, min(1.0, 2 * count / low - 1, 2 - count / high))
+
+    @cached_property
+    def _rouge(self) -> RougeScorer:
+        # Imported when the first summary is judged, because it takes two seconds: it brings nltk.
+        from rouge_score.rouge_scorer import RougeScorer
+
+        return RougeScorer(["rougeL", "rouge1"], tokenizer=_Tokenizer())
+
+
+def words(text: str) -> list[str]:
+    """Its words, in lower case.
+
+    As rouge-score finds them in English: runs of letters and digits. It knows no letters but a to z; here those of
+    every script count, with their marks, and where words are not spaced, each character is one.
+    """
+    found = "".join(map(_spaced, text.lower().replace("\ufe0f", ""))).split()
+    return [word for word in found if any(map(str.isalnum, word))]
+
+
+@lru_cache(maxsize=16_384)
+def _spaced(character: str) -> str:
+    if UNSPACED.match(character):
+        return f" {character} "
+    is_in_word = character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
+    return character if is_in_word else " "
+
+
+class _Tokenizer:
+    """`words`, as rouge-score asks for them."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return words(text)
+
+
+def _references(row: Row) -> list[str]:
+    column = "references" if "references" in row.columns else "summary"
+    references = row.texts(column) if column == "references" else [row.text(column).strip()]
+    if not all(map(words, references)):
+        raise row.unusable(column, "a summary without a word cannot be scored; write words, or remove the row")
+    return references
