@@ -81,7 +81,12 @@ def _constraints(results: Results) -> list[Figure]:
 
 
 def _reasoning(results: Results) -> list[Figure]:
-    figures = []
+    """Beside the ratios on generated questions: how the real ones of BIG-Bench Hard are answered."""
+    figures = [
+        Figure(f"{task}, {method}: real questions", fmean(curve.extra["bbh"] for curve in curves), None, "score")
+        for (task, _, method), curves in results.items()
+        if all("bbh" in curve.extra for curve in curves)
+    ]
     for task, aim in HIR_RATIOS.items():
         control = next((_mean(*key) for key in _keys(results, task, "outcome")), None)
         scores = [
