@@ -62,7 +62,9 @@ def main() -> None:
         results[ROWS[number][:3]].append(curve)
     results = {key: curves for key, curves in results.items() if curves}
     figures = figures_of(results)
-    _show(results, figures)
+    _show(results, [] if arguments.quick else figures)
+    if arguments.quick:
+        print("a rehearsal: the aims are for the full size")
     if not arguments.quick and not arguments.only:
         print(f"written: {write_results('hindsight', seeds, figures)}")
         draw(results, PICTURE)
@@ -142,7 +144,8 @@ def _show(results: Results, figures: Sequence[Figure]) -> None:
     for figure in figures:
         if figure.aim is not None:
             aims.add_row(figure.row, f"{figure.value:,.2f} {figure.unit}", figure.aim, _VERDICTS[figure.holds])
-    console.print(aims)
+    if figures:
+        console.print(aims)
 
 
 _VERDICTS: Mapping[bool | None, str] = {True: "holds", False: "missed", None: ""}

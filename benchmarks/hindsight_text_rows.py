@@ -100,7 +100,7 @@ def _rows() -> list[Row]:
             rows.append(("goal strings", f"n={length}", method, partial(goal_string, method, length, attempts, {})))
     for method in ("hir", "condition", "gold_anchor"):
         rows.append(("goal strings", "n=8", method, partial(goal_string, method, 8, 25_000, TAGGED.get(method, {}))))
-    for count, attempts in {2: 40_000, 4: 40_000, 6: 60_000, 8: 60_000}.items():
+    for count, attempts in {2: 40_000, 4: 40_000, 6: 51_200, 8: 51_200}.items():
         for method in ("outcome", "relabel"):
             rows.append(("constraints", f"K={count}", method, partial(constraints, method, count, attempts)))
     distilled = {
