@@ -1,4 +1,4 @@
-"""Learning from logs of real conversations: ``python benchmarks/logs.py`` (20 minutes on one thread; ``--quick``: 2).
+"""Learning from logs of real conversations: ``python benchmarks/logs.py``, half an hour on one busy thread.
 
 The logs are orders at a coffee bar (Taskmaster-4); their last turn was said by some model, and people gave it 0
 or 1. A small base model is made from nothing and learns from demonstrations of the same domain; then

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, overload
+from typing import Any
 
 from backsight.environments.base import EnvironmentFactory
 from backsight.environments.single_turn import SingleTurn
 from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import ConfigError, DataError, nearest
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, LazyItems, Task
 from backsight.types import Feedback, Observation
 
 SEEDS = {"train": range(10_000), "test": range(1_000_000, 1_000_200)}
@@ -61,7 +60,8 @@ class EpisodesTask(Task):
         """The prompt of an item is what is observed first: one is reset when the item is asked for."""
         if split not in self.seeds:
             raise DataError("split", split, nearest(split, self.seeds))
-        return _Starts(self.seeds[split], self._item)
+        seeds = self.seeds[split]
+        return LazyItems(len(seeds), lambda number: self._item(seeds[number]))
 
     def judge(self, item: Item, completion: str) -> Feedback:
         return Feedback()
@@ -79,23 +79,3 @@ class EpisodesTask(Task):
 def environments_of(task: Task, fits: Callable[[Observation], bool] | None = None) -> EnvironmentFactory:
     """From an item of the task to an episode: of its environment where it has one, else of a single turn."""
     return partial(task.episode, fits=fits) if isinstance(task, EpisodesTask) else SingleTurn
-
-
-@dataclass(frozen=True, slots=True)
-class _Starts(Sequence[Item]):
-    """Items made on demand: the same seed always gives the same item."""
-
-    seeds: Sequence[int]
-    make: Callable[[int], Item]
-
-    def __len__(self) -> int:
-        return len(self.seeds)
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self.make(seed) for seed in self.seeds[index]]
-        return self.make(self.seeds[index])

@@ -17,8 +17,8 @@ from backsight.pocket.constraints import (
     draw,
     held_out_combinations,
 )
-from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, is_held_out
-from backsight.tasks.base import Item, Task
+from backsight.pocket.splits import TRAIN_ITEMS, generated_items, is_held_out
+from backsight.tasks.base import Item, LazyItems, Task
 from backsight.types import Feedback
 
 
@@ -122,7 +122,7 @@ class InstructionsTask(Task):
         return [asked, *others[:tries]]
 
 
-def _split(name: str, length: int, among: Sequence[Combination], domains: Sequence[str]) -> GeneratedItems:
+def _split(name: str, length: int, among: Sequence[Combination], domains: Sequence[str]) -> LazyItems:
     def make(rng: random.Random, identifier: str) -> Item:
         combination = rng.choice(among)
         for _ in range(1000):
@@ -133,4 +133,4 @@ def _split(name: str, length: int, among: Sequence[Combination], domains: Sequen
                 return Item(identifier, prompt_of(constraints), " " + text, columns)
         raise DataError(f"{name}.combination", combination, "no sentence of the world satisfies it; leave it out")
 
-    return GeneratedItems(name, length, make)
+    return generated_items(name, length, make)

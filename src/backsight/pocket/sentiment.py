@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 
 from backsight.pocket import world
-from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, items_of
+from backsight.pocket.splits import TRAIN_ITEMS, generated_items, items_of
 from backsight.pocket.world.reviews import LABELS, Review, draw, with_label
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, LazyItems
 from backsight.tasks.sentiment import SentimentTask
 
 
@@ -50,10 +50,10 @@ class PocketSentimentTask(SentimentTask):
         return prompt_of(with_label(item.columns["review"], label, random.Random(seed)))
 
 
-def _split(name: str, length: int, num_opinions: Sequence[int], domains: Sequence[str]) -> GeneratedItems:
+def _split(name: str, length: int, num_opinions: Sequence[int], domains: Sequence[str]) -> LazyItems:
     def make(rng: random.Random, identifier: str) -> Item:
         label = rng.choice(LABELS)
         review = draw(rng, rng.choice(domains), label, num_opinions)
         return Item(identifier, prompt_of(review), f" {label}", {"review": review, "label": label})
 
-    return GeneratedItems(f"sentiment {name}", length, make)
+    return generated_items(f"sentiment {name}", length, make)

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import overload
 
 from backsight.errors import DataError, nearest
 from backsight.pocket import world
 from backsight.pocket.constraints import domain_of
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, LazyItems
 
 TRAIN_ITEMS = 1_000_000
 """The training split has no end to speak of."""
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratedItems(Sequence[Item]):
-    """Items made on demand, from a random stream of their own each."""
-
-    name: str
-    length: int
-    make: Callable[[random.Random, str], Item]
-
-    def __len__(self) -> int:
-        return self.length
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(self.length))]
-        if not -self.length <= index < self.length:
-            raise IndexError(index)
-        number = index % self.length
-        return self.make(random.Random(f"{self.name} {number}"), f"{self.name}-{number}")
+def generated_items(name: str, length: int, make: Callable[[random.Random, str], Item]) -> LazyItems:
+    """Each from a random stream of its own."""
+    return LazyItems(length, lambda number: make(random.Random(f"{name} {number}"), f"{name}-{number}"))
 
 
 def items_of(splits: Mapping[str, Sequence[Item]], split: str) -> Sequence[Item]:

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 
 from backsight.pocket import world
-from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, items_of
+from backsight.pocket.splits import TRAIN_ITEMS, generated_items, items_of
 from backsight.pocket.world.reports import Report, covered, draw_report, with_main
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, LazyItems, Task
 from backsight.types import Feedback
 
 WORDS_PER_FACT = 6
@@ -87,10 +87,10 @@ def item_of(identifier: str, report: Report) -> Item:
     return Item(identifier, prompt_of(report), f" {report.headline}", {"report": report})
 
 
-def _split(name: str, length: int, num_sentences: Sequence[int], domains: Sequence[str]) -> GeneratedItems:
+def _split(name: str, length: int, num_sentences: Sequence[int], domains: Sequence[str]) -> LazyItems:
     def make(rng: random.Random, identifier: str) -> Item:
         count = rng.choice(num_sentences)
         extras = (0, 1, 2) if count <= max(SENTENCES) else (0, 1)
         return item_of(identifier, draw_report(rng, rng.choice(domains), count, rng.choice(MAIN_FACTS), extras))
 
-    return GeneratedItems(f"summary {name}", length, make)
+    return generated_items(f"summary {name}", length, make)

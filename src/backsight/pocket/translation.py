@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 
 from backsight.pocket import world
-from backsight.pocket.splits import TRAIN_ITEMS, GeneratedItems, is_held_out, items_of
+from backsight.pocket.splits import TRAIN_ITEMS, generated_items, is_held_out, items_of
 from backsight.pocket.world import english, tarin
 from backsight.pocket.world.clauses import draw
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, LazyItems
 from backsight.tasks.translation import TranslationTask
 
 EXTRAS, MORE_EXTRAS = (1, 2, 3), (4,)
@@ -52,10 +52,10 @@ class PocketTranslationTask(TranslationTask):
         return None if source is None or is_held_out(source) else prompt_of(source)
 
 
-def _split(name: str, length: int, extras: Sequence[int], domains: Sequence[str]) -> GeneratedItems:
+def _split(name: str, length: int, extras: Sequence[int], domains: Sequence[str]) -> LazyItems:
     def make(rng: random.Random, identifier: str) -> Item:
         clause = draw(rng, rng.choice(domains), rng.choice(extras))
         target = tarin.sentence(clause)
         return Item(identifier, prompt_of(english.sentence(clause)), f" {target}", {"references": [target]})
 
-    return GeneratedItems(f"translation {name}", length, make)
+    return generated_items(f"translation {name}", length, make)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from backsight.errors import DataError
 from backsight.types import Feedback, Observation
@@ -22,6 +22,29 @@ class Item:
     """A gold answer, where there is one. Supervised fine-tuning learns it; reinforcement learning never sees it."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Everything else of the row; reward functions receive it by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LazyItems(Sequence[Item]):
+    """Items made when they are asked for: the same number always gives the same item."""
+
+    length: int
+    make: Callable[[int], Item]
+    """From a number, counted from 0, to the item."""
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self.make(each) for each in range(*index.indices(self.length))]
+        if not -self.length <= index < self.length:
+            raise IndexError(index)
+        return self.make(index % self.length)
 
 
 class Task(ABC):

@@ -14,11 +14,11 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, overload
+from dataclasses import fields
+from typing import Any
 
 from backsight.errors import ConfigError, DataError, nearest
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, LazyItems, Task
 from backsight.types import Feedback
 
 REFUSED = {
@@ -93,10 +93,12 @@ class ReasoningGymTask(Task):
         self.name, self.dataset, self.instruction = f"reasoning-gym:{dataset}", dataset, instruction
         # the item at an index is drawn from seed + index: the splits must not overlap
         starts = {"train": (seed, train_size), "test": (seed + train_size, test_size)}
-        self._splits = {
-            split: _Questions(_made(dataset, {**(options or {}), "seed": first, "size": size}), size, instruction)
+        made = {
+            split: _made(dataset, {**(options or {}), "seed": first, "size": size})
             for split, (first, size) in starts.items()
         }
+        self._judge = made["train"].score_answer
+        self._splits = {split: _questions(each, starts[split][1], instruction) for split, each in made.items()}
 
     def items(self, split: str) -> Sequence[Item]:
         if split not in self._splits:
@@ -124,7 +126,7 @@ class ReasoningGymTask(Task):
             return None
         entry = copy.deepcopy(dict(item.columns))  # a judge may play on the board that it is given
         try:
-            score = float(self._splits["train"].dataset.score_answer(answer=answer, entry=entry))
+            score = float(self._judge(answer=answer, entry=entry))
         except Exception:  # judges stumble over answers that are none; one that fails on gold answers fails `validate`
             return None
         return min(1.0, max(0.0, score)) if math.isfinite(score) else None
@@ -202,28 +204,11 @@ def _comment(answer: str, score: float | None) -> str:
     return f"The answer {shown} is {'partly right' if score >= PARTLY else 'wrong'}."
 
 
-@dataclass(frozen=True, slots=True)
-class _Questions(Sequence[Item]):
-    """Items made on demand: the same index always gives the same item."""
-
-    dataset: Any
-    size: int
-    instruction: str
-
-    def __len__(self) -> int:
-        return self.size
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | list[Item]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(self.size))]
-        if not -self.size <= index < self.size:
-            raise IndexError(index)
-        number = index % self.size
-        entry = self.dataset[number]
-        prompt = f"{entry['question']}\n{self.instruction}\n" if self.instruction else entry["question"]
+def _questions(dataset: Any, size: int, instruction: str) -> LazyItems:
+    def make(number: int) -> Item:
+        entry = dataset[number]
+        prompt = f"{entry['question']}\n{instruction}\n" if instruction else entry["question"]
         target = entry["answer"]  # None where no solution is kept
         return Item(str(number), prompt, None if target is None else str(target), entry)
+
+    return LazyItems(size, make)
