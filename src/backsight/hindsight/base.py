@@ -27,8 +27,8 @@ class Scorer(Protocol):
         """A response nobody sampled, as the policy would have had to act it."""
         ...
 
-    def fits(self, prompts: Sequence[Observation]) -> bool:
-        """Whether each of them leaves room for a completion: what was revealed may be long."""
+    def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
+        """Whether each of them leaves room for a completion, or for this response: what was revealed may be long."""
         ...
 
     def log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:

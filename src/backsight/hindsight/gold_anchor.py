@@ -10,7 +10,7 @@ Both halves change: the attempts lose, the gold answer gains. GCPO puts it in th
 It takes a ratio of whole sequences; nobody sampled the gold answer, so there is none to take here, and the row says so
 (`behaviour_log_probs` is None). `shaping` bounds the row, but fades where the policy would never have gone, which is
 where the gold answer is needed: off by default. Groups with a success or with episodes of several steps stay as they
-are.
+are, and so do those whose gold answer has no room behind its prompt.
 
 When not to use it: where rewards are graded and nobody says what a success is, so that no group fails; or with gold
 answers for all prompts and few attempts that succeed: `supervised` is cheaper then.
@@ -77,7 +77,9 @@ class GoldAnchor(Hindsight):
         known = [text for text in (getattr(group.start, "target", None), *corrections) if text]
         if not known:
             return None
-        response = scorer.encode(known[0])
+        response, prompt = scorer.encode(known[0]), group.trajectories[0].prompts[0]
+        if not scorer.fits([prompt], response):
+            return None
         action = Action(response, torch.zeros(len(response)), known[0])
-        step = Step(group.trajectories[0].prompts[0], action, terminated=True)
+        step = Step(prompt, action, terminated=True)
         return Trajectory(group.start, (step,), Feedback(reward=self.gold_reward, success=True))

@@ -26,11 +26,15 @@ class Supervised(Hindsight):
     outcome_weight = 0.0
 
     def examples(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        """Raises `DataError` when a row has no gold answer."""
+        """Raises `DataError` when a row has no gold answer, or one that is too long to stand behind its prompt."""
         return [_imitated(group.start, scorer) for group in groups]
 
 
 def _imitated(item: Item, scorer: Scorer) -> Example:
     if item.target is None:
         raise DataError(f"{item.id}.target", None, "supervised fine-tuning needs a gold answer in every row")
-    return imitated_example((item.prompt,), (scorer.encode(item.target),), "supervised")
+    response = scorer.encode(item.target)
+    if not scorer.fits([item.prompt], response):
+        remedy = "prompt and gold answer are longer than the model's context; shorten them, or remove the row"
+        raise DataError(f"{item.id}.target", item.target, remedy)
+    return imitated_example((item.prompt,), (response,), "supervised")

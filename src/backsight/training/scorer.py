@@ -53,10 +53,11 @@ class RunScorer:
     def encode(self, text: str) -> ActionValue:
         return self.policy.encode(text)
 
-    def fits(self, prompts: Sequence[Observation]) -> bool:
+    def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
+        length = len(response) if isinstance(response, tuple) else self.config.max_completion_length
         try:
             for prompt in prompts:
-                self.policy.check_prompt(prompt, self.config.max_completion_length)
+                self.policy.check_prompt(prompt, length)
         except DataError:
             return False
         return True

@@ -32,6 +32,10 @@ def group_of(*trajectories: Trajectory, start: Any = "start") -> Group:
     return FakeScorer().estimate([Group(start, trajectories)])[0]
 
 
+ROOM = 100
+"""For a response, in decisions, behind any prompt."""
+
+
 @dataclass
 class FakeScorer:
     """Each answer can be replaced by a function. Without: a letter is a token, every log-probability is -0.5 (the
@@ -46,8 +50,8 @@ class FakeScorer:
     def encode(self, text: str) -> ActionValue:
         return tuple(map(ord, text))
 
-    def fits(self, prompts: Sequence[Observation]) -> bool:
-        return True
+    def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
+        return response is None or len(response) <= ROOM
 
     def log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
         return [self.log_prob(each) if self.log_prob else _constant(each, -0.5) for each in exchanges]

@@ -21,7 +21,7 @@ from backsight.hindsight.rlcsd import RLCSD
 from backsight.hindsight.rlsd import RLSD
 from backsight.hindsight.same_state import state_key
 from backsight.hindsight.vine import Vine
-from backsight.types import Action, Begun, Feedback, Group, Observation, Step, Trajectory
+from backsight.types import Action, ActionValue, Begun, Feedback, Group, Observation, Step, Trajectory
 
 SUCCESS, FAILURE = Feedback(reward=1.0, success=True), Feedback(reward=0.0, success=False)
 REACHED = Feedback(success=True)
@@ -54,7 +54,7 @@ def refuse(_: Exchange) -> torch.Tensor:
 class Cramped(FakeScorer):
     """There is no room for anything that was revealed."""
 
-    def fits(self, prompts: Sequence[Observation]) -> bool:
+    def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
         return False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from unit.hindsight.fakes import FakeScorer, attempt, group_of
+from unit.hindsight.fakes import ROOM, FakeScorer, attempt, group_of
 
 from backsight.errors import ConfigError, DataError
 from backsight.hindsight.composition import Chain, Route, succeeded
@@ -251,6 +251,11 @@ class TestGoldAnchor:
     def test_no_groups(self) -> None:
         assert GoldAnchor()([], FakeScorer()) == []
 
+    def test_an_answer_without_room_behind_its_prompt_does_not_join(self) -> None:
+        item = Item("7", "asked", "x" * (ROOM + 1))
+        group = group_of(attempt(feedback=WRONG, start=item), start=item)
+        assert GoldAnchor().revalue([group], FakeScorer()) == [group]
+
 
 class TestSupervised:
     def test_gold_answers_are_imitated(self) -> None:
@@ -266,6 +271,10 @@ class TestSupervised:
     def test_a_row_without_gold_answer_is_an_error(self) -> None:
         with pytest.raises(DataError, match=r"7\.target: None: "):
             Supervised()([Group(Item("7", "asked"))], FakeScorer())
+
+    def test_an_answer_without_room_behind_its_prompt_is_named(self) -> None:
+        with pytest.raises(DataError, match=r"7\.target: .* are longer than the model's context"):
+            Supervised()([Group(Item("7", "asked", "x" * (ROOM + 1)))], FakeScorer())
 
 
 def logged(target: str | None = "turn", prompt: Observation = "asked", **columns: object) -> Group:
