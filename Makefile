@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test check fix bench bench-text clean
+.PHONY: setup demo demo-all test check fix bench clean
 
 setup: $(READY)
 
@@ -23,7 +23,10 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setup: done"
 
 demo: $(READY)
-	@$(BIN)/python -m backsight.demo
+	@$(BIN)/python -m backsight.demo.instructions
+
+demo-all: $(READY)
+	@$(BIN)/python -m backsight.demo.applications
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q
@@ -40,9 +43,6 @@ fix: $(READY)
 bench: $(READY)
 	@$(PIP) -e '.[bench]'
 	@$(BIN)/python benchmarks/speed.py
-
-bench-text: $(READY)
-	@$(BIN)/python benchmarks/real_text.py
 
 clean:
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info

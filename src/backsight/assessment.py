@@ -19,8 +19,7 @@ from backsight.feedback.base import FeedbackSource
 from backsight.finetuning import load_policy
 from backsight.policies.text import TextPolicy
 from backsight.rollouts.engines import engine_for
-from backsight.rollouts.prompts import prepared
-from backsight.session import Evaluation, evaluated, feedback_of
+from backsight.session import Evaluation, check_prompts, evaluated, feedback_of
 from backsight.tasks.base import Task
 
 POLICY, AGAINST = "policy", "against"
@@ -83,9 +82,7 @@ def assess(
     }
     pieces = [] if text is None else pieces_of(text, list(policies.values()))
     counts = dict.fromkeys(splits or task.eval_splits, config.eval_items)
-    truncate = config.long_prompts == "truncate"
-    # the same prompts for both policies
-    task, told = prepared(task, [*policies.values()], config.max_completion_length, counts, truncate=truncate)
+    task, told = check_prompts([*policies.values()], task, config, counts)  # the same prompts for both policies
     source = feedback or feedback_of(task, None)
 
     def attempted(policy: TextPolicy) -> Evaluation:

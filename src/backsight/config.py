@@ -35,8 +35,8 @@ class RunConfig(TrainingConfig):
     ood_data: str | None = None
     """Data from elsewhere to evaluate on."""
     long_prompts: Literal["refuse", "truncate"] = "refuse"
-    """What becomes of a prompt that leaves no room for a completion: the run does not start, or words are left out at
-    the end of the user's text, and the run says of how many items."""
+    """What becomes of a prompt that leaves no room for a completion: the run does not start, or words are left out (at
+    the end of the user's text; of a dialogue the oldest turns), and the run says of how many items."""
     hindsight: HindsightConfig
     output_dir: str = "runs"
     """Where the run folder is made."""
@@ -68,24 +68,39 @@ class RunConfig(TrainingConfig):
         return self
 
 
-def load_config(preset_config: RunConfig, files: Sequence[Path], overrides: Sequence[str]) -> RunConfig:
-    """The preset's configuration, changed by YAML files and then by ``key=value``, each over the one before.
-
-    Keys are dotted (``stop.max_steps=100``); values are read as YAML. ``hindsight=relabel`` is short for
-    ``hindsight.name=relabel``, and so with ``adapter``; a change of name drops the options that the new choice does not
-    have.
+def load_config(config: RunConfig, files: Sequence[Path], overrides: Sequence[str]) -> RunConfig:
+    """The configuration, changed by YAML files and then by ``key=value``, each over the one before.
 
     Raises:
-        ConfigError: a file cannot be read; a key is unknown; a value has the wrong type or range, or
-            contradicts another.
+        ConfigError: as `read_changes` and `change_config` do.
     """
-    changes = [_read_yaml(path) for path in files] + [_parse_override(override) for override in overrides]
-    return _changed(preset_config, changes)
+    return change_config(config, *read_changes(files, overrides))
 
 
-def change_config(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
-    """The same for Python values: ``{"hindsight": "relabel", "stop": {"max_steps": 100}}``."""
-    return _changed(config, [settings])
+def read_changes(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """What YAML files and then ``key=value`` change. Keys are dotted (``stop.max_steps=100``); values are read as YAML.
+
+    Raises:
+        ConfigError: a file or a value cannot be read.
+    """
+    return [_read_yaml(path) for path in files] + [_parse_override(override) for override in overrides]
+
+
+def change_config(config: RunConfig, *changes: Mapping[str, Any]) -> RunConfig:
+    """The configuration with these changes, each over the one before: ``{"stop": {"max_steps": 100}}``.
+
+    ``hindsight=relabel`` is short for ``hindsight.name=relabel``, and so with ``adapter``; a change of name drops the
+    options that the new choice does not have.
+
+    Raises:
+        ConfigError: a key is unknown; a value has the wrong type or range, or contradicts another.
+    """
+    fields = config.model_dump()
+    for change in changes:
+        fields = _merged(RunConfig, fields, change)
+    if fields["preset"] != config.preset:
+        raise ConfigError("preset", fields["preset"], f"is not {config.preset!r}; leave it out")
+    return _checked(fields)
 
 
 def read_config(path: Path) -> RunConfig:
@@ -122,15 +137,6 @@ for _class in (_Loader, _Dumper):
         "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
     )
     _class.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("[Nn]one$"), list("Nn"))
-
-
-def _changed(config: RunConfig, changes: Sequence[_Fields]) -> RunConfig:
-    fields = config.model_dump()
-    for change in changes:
-        fields = _merged(RunConfig, fields, change)
-    if fields["preset"] != config.preset:
-        raise ConfigError("preset", fields["preset"], f"is not {config.preset!r}; leave it out")
-    return _checked(fields)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

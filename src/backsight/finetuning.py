@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from backsight.policies.text import TextPolicy
 from backsight.presets import catalogue as presets
 from backsight.reports.reader import POLICY, RunReader
 from backsight.rollouts.engines import engine_for
-from backsight.session import Evaluation, Result, Session, check_prompts, evaluated, feedback_of
+from backsight.session import Evaluation, Result, Session, attempted_items, check_prompts, evaluated, feedback_of
 from backsight.tasks.base import Task
 from backsight.training.checkpoints import newest_checkpoint
 from backsight.training.config import StopConfig
-from backsight.types import Sampling
 
 
 def finetune(
@@ -46,14 +46,12 @@ def finetune(
     Raises:
         BacksightError: a setting, the data, the model or a reward function does not fit.
     """
+    settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
     if isinstance(task, str):
         preset = presets.get(task)
-        base, build_task = preset.config, preset.task
+        config, build_task = preset.configured(settings), preset.task
     else:
-        base = RunConfig(preset=task.name, policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
-        build_task = _constant(task)
-    settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
-    config = change_config(base, settings)
+        config, build_task = _configured(task, settings), _constant(task)
     built = build_task(config)
     learner = _policy_of(config, built) if isinstance(policy, str) else policy
     if config.adapter is not None:
@@ -67,19 +65,25 @@ def evaluate(
     *,
     splits: Sequence[str] = (),
     items: int = 200,
-    max_completion_length: int = 64,
-    min_completion_length: int = 0,
-    stop_strings: Sequence[str] = (),
     reward_funcs: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    **settings: Any,
 ) -> Evaluation:
-    """One greedy attempt at each of the first `items` items of the task's evaluation splits (or of `splits`)."""
-    loaded = load_policy(policy, labels=task.labels) if isinstance(policy, str) else policy
-    sampling = Sampling(
-        max_completion_length=max_completion_length,
-        min_completion_length=min_completion_length,
-        stop_strings=tuple(stop_strings),
-    )
-    return evaluated(engine_for(loaded), loaded, task, feedback_of(task, reward_funcs), sampling, items, splits)
+    """One greedy attempt at each of the first `items` items of the task's evaluation splits (or of `splits`).
+
+    Settings are those of `RunConfig`, by name, as far as they concern an attempt: `max_completion_length` and
+    `min_completion_length`, `stop_strings`, and `long_prompts`. How many prompts were cut is said in a warning.
+
+        backsight.evaluate("runs/mine", task, max_completion_length=48, long_prompts="truncate")
+
+    Raises:
+        BacksightError: a setting, the model, a prompt or a reward function does not fit.
+    """
+    config = _configured(task, settings)
+    loaded = _policy_of(config, task, policy) if isinstance(policy, str) else policy
+    task, told = check_prompts([loaded], task, config, dict.fromkeys(splits or task.eval_splits, items))
+    if told is not None:
+        warnings.warn(told, stacklevel=2)
+    return evaluated(engine_for(loaded), loaded, task, feedback_of(task, reward_funcs), config.sampling, items, splits)
 
 
 def load_policy(
@@ -126,7 +130,7 @@ def check_config(config: RunConfig) -> list[tuple[str, str]]:
     """
     task = presets.get(config.preset).task(config)
     policy = _policy_of(config, task)
-    task, told = check_prompts(policy, task, config)
+    task, told = check_prompts([policy], task, config, attempted_items(task, config))
     graded = {split: task.validate(split) for split in (task.train_split, *task.eval_splits)}
     largest = sampler_learner_difference(policy, engine_for(policy), task, config)
     return [
@@ -134,6 +138,12 @@ def check_config(config: RunConfig) -> list[tuple[str, str]]:
         ("prompts", told or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
     ]
+
+
+def _configured(task: Task, settings: Mapping[str, Any]) -> RunConfig:
+    """For a task given in Python, which has no preset."""
+    base = RunConfig(preset=task.name, policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
+    return change_config(base, settings)
 
 
 def _constant(task: Task) -> Callable[[RunConfig], Task]:

@@ -100,7 +100,7 @@ class Session:
         feedback: FeedbackSource | None = None,
     ) -> None:
         self.config, self.policy = config, policy
-        self.task, self.told_of_prompts = check_prompts(policy, task, config)
+        self.task, self.told_of_prompts = check_prompts([policy], task, config, attempted_items(task, config))
         self.engine = engine_for(policy)
         # one step off, attempts are sampled while the weights change: it takes weights of its own
         self.sampler = engine_for(copy.deepcopy(policy)) if config.one_step_off else self.engine
@@ -222,8 +222,13 @@ def feedback_of(task: Task, reward_funcs: Callable[..., Any] | Sequence[Callable
     return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
 
 
-def check_prompts(policy: TextPolicy, task: Task, config: RunConfig) -> tuple[Task, str | None]:
+def check_prompts(
+    policies: Sequence[TextPolicy], task: Task, config: RunConfig, splits: Mapping[str, int | None]
+) -> tuple[Task, str | None]:
     """The task with prompts that leave room for a completion, and what to tell people of it; see `prepared`."""
-    splits = {task.train_split: None, **dict.fromkeys(task.eval_splits, config.eval_items)}
-    truncate = config.long_prompts == "truncate"
-    return prepared(task, [policy], config.max_completion_length, splits, truncate=truncate)
+    return prepared(task, policies, config.max_completion_length, splits, truncate=config.long_prompts == "truncate")
+
+
+def attempted_items(task: Task, config: RunConfig) -> dict[str, int | None]:
+    """By split, how many items a run attempts; None: all."""
+    return {task.train_split: None, **dict.fromkeys(task.eval_splits, config.eval_items)}

@@ -11,9 +11,7 @@ import pytest
 from tiny_models import tiny_classifier, tiny_policy
 from unit.hindsight.fakes import FakeScorer, attempt, group_of
 
-from backsight import presets
 from backsight.cli.main import main
-from backsight.errors import ConfigError
 from backsight.hindsight.gold_anchor import GoldAnchor
 from backsight.hindsight.self_distill import SelfDistill
 from backsight.tasks.summarization import SummarizationTask
@@ -43,12 +41,6 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def test_it_wants_data() -> None:
-    preset = presets.get("summarization")
-    with pytest.raises(ConfigError, match="data: None: summarization needs rows with 'document' and 'summary'"):
-        preset.task(preset.config)
 
 
 def test_long_documents_are_refused_or_cut_and_the_run_says_so(

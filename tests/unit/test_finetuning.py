@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 import backsight
 from backsight.cli.main import main
-from backsight.errors import BacksightError, ConfigError, RewardError, RunFolderError
+from backsight.errors import BacksightError, ConfigError, DataError, RewardError, RunFolderError
 from backsight.policies.opening import open_policy
 from backsight.reports.recorder import Recorder
 from backsight.tasks.rows import RowsTask
@@ -226,6 +226,34 @@ def test_an_unknown_preset_or_split_is_named(tmp_path: Path, model: str, rows: s
         backsight.finetune(model, "instruction")
     with pytest.raises(BacksightError, match="tset"):
         backsight.evaluate(model, RowsTask(write_prompts(tmp_path)), splits=["tset"])
+
+
+def test_evaluate_refuses_long_prompts_or_cuts_them_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    prompts = ("short", "word " * 40, "also short")
+    path.write_text("".join(json.dumps({"prompt": each, "completion": " red"}) + "\n" for each in prompts))
+    task, policy = RowsTask(str(path), test=str(path)), tiny_policy("gpt2", WORDS)  # reads 128 tokens
+    with pytest.raises(DataError, match=r"test/2.prompt: .*, or set long_prompts=truncate \(1 of 3 items of test"):
+        backsight.evaluate(policy, task, max_completion_length=8)
+    with pytest.warns(UserWarning, match="cut the prompts of 1 of 3 items of test$"):
+        scores = backsight.evaluate(policy, task, max_completion_length=8, long_prompts="truncate")
+    seen = [str(attempt.steps[0].observation) for attempt in scores["test"].trajectories]
+    assert (seen[0], seen[2]) == ("short", "also short") and 100 < len(seen[1]) < 120
+    # what is not attempted may be as long as it likes
+    assert len(backsight.evaluate(policy, task, items=1, max_completion_length=8)["test"].trajectories) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"long_prompts": "cut"}, "long_prompts"),
+        ({"max_completion_lenght": 8}, "did you mean 'max_completion_length'"),
+        ({"min_completion_length": 9, "max_completion_length": 8}, "min_completion_length: 9"),
+    ],
+)
+def test_evaluate_refuses_a_setting_that_does_not_fit(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        backsight.evaluate("pocket", GoalString(1), **settings)
 
 
 def write_prompts(folder: Path) -> str:

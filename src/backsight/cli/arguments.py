@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 PRESET = typer.Argument(
     metavar="PRESET",
-    help="What to learn: instructions, logs, sentiment, summarization, translation or reasoning-gym:NAME.",
+    help="What to learn: dialogue, instructions, logs, sentiment, summarization, translation or reasoning-gym:NAME.",
 )
 
 Overrides = Annotated[

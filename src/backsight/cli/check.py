@@ -14,8 +14,8 @@ def check(
 ) -> None:
     """Check, before any training, that gold answers score full marks and that sampler and learner agree."""
     from backsight import finetuning, presets
-    from backsight.config import load_config
+    from backsight.config import read_changes
 
-    settings = load_config(presets.get(preset).config, config or [], overrides or [])
+    settings = presets.get(preset).configured(*read_changes(config or [], overrides or []))
     for name, outcome in finetuning.check_config(settings):
         print(f"{name}: {outcome}")

@@ -40,11 +40,11 @@ def compare(  # noqa: PLR0913  (a command's options are its parameters)
     from backsight import presets
     from backsight.comparison.compare import OUTPUT_DIR, run
     from backsight.comparison.request import requested
-    from backsight.config import change_config, load_config
+    from backsight.config import change_config, read_changes
 
     chosen, words = presets.get(preset), overrides or []
     budget = _budget({"max_attempts": attempts, "max_tokens": tokens, "max_seconds": seconds}, words)
-    settings = load_config(change_config(chosen.config, {"output_dir": OUTPUT_DIR}), config or [], words)
+    settings = chosen.configured({"output_dir": OUTPUT_DIR}, *read_changes(config or [], words))
     settings = change_config(settings, budget | ({} if name is None else {"run_name": name}))
     names = [each.strip() for each in methods.split(",") if each.strip()]
     _print(run(requested(settings, chosen.task, names, seeds, general_text)), settings)

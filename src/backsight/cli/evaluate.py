@@ -45,12 +45,12 @@ def evaluate(  # noqa: PLR0913  (a command's options are its parameters)
 
     from backsight import presets
     from backsight.assessment import assess
-    from backsight.config import load_config
+    from backsight.config import read_changes
     from backsight.reports.files import check_new_file, write_json
     from backsight.reports.plots import check_picture, draw_estimates
 
     chosen = presets.get(preset)
-    settings = load_config(chosen.config, config or [], overrides or [])
+    settings = chosen.configured(*read_changes(config or [], overrides or []))
     if json is not None:
         check_new_file("json", json, [".json"])
     if plot is not None:

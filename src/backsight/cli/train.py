@@ -24,7 +24,7 @@ def train(
 ) -> None:
     """Make a policy better; leaves a run folder with the trained model in it."""
     from backsight import presets
-    from backsight.config import dump_config, load_config, resume_config
+    from backsight.config import dump_config, read_changes, resume_config
     from backsight.reports.reader import RunReader
 
     words = overrides or []
@@ -34,7 +34,7 @@ def train(
         changes = words if preset is None else [preset, *words]
         settings = resume_config(RunReader(resume).config, changes)
     elif preset is not None:
-        settings = load_config(presets.get(preset).config, config or [], words)
+        settings = presets.get(preset).configured(*read_changes(config or [], words))
     else:
         raise typer.BadParameter("name a preset, or a run folder with --resume", param_hint="PRESET")
     if dry_run:

@@ -69,11 +69,11 @@ def compare(
     settings = {"output_dir": OUTPUT_DIR, **settings, "policy": policy}
     if isinstance(task, str):
         preset = presets.get(task)
-        base, build_task = preset.config, preset.task
+        config, build_task = preset.configured(settings), preset.task
     else:
         base = RunConfig(preset=task.name, policy=policy, hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
-        build_task = _constant(task)
-    request = requested(change_config(base, settings), build_task, methods, seeds, general_text)
+        config, build_task = change_config(base, settings), _constant(task)
+    request = requested(config, build_task, methods, seeds, general_text)
     return run(request, feedback=feedback, show_progress=show_progress)
 
 

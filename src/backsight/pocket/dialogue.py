@@ -65,7 +65,7 @@ class UserSimulator:
         self.refused = {("kind", errand.refused)} if errand.refused else set()
         self.known = {slot: errand.wants[slot] for slot in errand.told}
         self.is_contradicted = False
-        return observed(errand.opening()), {}
+        return observed(errand.opening()), {"potential": self._potential()}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Raises `DataError` when the episode is over."""
@@ -77,7 +77,12 @@ class UserSimulator:
         is_over = is_served or len(self.heard) == MAX_TURNS
         reply = "I have to go." if is_over and not is_served else self.errand.reply(said)
         rewards = self._rewards(is_served)
-        info: dict[str, Any] = {"rewards": rewards, "success": is_served, "feedback": " ".join(comments)}
+        info: dict[str, Any] = {
+            "rewards": rewards,
+            "success": is_served,
+            "feedback": " ".join(comments),
+            "potential": self._potential(),
+        }
         if is_over:
             info["outcome"] = f"The user wanted {in_words(self.errand.wants)}."
         reward = sum(WEIGHTS[name] * value for name, value in rewards.items()) if is_over else 0.0
@@ -100,6 +105,11 @@ class UserSimulator:
         elif not said.asked:
             self.refused |= set(self.errand.wrong(said)[:1])  # the customer names one at a time
         return comments
+
+    def _potential(self) -> float:
+        """How near the goal is: what it is worth, as far as what is wanted has been told."""
+        wants = self.errand.wants
+        return WEIGHTS["goal"] * sum(slot in self.known for slot in wants) / len(wants)
 
     def _rewards(self, is_served: bool) -> dict[str, float]:
         turns = len(self.heard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backsight.errors import ConfigError, nearest
 from backsight.presets.base import Preset
+from backsight.presets.dialogue import dialogue
 from backsight.presets.instructions import instructions
 from backsight.presets.logs import logs
 from backsight.presets.reasoning_gym import PREFIX, reasoning_gym
@@ -11,7 +12,8 @@ from backsight.presets.sentiment import sentiment
 from backsight.presets.summarization import summarization
 from backsight.presets.translation import translation
 
-PRESETS = {preset.name: preset for preset in (instructions(), logs(), sentiment(), summarization(), translation())}
+_ALL = (dialogue(), instructions(), logs(), sentiment(), summarization(), translation())
+PRESETS = {preset.name: preset for preset in _ALL}
 
 
 def get(name: str) -> Preset:

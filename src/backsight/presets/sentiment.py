@@ -1,12 +1,20 @@
-"""`sentiment`: a text in, its label out, on rows with the columns `text` and `label`."""
+"""`sentiment`: a text in, its label out; reviews of the pocket world, or rows with `text` and `label`."""
 
 from __future__ import annotations
 
+from backsight.pocket.sentiment import PocketSentimentTask
+from backsight.presets.application import application
 from backsight.presets.base import Preset
-from backsight.presets.rows import rows_preset
 from backsight.tasks.sentiment import SentimentTask
 
 
 def sentiment() -> Preset:
-    """Short completions, so many attempts; a label that is wrong for a text cannot be relabelled."""
-    return rows_preset("sentiment", "label a text", SentimentTask, ("text", "label"), 8)
+    """Offline a wrong label is relabelled: the review is rewritten, as little as it takes for the label to be right."""
+    return application(
+        "sentiment",
+        "label a text",
+        world=PocketSentimentTask,
+        offline={"hindsight": "relabel", "learning_rate": 7e-4, "max_completion_length": 4},
+        rows=SentimentTask,
+        max_completion_length=8,
+    )

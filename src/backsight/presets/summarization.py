@@ -1,14 +1,21 @@
-"""`summarization`: a document in, its summary out, on rows with the columns `document` and `summary`."""
+"""`summarization`: a document in, its summary out; reports of the pocket world, or rows with `document`, `summary`."""
 
 from __future__ import annotations
 
+from backsight.pocket.summarization import PocketSummaryTask
+from backsight.presets.application import application
 from backsight.presets.base import Preset
-from backsight.presets.rows import rows_preset
 from backsight.tasks.summarization import SummarizationTask
 
 
 def summarization() -> Preset:
-    """Rewarded with ROUGE-L. Documents are often longer than what a small model reads: see `long_prompts`."""
-    return rows_preset(
-        "summarization", "summarise a document", SummarizationTask, ("document", "summary"), max_completion_length=64
+    """Rewarded with the facts that are told, on rows with ROUGE-L. Offline the facts that a summary did tell become
+    those that mattered. Documents of your own may be longer than what a small model reads: see `long_prompts`."""
+    return application(
+        "summarization",
+        "summarise a document",
+        world=PocketSummaryTask,
+        offline={"hindsight": "relabel", "learning_rate": 7e-4, "max_completion_length": 24},
+        rows=SummarizationTask,
+        max_completion_length=64,
     )

@@ -1,14 +1,20 @@
-"""`translation`: a sentence in, its translation out, on rows with the columns `source` and `target`."""
+"""`translation`: a sentence in, its translation out; the pocket world's, or rows with `source` and `target`."""
 
 from __future__ import annotations
 
+from backsight.pocket.translation import PocketTranslationTask
+from backsight.presets.application import application
 from backsight.presets.base import Preset
-from backsight.presets.rows import rows_preset
 from backsight.tasks.translation import TranslationTask
 
 
 def translation() -> Preset:
-    """Rewarded with chrF, so that a translation that is partly right earns something."""
-    return rows_preset(
-        "translation", "translate a sentence", TranslationTask, ("source", "target"), max_completion_length=48
+    """Rewarded with chrF. Offline a wrong translation is read, and learnt as that of what it says."""
+    return application(
+        "translation",
+        "translate a sentence",
+        world=PocketTranslationTask,
+        offline={"hindsight": "relabel", "learning_rate": 7e-4, "max_completion_length": 24},
+        rows=TranslationTask,
+        max_completion_length=48,
     )

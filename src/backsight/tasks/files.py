@@ -106,8 +106,7 @@ def _read_csv(path: Path, source: str) -> Rows:
     rows = []
     try:
         header = next(records, [])
-        if len(set(header)) < len(header):
-            raise DataError(f"{source}:1", ",".join(header), "two columns share a name; rename one")
+        _check_names(f"{source}:1", header)
         for record in records:
             if record and len(record) != len(header):
                 remedy = f"{len(record)} fields where the header has {len(header)}; quote fields with commas"
@@ -126,10 +125,18 @@ def _read_parquet(path: Path, source: str) -> Rows:
     except ImportError as error:
         raise DataError(source, "pyarrow is not installed", f"to read Parquet: {_INSTALL}") from error
     try:
-        rows: Rows = pyarrow.parquet.ParquetFile(path).read().to_pylist()
+        table = pyarrow.parquet.ParquetFile(path).read()
+        rows: Rows = table.to_pylist()
     except (pyarrow.ArrowException, ValueError) as error:  # the latter: strings that are not UTF-8
         raise DataError(source, error, "not a Parquet file that pyarrow can read; write it again") from error
+    _check_names(source, table.column_names)
     return rows
+
+
+def _check_names(place: str, names: list[str]) -> None:
+    """Of columns that share a name, a row would silently keep the last one."""
+    if len(set(names)) < len(names):
+        raise DataError(place, ",".join(names), "two columns share a name; rename one")
 
 
 def _read_hub(name: str, split: str) -> Rows:

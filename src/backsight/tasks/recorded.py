@@ -6,20 +6,17 @@ An item's target is what was said, good or bad. Its columns hold what became kno
 
 from __future__ import annotations
 
-import json
 import math
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from backsight.errors import DataError, nearest
-from backsight.seeds import derived_seed
 from backsight.tasks.base import Item, Task
-from backsight.tasks.files import read_rows
-from backsight.tasks.rows import TEST_SHARE, Row
+from backsight.tasks.overlap import likeness
+from backsight.tasks.rows import Row, numbered_rows, without_test
 from backsight.types import Feedback, Observation
 
 Messages = list[dict[str, Any]]
@@ -42,13 +39,12 @@ class RecordedTask(Task):
     metrics = ("overlap", "exact")
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
-        rows = _rows(data)
+        rows = numbered_rows(data)
         if test is None:
-            tested = [row for row in rows if self._is_held_back(row)]
-            rows = [row for row in rows if not self._is_held_back(row)]
+            rows, tested = without_test(rows, self.start_of)
         else:
-            tested = _rows(test)
-        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": _rows(ood)})}
+            tested = numbered_rows(test)
+        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": numbered_rows(ood)})}
         self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in sources.items()}
         for split, items in self._items.items():
             if not items:
@@ -78,18 +74,13 @@ class RecordedTask(Task):
         good = good_reply(item)
         if good is None:
             return Feedback()
-        overlap = _f1(completion.split(), good.split())
-        is_exact = completion.strip() == good.strip()
-        rewards = {"overlap": overlap, "exact": float(is_exact)}
-        return Feedback(rewards=rewards, reward=overlap, success=is_exact, sources=(self.name,))
+        rewards = likeness(completion, good)
+        success = rewards["exact"] == 1
+        return Feedback(rewards=rewards, reward=rewards["overlap"], success=success, sources=(self.name,))
 
     def validate(self, split: str, limit: int = 200) -> int:
         """Nothing to grade: a recorded turn is no gold answer. That it can be read was checked already."""
         return 0
-
-    def _is_held_back(self, row: Row) -> bool:
-        key = json.dumps(self.start_of(row), sort_keys=True)
-        return derived_seed("test split", key) < TEST_SHARE * 2**63
 
     def _tell_mean(self) -> None:
         rewards = [each.columns["reward"] for each in self._items["train"] if each.columns["reward"] is not None]
@@ -163,14 +154,5 @@ def text_in(row: Row, place: str, value: object) -> str | None:
     return value if value.strip() else None
 
 
-def _rows(source: str) -> list[Row]:
-    return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
-
-
 def _is_message(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))
-
-
-def _f1(words: Sequence[str], good: Sequence[str]) -> float:
-    shared = sum((Counter(words) & Counter(good)).values())
-    return 2 * shared / (len(words) + len(good)) if shared else 0.0

@@ -10,7 +10,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from backsight.errors import DataError, nearest
 from backsight.seeds import derived_seed
@@ -18,14 +18,18 @@ from backsight.tasks.base import Item, Task
 from backsight.tasks.files import read_rows
 from backsight.types import Feedback, Observation
 
+Member = TypeVar("Member")
+
 TEST_SHARE = 0.1
 """What goes to the test split when only one source is given."""
 
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """A character of Chinese or Japanese, which put no spaces between words."""
 
+WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\S)+")
+"""What a long prompt is shortened by: a word, or a character of a script without spaces."""
+
 _OWN_COLUMNS = ("prompt", "completion")
-_WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\S)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,9 @@ class FileTask(Task):
     """A task whose items come from data files.
 
     `data` becomes the train split. Without `test`, a tenth of it is held back as the test split: the side of
-    an item depends on its prompt alone, so it is the same in every run, and equal prompts fall to the same
-    side. `ood`, data from another domain, is only ever evaluated. See `read_rows` for what a source may be.
+    an item depends on its start alone (its prompt, where a task says nothing else), so it is the same in every
+    run, and equal starts fall to the same side. `ood`, data from another domain, is only ever evaluated. See
+    `read_rows` for what a source may be.
 
     Raises:
         DataError: a source cannot be read, a row cannot be used, or a split has no items.
@@ -93,19 +98,19 @@ class FileTask(Task):
 
     cue = ""
     """What stands in a prompt behind the user's text."""
+    unit = "item"
+    """What an item is, for the complaint about a source without any."""
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
-        items = self._read(data)
+        items = self._read("train", data)
         if test is None:
-            held_back = [_is_held_back(item.prompt) for item in items]
-            tested = [item for item, is_test in zip(items, held_back, strict=True) if is_test]
-            items = [item for item, is_test in zip(items, held_back, strict=True) if not is_test]
+            items, tested = without_test(items, self.start_of)
         else:
-            tested = self._read(test)
+            tested = self._read("test", test)
         self._items = {"train": items, "test": tested}
         self.sources = {"train": data, "test": test or data}
         if ood is not None:
-            self._items["ood"] = self._read(ood)
+            self._items["ood"] = self._read("ood", ood)
             self.sources["ood"] = ood
         self.eval_splits = tuple(self._items)[1:]
         for split, members in self._items.items():
@@ -118,12 +123,16 @@ class FileTask(Task):
             raise DataError("split", split, nearest(split, self._items))
         return self._items[split]
 
+    def start_of(self, item: Item) -> Observation:
+        """How an item begins: those that begin alike fall to the same side of the split."""
+        return item.prompt
+
     def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
         """Without words at the end of the user's text; of chat messages nothing is dropped."""
         if not isinstance(item.prompt, str):
             return None
         text = item.prompt.removesuffix(self.cue)
-        ends = [word.end() for word in _WORD.finditer(text)]
+        ends = [word.end() for word in WORD.finditer(text)]
         kept = bisect.bisect_left(ends, True, key=lambda end: not fits(text[:end] + self.cue))
         return replace(item, prompt=text[: ends[kept - 1]] + self.cue) if kept else None
 
@@ -136,9 +145,13 @@ class FileTask(Task):
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         """The items of one source. An item's id is the number of the (first) row it was made from."""
 
-    def _read(self, source: str) -> list[Item]:
-        rows = enumerate(read_rows(source), start=1)
-        return self.items_from([Row(source, number, columns) for number, columns in rows])
+    def _read(self, split: str, source: str) -> list[Item]:
+        rows = numbered_rows(source)
+        items = self.items_from(rows)
+        if not items:
+            remedy = f"no {self.unit} in its {len(rows)} rows; give it a file with some"
+            raise DataError(f"split '{split}'", source, remedy)
+        return items
 
 
 class RowsTask(FileTask):
@@ -171,8 +184,20 @@ class RowsTask(FileTask):
         return Feedback(rewards={"exact": exact}, reward=exact, success=is_exact, sources=(self.name,))
 
 
-def _is_held_back(prompt: Observation) -> bool:
-    return derived_seed("test split", json.dumps(prompt, sort_keys=True)) < TEST_SHARE * 2**63
+def numbered_rows(source: str) -> list[Row]:
+    """The rows of a source; see `read_rows`."""
+    return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
+
+
+def without_test(
+    members: Sequence[Member], start_of: Callable[[Member], Observation]
+) -> tuple[list[Member], list[Member]]:
+    """Those to train on, and about a tenth to test on. The side depends on how a member starts, and on nothing else."""
+    sides: tuple[list[Member], list[Member]] = ([], [])
+    for member in members:
+        start = json.dumps(start_of(member), sort_keys=True)
+        sides[derived_seed("test split", start) < TEST_SHARE * 2**63].append(member)
+    return sides
 
 
 def _literal(text: str) -> Any:

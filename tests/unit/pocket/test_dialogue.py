@@ -11,6 +11,7 @@ from backsight.feedback.environment import FEEDBACK
 from backsight.pocket.dialogue import (
     MAX_TURNS,
     SEEDS,
+    WEIGHTS,
     UserSimulator,
     errand_of,
     expert,
@@ -51,7 +52,15 @@ def test_a_careful_assistant_serves_in_the_fewest_turns() -> None:
         "success": True,
         "feedback": "",
         "outcome": "The user wanted a salty rope on the pier.",
+        "potential": WEIGHTS["goal"],
     }
+
+
+def test_who_has_been_told_more_is_nearer_to_the_goal() -> None:
+    simulator = UserSimulator()
+    potentials = [simulator.begin(ROPE)[1]["potential"]]
+    potentials += [simulator.step(said)[-1]["potential"] for said in (" Which kind, please?", " Nice.", " Where?")]
+    assert potentials == pytest.approx([WEIGHTS["goal"] * share for share in (1 / 3, 2 / 3, 2 / 3, 1)])
 
 
 def test_a_contradiction_costs() -> None:

@@ -54,6 +54,15 @@ def test_parquet_reads_back_with_lists(tmp_path: Path) -> None:
     assert read_rows(str(path)) == rows
 
 
+def test_parquet_columns_that_share_a_name_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table([["x"], ["y"], ["z"]], names=["a", "b", "a"]), path)
+    with pytest.raises(DataError, match="rows.parquet: a,b,a: two columns share a name; rename one"):
+        read_rows(str(path))
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.jsonl.gz", "rows.csv.gz"])
 def test_byte_order_mark_and_windows_line_ends_are_tolerated(tmp_path: Path, name: str) -> None:
     content = {"rows.jsonl": '{"text": "a"}\r\n{"text": "b"}\r\n', "rows.csv": "text\r\na\r\nb\r\n"}[

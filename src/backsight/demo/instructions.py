@@ -6,8 +6,6 @@ The pocket model is trained on `instructions` twice for the same time: with `rel
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from backsight.config import resume_config
-from backsight.errors import BacksightError
+from backsight.demo.command import run_demo
 from backsight.evaluation.fluency import Fluency, fluency
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.finetuning import finetune, load_policy, run
@@ -54,16 +52,7 @@ class Row:
 
 def main() -> None:
     """Parse, run, print."""
-    parser = argparse.ArgumentParser(description="Train the pocket model with and without hindsight, and compare.")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="training time of each method")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output-dir", default="runs", help="where the run folders are made")
-    arguments = parser.parse_args()
-    try:
-        show(arguments.seconds, arguments.seed, arguments.output_dir)
-    except BacksightError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_demo("Train the pocket model with and without hindsight, and compare.", show, SECONDS)
 
 
 def show(seconds: float, seed: int, output_dir: str) -> None:

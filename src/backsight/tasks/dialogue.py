@@ -1,0 +1,112 @@
+"""Dialogues that people held: find the assistant's next words; what the user said then is known afterwards.
+
+A row is ``{"messages": [{"role", "content"}]}``, with the roles system, user and assistant; messages of other roles
+(tool, say) are context.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from backsight.tasks.base import Item
+from backsight.tasks.overlap import likeness
+from backsight.tasks.recorded import Messages, messages_in, transcript
+from backsight.tasks.rows import WORD, FileTask, Row
+from backsight.types import Feedback, Observation
+
+_MESSAGE = re.compile(r"^(?! {2})", re.MULTILINE)
+"""Where a message of a transcript begins: its further lines are indented."""
+
+
+class DialogueTask(FileTask):
+    """Turns of the assistant that answer a user. An item's id is the row's number and the turn's, as in ``7.2``.
+
+    The prompt is all that was said before, one line a message, and the gold answer what the assistant then said; an
+    empty turn is context only. The reward is the word F1 with that turn; see `word_f1`.
+
+    A failed attempt is told the turn that was said (`Feedback.correction`), and what the user said right after it
+    (`Feedback.outcome`), which nobody could know before.
+
+    All turns of a dialogue fall to the same split, and so do dialogues with the same messages up to the first one of
+    the user.
+    """
+
+    name = "dialogue"
+    metrics = ("overlap", "exact")
+    cue = "\nassistant:"
+    unit = "turn of the assistant behind one of the user"
+
+    def items_from(self, rows: Sequence[Row]) -> list[Item]:
+        return [item for row in rows for item in _answers(row)]
+
+    def start_of(self, item: Item) -> Observation:
+        """The messages up to the first one of the user."""
+        prompt = str(item.prompt)
+        messages = pairwise(_beginnings(prompt))
+        return next(prompt[:end] for begin, end in messages if prompt.startswith("user: ", begin))
+
+    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
+        """Without the oldest messages; where the last one alone is too long, without words at its beginning.
+
+        The dialogue's opening message stays if it is the system's.
+        """
+        prompt = str(item.prompt)
+        *messages, cue = _beginnings(prompt)
+        if prompt.startswith("system: "):
+            messages = messages[1:]
+        opening, last = prompt[: messages[0]], messages[-1]
+        words = prompt.index(": ", last) + len(": ")
+        later = [word.start() for word in WORD.finditer(prompt, words, cue)][1:]
+        speaker = prompt[last:words]
+        cuts = [*((begin, "") for begin in messages), *((begin, speaker) for begin in later)]
+
+        def kept(cut: tuple[int, str]) -> str:
+            begin, speaker = cut
+            return opening + speaker + prompt[begin:]
+
+        place = bisect_left(cuts, True, key=lambda cut: fits(kept(cut)))
+        return replace(item, prompt=kept(cuts[place])) if place < len(cuts) else None
+
+    def judge(self, item: Item, completion: str) -> Feedback:
+        (said,) = item.columns["references"]
+        rewards = likeness(completion, said)
+        success = rewards["exact"] == 1
+        next_turn = item.columns["next_turn"]
+        return Feedback(
+            rewards=rewards,
+            reward=rewards["overlap"],
+            success=success,
+            correction=None if success else item.target,
+            outcome=None if success or next_turn is None else f"The user then said: {next_turn}",
+            sources=(self.name,),
+        )
+
+
+def _answers(row: Row) -> Iterator[Item]:
+    messages = messages_in(row, "messages")
+    users = [place for place, message in enumerate(messages) if message["role"] == "user"]
+    turns = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    for number, place in enumerate(turns, start=1):
+        said = messages[place]["content"].strip()
+        if said and users and users[0] < place:
+            yield Item(
+                id=f"{row.number}.{number}",
+                prompt=transcript(messages[:place]),
+                target=f" {said}",  # the prompt ends with a colon
+                columns={"next_turn": _reply(messages[place + 1 :]), "references": [said]},
+            )
+
+
+def _reply(following: Messages) -> str | None:
+    """What the user said, if it comes first."""
+    said = following[0]["content"].strip() if following and following[0]["role"] == "user" else ""
+    return said or None
+
+
+def _beginnings(prompt: str) -> list[int]:
+    """Where the messages of a transcript begin, and its cue."""
+    return [message.start() for message in _MESSAGE.finditer(prompt)]

@@ -1,0 +1,22 @@
+"""How like two texts are: the words they share (F1), and whether they are the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+def word_f1(text: str, reference: str) -> float:
+    """The share of words that two texts have in common, from 0 to 1: the harmonic mean of precision and recall.
+
+    Words are what white space parts; their order does not count, their case and punctuation do. A word counts as often
+    as both have it (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for machine comprehension of text", without its
+    normalisation).
+    """
+    words, wanted = Counter(text.split()), Counter(reference.split())
+    shared = (words & wanted).total()
+    return 2 * shared / (words.total() + wanted.total()) if shared else 0.0
+
+
+def likeness(text: str, reference: str) -> dict[str, float]:
+    """Two rewards: `overlap`, the word F1, and `exact`, which is 1 where only white space around the texts differs."""
+    return {"overlap": word_f1(text, reference), "exact": float(text.strip() == reference.strip())}
