@@ -44,7 +44,7 @@ class Recipe:
     intermediate_size: int = 448
     row_tokens: int = 128
     batch_rows: int = 24
-    steps: int = 2500
+    steps: int = 3200
     learning_rate: float = 3e-3
     warmup_steps: int = 200
     demanded_weight: float = 4.0

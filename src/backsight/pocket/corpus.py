@@ -111,12 +111,12 @@ def _clumsy(rng: random.Random) -> str:
 
 
 SHARES: dict[Callable[[random.Random], Document], float] = {
-    _plain: 0.2,
-    _instruction: 0.4,
+    _plain: 0.14,
+    _instruction: 0.52,
     _word: 0.06,
-    _clause: 0.14,
-    _review: 0.06,
-    _report: 0.07,
+    _clause: 0.1,
+    _review: 0.05,
+    _report: 0.06,
     _dialogue: 0.07,
 }
 """How many of the documents are of each kind."""

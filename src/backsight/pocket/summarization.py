@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from backsight.pocket import world
 from backsight.pocket.splits import TRAIN_ITEMS, generated_items, items_of
-from backsight.pocket.world.reports import Report, covered, draw_report, with_main
+from backsight.pocket.world.reports import Report, covered, draw_report, told_plainly, with_main
 from backsight.tasks.base import Item, LazyItems, Task
 from backsight.types import Feedback
 
@@ -38,7 +38,8 @@ class PocketSummaryTask(Task):
     Splits: ``train`` and ``in_domain`` share domains and lengths (hardly ever items); ``domains`` has domains that were
     never trained, ``longer`` seven and eight sentences.
 
-    Relabelling: the same report, told so that the facts which the summary did tell are those that mattered.
+    Relabelling: the same report, told so that the facts which the summary did tell, and it nothing else, are those that
+    mattered.
     """
 
     name = "pocket_summary"
@@ -74,12 +75,14 @@ class PocketSummaryTask(Task):
         return None if report is None else prompt_of(report)
 
     def relabelled_report(self, item: Item, completion: str, seed: int) -> Report | None:
-        """The report for which the summary would have been right; None where it tells nothing or is too long for it."""
-        told = covered(item.columns["report"], completion[:MAX_CHARACTERS])
-        if not told:
+        """The report for which the summary would have been right; None where there is none.
+
+        A summary that says anything besides is not one to learn from: its noise would be learnt with it (docs/log.md).
+        """
+        told = told_plainly(item.columns["report"], completion[:MAX_CHARACTERS])
+        if len(told) not in MAIN_FACTS:
             return None
-        report = with_main(item.columns["report"], told[: max(MAIN_FACTS)], random.Random(seed))
-        return report if len(world.words(completion)) <= longest(report) else None
+        return with_main(item.columns["report"], told, random.Random(seed))
 
 
 def item_of(identifier: str, report: Report) -> Item:

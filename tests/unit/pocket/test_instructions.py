@@ -90,7 +90,7 @@ def test_pretraining_asks_one_thing_at_a_time() -> None:
     stream = documents(seed=0)
     cues = ("in Tarin:", "review:", "report:", "user:")
     asked = [each for each in (next(stream) for _ in range(2500)) if each.prompt and not each.prompt.startswith(cues)]
-    assert 900 < len(asked) < 1100
+    assert 1200 < len(asked) < 1400
     for document in asked:
         (constraint,) = [parsed(part) for part in document.prompt.removesuffix(":").split("; ")]
         assert constraint.holds(Sentence(document.completion.strip()))

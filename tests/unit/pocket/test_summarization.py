@@ -130,10 +130,18 @@ def test_a_relabelled_report_makes_the_summary_right(task: PocketSummaryTask) ->
             relabelled += 1
             assert task.judge(item_of("again", changed), completion).success
             assert changed.facts == report.facts
-    assert relabelled > 150
+            assert sorted(completion.strip().replace(" and ", "; ").replace(", ", "; ").split("; ")) == sorted(
+                changed.headline.split("; ")
+            )
+    assert 50 < relabelled < 250
 
 
 def test_nothing_is_relabelled_from_nothing(task: PocketSummaryTask) -> None:
     item = item_of("0", REPORT)
-    for completion in ("", "🙂", " sailor captain", " sailor moored ferry;" * 3000):
+    noisy = (
+        " gulls were playful; sailor captain",
+        " gulls were playful; gulls were playful",
+        " the gulls were playful",
+    )
+    for completion in ("", "🙂", " sailor captain", " sailor moored ferry;" * 3000, *noisy):
         assert task.relabelled(item, completion, 0) is None

@@ -94,6 +94,14 @@ def covered(report: Report, summary: str) -> tuple[int, ...]:
     return tuple(number for number, fact in enumerate(report.facts) if any(_tells(part, fact) for part in parts))
 
 
+def told_plainly(report: Report, summary: str) -> tuple[int, ...]:
+    """Which facts a summary tells in their short form; none where it says anything besides, or one of them twice."""
+    numbers = {short_form(fact).lower(): number for number, fact in enumerate(report.facts)}
+    parts = [part.strip() for part in _BOUNDARY.split(summary.lower()) if part.strip()]
+    is_plain = all(part in numbers for part in parts) and len(set(parts)) == len(parts)
+    return tuple(sorted(numbers[part] for part in parts)) if is_plain else ()
+
+
 def _tells(part: Sequence[str], fact: Clause) -> bool:
     lemma = lemmas()
     spoken = iter([lemma.get(word, word) for word in part])
