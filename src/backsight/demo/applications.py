@@ -30,8 +30,6 @@ APPLICATIONS = {
 }
 """The presets, and what is measured there."""
 SPLITS = {"in_domain": "as trained", "domains": "held-out domains", "longer": "longer ones"}
-CONTROL_LEARNING_RATE = 1.5e-3
-"""The best of the sweep for plain RL; the presets have the best ones for hindsight (docs/log.md)."""
 
 
 def main() -> None:
@@ -63,7 +61,7 @@ def compare(preset: str, seconds: float, seed: int, output_dir: str) -> tuple[Re
         "stop": {"max_seconds": seconds},
     }
     hindsight = finetune("pocket", preset, **shared)
-    plain = finetune("pocket", preset, hindsight="outcome", learning_rate=CONTROL_LEARNING_RATE, **shared)
+    plain = finetune("pocket", preset, hindsight="outcome", **shared)
     return hindsight, plain
 
 

@@ -13,7 +13,12 @@ from backsight.tasks.base import Task
 from backsight.tasks.rows import FileTask
 from backsight.training.config import StopConfig
 
+RELABEL_OR_GOLD = [{"name": "relabel", "selection": "hir", "max_replays": 2}, "gold_anchor"]
+"""Two failures of a group are relabelled, and where all failed the gold answer is revealed. To imitate every attempt,
+the successes too, costs words of domains that are not trained (docs/log.md)."""
+
 OFFLINE: Mapping[str, Any] = {
+    "learning_rate": 5e-4,
     "lr_scheduler_type": "cosine",
     "warmup_steps": 3,
     "prompts_per_step": 64,

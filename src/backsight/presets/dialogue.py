@@ -19,7 +19,6 @@ def dialogue() -> Preset:
         offline={
             "hindsight": ["shaping", "relabel"],
             "algorithm": "reinforce",
-            "learning_rate": 7e-4,
             "max_completion_length": 16,
         },
         rows=DialogueTask,

@@ -14,7 +14,7 @@ def sentiment() -> Preset:
         "sentiment",
         "label a text",
         world=PocketSentimentTask,
-        offline={"hindsight": "relabel", "learning_rate": 7e-4, "max_completion_length": 4},
+        offline={"hindsight": "relabel", "max_completion_length": 4},
         rows=SentimentTask,
         max_completion_length=8,
     )

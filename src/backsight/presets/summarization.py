@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backsight.pocket.summarization import PocketSummaryTask
-from backsight.presets.application import application
+from backsight.presets.application import RELABEL_OR_GOLD, application
 from backsight.presets.base import Preset
 from backsight.tasks.summarization import SummarizationTask
 
@@ -15,7 +15,7 @@ def summarization() -> Preset:
         "summarization",
         "summarise a document",
         world=PocketSummaryTask,
-        offline={"hindsight": "relabel", "learning_rate": 7e-4, "max_completion_length": 24},
+        offline={"hindsight": RELABEL_OR_GOLD, "max_completion_length": 24},
         rows=SummarizationTask,
         max_completion_length=64,
     )
