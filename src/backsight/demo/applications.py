@@ -1,7 +1,7 @@
 """`make demo-all`: sentiment, translation, summarization and dialogue, each with and without hindsight, in one table.
 
-The pocket model is trained on each preset twice for the same time, with the preset's own hindsight and with `outcome`
-(plain reinforcement learning), and looked at on items that neither was trained on.
+The pocket model is trained on each preset twice with as many attempts, with the preset's own hindsight and with
+`outcome` (plain reinforcement learning), and looked at on items that neither was trained on.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from backsight.presets import catalogue as presets
 from backsight.reports.tables import interval_text, text_table
 from backsight.session import Result
 
-SECONDS = 60.0
-"""Of training for each method."""
+ATTEMPTS = 10_240
+"""Of each method."""
 EVAL_ITEMS = 300
 """Of each split."""
 APPLICATIONS = {
@@ -34,31 +34,33 @@ SPLITS = {"in_domain": "as trained", "domains": "held-out domains", "longer": "l
 
 def main() -> None:
     """Parse, run, print."""
-    run_demo("Train the pocket model on all four applications, with and without hindsight.", show, SECONDS)
+    description = "Train the pocket model on all four applications, with and without hindsight."
+    run_demo(description, show, "attempts", ATTEMPTS)
 
 
-def show(seconds: float, seed: int, output_dir: str) -> None:
+def show(attempts: int, seed: int, output_dir: str) -> None:
     """Train, compare, print."""
     console, started = Console(), time.monotonic()
-    console.print(f"One small language model, four applications, two methods, {seconds:.0f} s of training each.\n")
+    console.print(f"One small language model, four applications, two methods, {attempts:,} attempts each.\n")
     rows: dict[str, dict[str, str]] = {}
     for preset, metric in APPLICATIONS.items():
-        console.print(f"{preset}, by hindsight with {label(presets.get(preset).config.hindsight)}", highlight=False)
-        hindsight, plain = compare(preset, seconds, seed, output_dir)
-        rows |= _rows(f"{preset}: {metric}", hindsight, plain)
+        method = label(presets.get(preset).config.hindsight)
+        console.print(f"{preset} ({metric}), by hindsight with {method}", highlight=False)
+        hindsight, plain = compare(preset, attempts, seed, output_dir)
+        rows |= _rows(preset, hindsight, plain)
         _print_sample(console, hindsight)
     console.print()
     console.print(text_table("greedy attempts, mean reward in %, 95 % interval in brackets", rows))
     console.print(f"\nAll of it took {time.monotonic() - started:.0f} s.", highlight=False)
 
 
-def compare(preset: str, seconds: float, seed: int, output_dir: str) -> tuple[Result, Result]:
-    """The run with the preset's hindsight, and plain reinforcement learning of the same time."""
+def compare(preset: str, attempts: int, seed: int, output_dir: str) -> tuple[Result, Result]:
+    """The run with the preset's hindsight, and plain reinforcement learning with as many attempts."""
     shared: dict[str, Any] = {
         "seed": seed,
         "output_dir": output_dir,
         "eval_items": EVAL_ITEMS,
-        "stop": {"max_seconds": seconds},
+        "stop": {"max_attempts": attempts},
     }
     hindsight = finetune("pocket", preset, **shared)
     plain = finetune("pocket", preset, hindsight="outcome", **shared)

@@ -52,7 +52,7 @@ class Row:
 
 def main() -> None:
     """Parse, run, print."""
-    run_demo("Train the pocket model with and without hindsight, and compare.", show, SECONDS)
+    run_demo("Train the pocket model with and without hindsight, and compare.", show, "seconds", SECONDS)
 
 
 def show(seconds: float, seed: int, output_dir: str) -> None:

@@ -24,7 +24,9 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError("policy", path, f"has no configuration that loads: {_first_line(error)}") from error
+        is_here = Path(path).is_dir()
+        what = "has no configuration that loads" if is_here else "is no folder here, and the hub gives no such model"
+        raise ModelError("policy", path, f"{what}: {_first_line(error)}") from error
 
 
 def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:

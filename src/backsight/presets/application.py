@@ -23,7 +23,7 @@ OFFLINE: Mapping[str, Any] = {
     "warmup_steps": 3,
     "prompts_per_step": 64,
     "mini_batches": 8,
-    "stop": {"max_steps": None, "max_seconds": 120},
+    "stop": {"max_steps": None, "max_attempts": 10_240},
 }
 """How the pocket model learns well, whatever it learns (docs/log.md)."""
 
