@@ -10,7 +10,7 @@ what samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -42,14 +42,22 @@ class Settings:
     max_completion_length: int
     hindsight: Mapping[str, Any]
     algorithm: str = "rloo"
+    budget: Budget = BUDGET
+    seeds: tuple[int, ...] = RUN_SEEDS
 
 
 BOTH = {"relabel": "relabel", "gold_anchor": "gold_anchor"}
 SETTINGS: Mapping[str, Settings] = {
     "sentiment": Settings(4, BOTH),
     "translation": Settings(24, BOTH),
-    "summarization": Settings(24, BOTH),
-    "dialogue": Settings(16, {"relabel": "relabel", "shaped_relabel": ["shaping", "relabel"]}, algorithm="reinforce"),
+    "summarization": Settings(24, BOTH, budget=replace(BUDGET, prompts_per_step=32)),
+    "dialogue": Settings(
+        16,
+        {"relabel": "relabel", "shaped_relabel": ["shaping", "relabel"]},
+        algorithm="reinforce",
+        budget=replace(BUDGET, prompts_per_step=16),
+        seeds=RUN_SEEDS[:2],  # an expert has several turns to imitate, and an episode several to play
+    ),
 }
 SHARED: Mapping[str, Any] = {"lr_scheduler_type": "cosine", "warmup_steps": 3, "mini_batches": 8}
 
@@ -69,8 +77,8 @@ def worlds() -> list[World]:
             application=application,
             in_domain="in_domain",
             out_of_domain=("domains", "longer"),
-            seeds=RUN_SEEDS,
-            budget=BUDGET,
+            seeds=own.seeds,
+            budget=own.budget,
             methods=controls(SUPERVISED_RATE, SAMPLING_RATE)
             | {
                 name: Method(hindsight, SAMPLING_RATE, name == "gold_anchor")
