@@ -9,7 +9,8 @@ from generalization_protocol import OUTCOME, SFT, SFT_LONG
 from generalization_summary import OUT_OF_DOMAIN, Summary
 
 COLOURS = {SFT: "#3b6ea8", SFT_LONG: "#8fb0d3", OUTCOME: "#222222"}
-HINDSIGHT = ("#2f7d5b", "#b08a2e")
+HINDSIGHT = ("#2f7d5b", "#b08a2e", "#a8476b")
+"""Of the methods that look back, in the order in which they are met."""
 
 
 def draw(summaries: Sequence[Summary], path: Path) -> None:
@@ -19,6 +20,8 @@ def draw(summaries: Sequence[Summary], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    looking_back = dict.fromkeys(method for each in summaries for method in each.gains[OUT_OF_DOMAIN])
+    colours = COLOURS | dict(zip([method for method in looking_back if method not in COLOURS], HINDSIGHT, strict=False))
     families = list(dict.fromkeys(each.family for each in summaries))
     panels = [[each for each in summaries if each.family == family] for family in families]
     canvas, grid = pyplot.subplots(
@@ -27,7 +30,6 @@ def draw(summaries: Sequence[Summary], path: Path) -> None:
     for axes, family, worlds in zip(grid[0], families, panels, strict=True):
         for position, world in enumerate(worlds):
             gains = world.gains[OUT_OF_DOMAIN]
-            others = iter(HINDSIGHT)
             for number, (method, gain) in enumerate(gains.items()):
                 axes.errorbar(
                     gain.mean,
@@ -36,7 +38,7 @@ def draw(summaries: Sequence[Summary], path: Path) -> None:
                     fmt="o",
                     markersize=5,
                     linewidth=1.4,
-                    color=COLOURS.get(method) or next(others),
+                    color=colours[method],
                     label=method,
                 )
         axes.axvline(0, color="#999999", linewidth=0.8)

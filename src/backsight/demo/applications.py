@@ -19,7 +19,7 @@ from backsight.reports.tables import interval_text, text_table
 from backsight.session import Result
 
 ATTEMPTS = 10_240
-"""Of each method."""
+"""Of each method at most; a preset may be content with fewer."""
 EVAL_ITEMS = 300
 """Of each split."""
 APPLICATIONS = {
@@ -41,7 +41,7 @@ def main() -> None:
 def show(attempts: int, seed: int, output_dir: str) -> None:
     """Train, compare, print."""
     console, started = Console(), time.monotonic()
-    console.print(f"One small language model, four applications, two methods, {attempts:,} attempts each.\n")
+    console.print(f"One small language model, four applications, two methods, up to {attempts:,} attempts each.\n")
     rows: dict[str, dict[str, str]] = {}
     for preset, metric in APPLICATIONS.items():
         method = label(presets.get(preset).config.hindsight)
@@ -56,11 +56,12 @@ def show(attempts: int, seed: int, output_dir: str) -> None:
 
 def compare(preset: str, attempts: int, seed: int, output_dir: str) -> tuple[Result, Result]:
     """The run with the preset's hindsight, and plain reinforcement learning with as many attempts."""
+    enough = presets.get(preset).config.stop.max_attempts or attempts
     shared: dict[str, Any] = {
         "seed": seed,
         "output_dir": output_dir,
         "eval_items": EVAL_ITEMS,
-        "stop": {"max_attempts": attempts},
+        "stop": {"max_attempts": min(attempts, enough)},
     }
     hindsight = finetune("pocket", preset, **shared)
     plain = finetune("pocket", preset, hindsight="outcome", **shared)

@@ -20,6 +20,8 @@ def dialogue() -> Preset:
             "hindsight": ["shaping", "relabel"],
             "algorithm": "reinforce",
             "max_completion_length": 16,
+            "prompts_per_step": 32,
+            "stop": {"max_attempts": 5_120},  # an attempt has several turns
         },
         rows=DialogueTask,
         max_completion_length=48,
