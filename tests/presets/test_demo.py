@@ -15,7 +15,7 @@ def test_it_ends_in_one_table(
     applications.show(attempts=512, seed=0, output_dir=str(tmp_path))
     shown = capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"sentiment-relabel", "sentiment-outcome"}
-    assert "two methods, up to 512 attempts each" in shown
+    assert "two methods, 512 attempts each" in shown
     assert all(column in shown for column in ("before", "plain RL", "with hindsight"))
     assert all(f"sentiment, {split}" in shown for split in applications.SPLITS.values())
 

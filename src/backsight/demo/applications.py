@@ -41,7 +41,7 @@ def main() -> None:
 def show(attempts: int, seed: int, output_dir: str) -> None:
     """Train, compare, print."""
     console, started = Console(), time.monotonic()
-    console.print(f"One small language model, four applications, two methods, up to {attempts:,} attempts each.\n")
+    console.print(f"One small language model, four applications, two methods, {attempts:,} attempts each at most.\n")
     rows: dict[str, dict[str, str]] = {}
     for preset, metric in APPLICATIONS.items():
         method = label(presets.get(preset).config.hindsight)
