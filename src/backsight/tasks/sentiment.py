@@ -23,8 +23,7 @@ class SentimentTask(FileTask):
 
     It relabels nothing: to learn from a wrong answer one would need a text it is right for, and the answer
     says nothing of which text that is. Any text of that label would do, which is supervised learning, not
-    hindsight. Nor does the judge name the gold label as a correction: reinforcement learning is not to see
-    it.
+    hindsight. A wrong answer is told the gold label (`Feedback.correction`): a teacher can be shown it.
 
     Raises:
         DataError: besides what `FileTask` raises: fewer than two labels or more than `MAX_LABELS`, or a label
@@ -63,7 +62,13 @@ class SentimentTask(FileTask):
         answer = completion.strip().casefold()
         is_correct = answer == _label(item)
         rewards = {"correct": float(is_correct), "valid": float(answer in self.labels)}
-        return Feedback(rewards=rewards, reward=rewards["correct"], success=is_correct, sources=(self.name,))
+        return Feedback(
+            rewards=rewards,
+            reward=rewards["correct"],
+            success=is_correct,
+            correction=None if is_correct else item.target,
+            sources=(self.name,),
+        )
 
     def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
         """The mean is over the labels that are somewhere right or answered; an answer that is no label misses one."""

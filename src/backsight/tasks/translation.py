@@ -29,6 +29,8 @@ class TranslationTask(FileTask):
     `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may
     have fewer than four words). The mean over sentences is not the BLEU of a corpus.
 
+    A wrong translation is told the gold answer (`Feedback.correction`): a teacher can be shown it.
+
     Relabelling: a wrong translation that is, word for word, the translation of another training source was a
     good answer to that source.
     """
@@ -61,7 +63,9 @@ class TranslationTask(FileTask):
         bleu = max(self._bleu.sentence_score(translation, [each]).score for each in references) / 100
         # sacrebleu rounds full marks to a little more than 100
         rewards = {"chrf": chrf, "bleu": min(bleu, 1.0), "exact": float(translation in references)}
-        return Feedback(rewards=rewards, reward=chrf, success=chrf >= SUCCESS_CHRF, sources=(self.name,))
+        success = chrf >= SUCCESS_CHRF
+        correction = None if success else item.target
+        return Feedback(rewards=rewards, reward=chrf, success=success, correction=correction, sources=(self.name,))
 
     def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
         prompts = [prompt for prompt in self._answered.get(_words(completion), ()) if prompt != item.prompt]

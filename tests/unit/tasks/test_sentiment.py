@@ -54,10 +54,11 @@ def test_macro_f1_by_hand(task: SentimentTask) -> None:
     }
 
 
-def test_a_wrong_label_reveals_neither_another_prompt_nor_the_gold_label(task: SentimentTask) -> None:
+def test_a_wrong_label_reveals_the_gold_label_and_no_other_prompt(task: SentimentTask) -> None:
     item = task.items("train")[0]
     assert task.relabelled(item, " negative", seed=0) is None
-    assert task.judge(item, " negative").correction is None
+    assert task.judge(item, " negative").correction == " positive"
+    assert task.judge(item, " positive").correction is None
 
 
 def test_numbered_labels_are_words_too(tmp_path: Path) -> None:

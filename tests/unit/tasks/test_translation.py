@@ -65,6 +65,8 @@ def test_the_reward_is_the_chrf_of_the_best_reference(tmp_path: Path) -> None:
     assert feedback.reward == pytest.approx(0.25)
     assert (feedback.success, feedback.rewards["exact"]) == (False, 0.0)
     assert task.judge(task.items("train")[0], "").reward == 0.0
+    assert feedback.correction == task.items("train")[0].target
+    assert task.judge(task.items("train")[0], str(task.items("train")[0].target)).correction is None
 
 
 def test_bleu_by_hand(tmp_path: Path) -> None:
