@@ -58,7 +58,8 @@ class Source:
     texts: Callable[[Item], Sequence[str]]
     """What the base reads: the plain texts of an item, not what is asked of them."""
     context: int
-    """Tokens that the base reads; longer prompts are cut."""
+    """Tokens of a prompt and a completion; longer prompts are cut. The base has room for as many again, because a gold
+    answer may be longer than a completion."""
     max_completion_length: int
     budget: Budget
     seeds: tuple[int, ...] = SEEDS
@@ -179,10 +180,11 @@ def _prepare(source: Source, data: Path, budget: Budget, folder: Path) -> Ground
     read = [text for item in whole.items("train") for text in source.texts(item)]
     asked = [f"{item.prompt}{item.target}" for item in whole.items("train")[: budget.labels]]
     base = folder / "base"
-    build_base(read, asked, base, budget.base_steps, source.context)
+    build_base(read, asked, base, budget.base_steps, 2 * source.context)
     splits = ("test", *source.out_of_domain)
     counts = {"train": budget.labels, **dict.fromkeys(splits, budget.eval_items)}
-    task, _ = prepared(whole, [load_policy(str(base))], source.max_completion_length, counts, truncate=True)
+    room = source.context + source.max_completion_length
+    task, _ = prepared(whole, [load_policy(str(base))], room, counts, truncate=True)
     warm_up, rest = divided(task, budget)
     shortest, longest = GENERAL_CHARACTERS
     held_out = [text[:longest] for item in task.items("dev") for text in source.texts(item) if len(text) >= shortest]
