@@ -121,11 +121,6 @@ class World:
     def splits(self) -> tuple[str, ...]:
         return (self.in_domain, *self.out_of_domain)
 
-    @property
-    def hindsight(self) -> list[str]:
-        """The methods that look back."""
-        return [name for name in self.methods if name not in CONTROLS]
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -68,15 +68,6 @@ class RunConfig(TrainingConfig):
         return self
 
 
-def load_config(config: RunConfig, files: Sequence[Path], overrides: Sequence[str]) -> RunConfig:
-    """The configuration, changed by YAML files and then by ``key=value``, each over the one before.
-
-    Raises:
-        ConfigError: as `read_changes` and `change_config` do.
-    """
-    return change_config(config, *read_changes(files, overrides))
-
-
 def read_changes(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
     """What YAML files and then ``key=value`` change. Keys are dotted (``stop.max_steps=100``); values are read as YAML.
 
@@ -114,7 +105,7 @@ def resume_config(path: Path, overrides: Sequence[str]) -> RunConfig:
         if not override.startswith("stop."):
             key, _, value = override.partition("=")
             raise ConfigError(key, value, "a run goes on as it began; only stop.* may change")
-    return load_config(read_config(path), [], overrides)
+    return change_config(read_config(path), *read_changes([], overrides))
 
 
 def dump_config(config: RunConfig) -> str:

@@ -47,11 +47,7 @@ def finetune(
         BacksightError: a setting, the data, the model or a reward function does not fit.
     """
     settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
-    if isinstance(task, str):
-        preset = presets.get(task)
-        config, build_task = preset.configured(settings), preset.task
-    else:
-        config, build_task = _configured(task, settings), _constant(task)
+    config, build_task = configured(task, settings)
     built = build_task(config)
     learner = _policy_of(config, built) if isinstance(policy, str) else policy
     if config.adapter is not None:
@@ -78,7 +74,7 @@ def evaluate(
     Raises:
         BacksightError: a setting, the model, a prompt or a reward function does not fit.
     """
-    config = _configured(task, settings)
+    config, _ = configured(task, settings)
     loaded = _policy_of(config, task, policy) if isinstance(policy, str) else policy
     task, told = check_prompts([loaded], task, config, dict.fromkeys(splits or task.eval_splits, items))
     if told is not None:
@@ -140,11 +136,14 @@ def check_config(config: RunConfig) -> list[tuple[str, str]]:
     ]
 
 
-def _configured(task: Task, settings: Mapping[str, Any]) -> RunConfig:
-    """For a task given in Python, which has no preset."""
+def configured(task: str | Task, settings: Mapping[str, Any]) -> tuple[RunConfig, Callable[[RunConfig], Task]]:
+    """The configuration with these settings, and what makes the task of it: a preset by name, or a task of one's own.
+
+    Raises:
+        ConfigError: there is no such preset, or a setting does not fit.
+    """
+    if isinstance(task, str):
+        preset = presets.get(task)
+        return preset.configured(settings), preset.task
     base = RunConfig(preset=task.name, policy="pocket", hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
-    return change_config(base, settings)
-
-
-def _constant(task: Task) -> Callable[[RunConfig], Task]:
-    return lambda config: task
+    return change_config(base, settings), lambda config: task

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backsight.config import RunConfig, change_config, dump_config, load_config, read_config, resume_config
+from backsight.config import RunConfig, change_config, dump_config, read_changes, read_config, resume_config
 from backsight.errors import ConfigError
 from backsight.hindsight.config import ChainConfig, OutcomeConfig, RouteConfig, label
 from backsight.hindsight.config_prompt import RelabelConfig
@@ -21,7 +21,7 @@ BASE = RunConfig(
 
 
 def changed(*overrides: str) -> RunConfig:
-    return load_config(BASE, [], overrides)
+    return change_config(BASE, *read_changes([], overrides))
 
 
 def complaint(*overrides: str) -> str:
@@ -78,8 +78,10 @@ def test_a_choice_by_name_has_a_short_form_and_no_order(overrides: list[str]) ->
 
 def test_another_name_drops_what_it_has_no_use_for() -> None:
     relabelled = changed("hindsight=relabel", "hindsight.imitation_weight=0.5")
-    assert load_config(relabelled, [], ["hindsight=supervised"]).hindsight == SupervisedConfig()
-    assert load_config(relabelled, [], ["hindsight=relabel"]).hindsight == RelabelConfig(imitation_weight=0.5)
+    assert change_config(relabelled, *read_changes([], ["hindsight=supervised"])).hindsight == SupervisedConfig()
+    assert change_config(relabelled, *read_changes([], ["hindsight=relabel"])).hindsight == RelabelConfig(
+        imitation_weight=0.5
+    )
 
 
 @pytest.mark.parametrize("hindsight", ["relabel", {"name": "relabel"}, RelabelConfig()])
@@ -96,7 +98,7 @@ def test_files_come_before_overrides_and_stack(tmp_path: Path) -> None:
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.write_text("seed: 1\nhindsight: relabel\nstop: {max_seconds: 10}\nlearning_rate: 3e-4\n")
     second.write_text("seed: 2\nhindsight: {imitation_weight: 0.5}\nnum_iterations: 3\n")
-    config = load_config(BASE, [first, second], ["num_iterations=4"])
+    config = change_config(BASE, *read_changes([first, second], ["num_iterations=4"]))
     assert (config.seed, config.num_iterations, config.learning_rate) == (2, 4, 3e-4)
     assert config.stop == StopConfig(max_steps=5, max_seconds=10)
     assert config.hindsight == RelabelConfig(imitation_weight=0.5)
@@ -115,7 +117,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(config), encoding="utf-8")
     assert read_config(path) == config
-    assert load_config(BASE, [path], []) == config
+    assert change_config(BASE, *read_changes([path], [])) == config
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load_config(BASE, [path], [])
+        change_config(BASE, *read_changes([path], []))
     assert caught.value.field == "config file"
     assert caught.value.value == path
     assert remedy in caught.value.remedy
@@ -250,7 +252,7 @@ def test_a_list_of_methods_is_a_chain() -> None:
     assert change_config(BASE, {"hindsight": ["outcome", RelabelConfig(max_replays=2)]}).hindsight == chain
     assert label(chain) == "outcome+relabel"
     again = changed("hindsight=[outcome, {name: relabel, max_replays: 2}]")
-    assert load_config(again, [], ["hindsight=outcome"]).hindsight == OutcomeConfig()
+    assert change_config(again, *read_changes([], ["hindsight=outcome"])).hindsight == OutcomeConfig()
 
 
 def test_a_route_names_two_methods() -> None:
@@ -291,7 +293,7 @@ def test_an_adapter_by_its_name_alone_or_by_an_option(tmp_path: Path) -> None:
     assert config.adapter == AdapterConfig(name="dora", target_modules=("q_proj", "v_proj"))
     assert changed("adapter.target_modules=q_proj").adapter == AdapterConfig(target_modules=("q_proj",))
     assert change_config(config, {"adapter": None}).adapter is None
-    assert load_config(config, [], ["adapter=none"]).adapter is None
+    assert change_config(config, *read_changes([], ["adapter=none"])).adapter is None
     path = tmp_path / "config.yaml"
     for each in (config, BASE):
         path.write_text(dump_config(each))

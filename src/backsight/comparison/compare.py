@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,13 @@ from backsight.comparison.folder import (
 from backsight.comparison.report import report_of
 from backsight.comparison.request import Request, requested
 from backsight.comparison.results import ComparisonResult, ItemScores, RunRecord, summarized, unfinished
-from backsight.config import RunConfig, change_config
+from backsight.config import RunConfig
 from backsight.errors import BacksightError
 from backsight.evaluation.forgetting import pieces_of, read_text, text_log_probs
 from backsight.feedback.base import FeedbackSource
-from backsight.finetuning import load_policy
-from backsight.hindsight.config import OutcomeConfig, samples
+from backsight.finetuning import configured, load_policy
+from backsight.hindsight.config import samples
 from backsight.policies.text import TextPolicy
-from backsight.presets import catalogue as presets
 from backsight.reports.files import write_whole
 from backsight.reports.markdown import markdown
 from backsight.reports.page import page
@@ -67,12 +66,7 @@ def compare(
     if "stop" in settings:
         settings["stop"] = dict.fromkeys(StopConfig.model_fields) | dict(settings["stop"])
     settings = {"output_dir": OUTPUT_DIR, **settings, "policy": policy}
-    if isinstance(task, str):
-        preset = presets.get(task)
-        config, build_task = preset.configured(settings), preset.task
-    else:
-        base = RunConfig(preset=task.name, policy=policy, hindsight=OutcomeConfig(), stop=StopConfig(max_steps=200))
-        config, build_task = change_config(base, settings), _constant(task)
+    config, build_task = configured(task, settings)
     request = requested(config, build_task, methods, seeds, general_text)
     return run(request, feedback=feedback, show_progress=show_progress)
 
@@ -215,7 +209,3 @@ def _opened(request: Request, method: str, checkpoint: Path | None = None) -> Te
         trust_remote_code=config.trust_remote_code,
         adapter=config.adapter,
     )
-
-
-def _constant(task: Task) -> Callable[[RunConfig], Task]:
-    return lambda config: task

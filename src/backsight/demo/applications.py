@@ -25,7 +25,7 @@ EVAL_ITEMS = 300
 APPLICATIONS = {
     "sentiment": "right labels",
     "translation": "chrF",
-    "summarization": "facts told in time",
+    "summarization": "main facts told",
     "dialogue": "reward of a dialogue",
 }
 """The presets, and what is measured there."""

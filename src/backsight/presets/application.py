@@ -8,10 +8,9 @@ from typing import Any
 from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError
 from backsight.hindsight.config_response import GoldAnchorConfig
-from backsight.presets.base import Preset
+from backsight.presets.base import START, Preset
 from backsight.tasks.base import Task
 from backsight.tasks.rows import FileTask
-from backsight.training.config import StopConfig
 
 RELABEL_OR_GOLD = [{"name": "relabel", "selection": "hir", "max_replays": 2}, "gold_anchor"]
 """Two failures of a group are relabelled, and where all failed the gold answer is revealed. To imitate every attempt,
@@ -46,12 +45,8 @@ def application(
         preset=name,
         policy="pocket",
         hindsight=GoldAnchorConfig(),
-        algorithm="rloo",
-        learning_rate=1e-4,
-        num_generations=8,
-        prompts_per_step=32,
         max_completion_length=max_completion_length,
-        stop=StopConfig(max_steps=200),
+        **START,
     )
 
     def task(config: RunConfig) -> Task:

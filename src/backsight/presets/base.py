@@ -8,6 +8,16 @@ from typing import Any
 
 from backsight.config import RunConfig, change_config
 from backsight.tasks.base import Task
+from backsight.training.config import StopConfig
+
+START: Mapping[str, Any] = {
+    "algorithm": "rloo",
+    "learning_rate": 1e-4,
+    "num_generations": 8,
+    "prompts_per_step": 32,
+    "stop": StopConfig(max_steps=200),
+}
+"""What reinforcement learning of a model of the user's own can start from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from functools import partial
 
 from backsight.config import RunConfig
 from backsight.hindsight.config import OutcomeConfig
-from backsight.presets.base import Preset
+from backsight.presets.base import START, Preset
 from backsight.tasks.base import Task
 from backsight.tasks.reasoning_gym import ReasoningGymTask, check_dataset, parsed_name
-from backsight.training.config import StopConfig
 
 PREFIX = "reasoning-gym:"
 
@@ -25,12 +24,8 @@ def reasoning_gym(name: str) -> Preset:
         preset=name,
         policy="pocket",
         hindsight=OutcomeConfig(),
-        algorithm="rloo",
-        learning_rate=1e-4,
-        num_generations=8,
-        prompts_per_step=32,
         max_completion_length=64,
-        stop=StopConfig(max_steps=200),
+        **START,
     )
     return Preset(name, "a task of reasoning-gym", config, partial(_task, name))
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from unit.hindsight.fakes import FakeScorer, attempt, group_of
 
-from backsight.config import RunConfig, load_config
+from backsight.config import RunConfig, change_config, read_changes
 from backsight.feedback.environment import POTENTIAL
 from backsight.hindsight.base import Hindsight
 from backsight.hindsight.catalogue import METHODS, build
@@ -68,9 +68,9 @@ def test_options_are_the_arguments_of_the_method(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_name_is_enough(name: str) -> None:
-    config = load_config(BASE, [], [f"hindsight={name}", "algorithm=reinforce"])
+    config = change_config(BASE, *read_changes([], [f"hindsight={name}", "algorithm=reinforce"]))
     assert type(build(config.hindsight)) is METHODS[name]
-    chain = load_config(BASE, [], [f"hindsight=[{name}]", "algorithm=reinforce"]).hindsight
+    chain = change_config(BASE, *read_changes([], [f"hindsight=[{name}]", "algorithm=reinforce"])).hindsight
     assert isinstance(chain, ChainConfig) and type(build(chain.methods[0])) is METHODS[name]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backsight import presets
-from backsight.config import load_config
+from backsight.config import change_config, read_changes
 from backsight.errors import ConfigError, DataError
 from backsight.tasks.base import Item
 from backsight.tasks.reasoning_gym import HARMLESS, REFUSED, ReasoningGymTask, parsed_name
@@ -171,7 +171,7 @@ def test_a_preset_has_the_name_of_a_task_and_its_options() -> None:
     pytest.importorskip("reasoning_gym")
     name = "reasoning-gym:chain_sum,max_terms=2,max_digits=1,min_digits=1"
     preset = presets.get(name)
-    config = load_config(preset.config, [], ["num_generations=4"])
+    config = change_config(preset.config, *read_changes([], ["num_generations=4"]))
     assert (config.preset, config.num_generations) == (name, 4)
     task = preset.task(config)
     assert isinstance(task, ReasoningGymTask)
