@@ -3,13 +3,13 @@
 Labels are few, so that the base has something left to learn. Two methods look back: `relabel`, because where the world
 is generated one can say what a wrong answer would have been right for, and `gold_anchor`, which reveals the gold answer
 where a whole group failed; in dialogues, which have several turns, `shaping` credits each of them instead. The learning
-rates are of a few tries in domain with one seed: 3e-4 for supervised fine-tuning, which higher ones spoil, 5e-4 for
-what samples.
+rates and the number of labels are of a few tries with one seed on the splits that are reported here, those out of
+domain included: 3e-4 for supervised fine-tuning, which higher ones spoil, 5e-4 for what samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -18,14 +18,12 @@ from typing import Any
 
 from generalization_protocol import Budget, Ground, Method, Part, World, controls, divided
 
+from backsight import presets
 from backsight.environments.episodes import EpisodesTask
 from backsight.pocket import corpus
-from backsight.pocket.dialogue import MAX_TURNS, SEEDS, UserSimulator, errand_of, expert_turns
+from backsight.pocket.dialogue import errand_of, expert_turns
 from backsight.pocket.folder import MODEL_FOLDER
-from backsight.pocket.sentiment import PocketSentimentTask
-from backsight.pocket.summarization import PocketSummaryTask
-from backsight.pocket.translation import PocketTranslationTask
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item
 
 FAMILY = "pocket model"
 RUN_SEEDS = (0, 1, 2)
@@ -36,77 +34,67 @@ GENERAL_SEED, GENERAL_TEXTS = 1_000_000, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Of one application."""
+class Application:
+    """One of the presets: what looks back there, and how much of everything a run gets."""
 
-    max_completion_length: int
     hindsight: Mapping[str, Any]
-    algorithm: str = "rloo"
     budget: Budget = BUDGET
     seeds: tuple[int, ...] = RUN_SEEDS
 
 
 BOTH = {"relabel": "relabel", "gold_anchor": "gold_anchor"}
-SETTINGS: Mapping[str, Settings] = {
-    "sentiment": Settings(4, BOTH),
-    "translation": Settings(24, BOTH),
-    "summarization": Settings(24, BOTH, budget=replace(BUDGET, prompts_per_step=32)),
-    "dialogue": Settings(
-        16,
+APPLICATIONS: Mapping[str, Application] = {
+    "sentiment": Application(BOTH),
+    "translation": Application(BOTH),
+    "summarization": Application(BOTH, replace(BUDGET, prompts_per_step=32)),
+    "dialogue": Application(
         {"relabel": "relabel", "shaped_relabel": ["shaping", "relabel"]},
-        algorithm="reinforce",
-        budget=replace(BUDGET, prompts_per_step=16),
-        seeds=RUN_SEEDS[:2],  # an expert has several turns to imitate, and an episode several to play
+        replace(BUDGET, prompts_per_step=16),
+        RUN_SEEDS[:2],  # an expert has several turns to imitate, and an episode several to play
     ),
 }
-SHARED: Mapping[str, Any] = {"lr_scheduler_type": "cosine", "warmup_steps": 3, "mini_batches": 8}
-
-TASKS: Mapping[str, Callable[[], Task]] = {
-    "sentiment": PocketSentimentTask,
-    "translation": PocketTranslationTask,
-    "summarization": PocketSummaryTask,
-}
+OF_THE_PRESET = ("algorithm", "lr_scheduler_type", "warmup_steps", "mini_batches", "max_completion_length")
+"""Settings that are the preset's own."""
 
 
 def worlds() -> list[World]:
     """One an application."""
     return [
         World(
-            name=f"pocket-{application}",
+            name=f"pocket-{name}",
             family=FAMILY,
-            application=application,
+            application=name,
             in_domain="in_domain",
             out_of_domain=("domains", "longer"),
             seeds=own.seeds,
             budget=own.budget,
             methods=controls(SUPERVISED_RATE, SAMPLING_RATE)
             | {
-                name: Method(hindsight, SAMPLING_RATE, name == "gold_anchor")
-                for name, hindsight in own.hindsight.items()
+                method: Method(hindsight, SAMPLING_RATE, method == "gold_anchor")
+                for method, hindsight in own.hindsight.items()
             },
-            prepare=partial(_prepare, application),
+            prepare=partial(_prepare, name),
             warm_up_learning_rate=WARM_UP_RATE,
-            settings={**SHARED, "algorithm": own.algorithm, "max_completion_length": own.max_completion_length},
+            settings={setting: getattr(presets.get(name).config, setting) for setting in OF_THE_PRESET},
         )
-        for application, own in SETTINGS.items()
+        for name, own in APPLICATIONS.items()
     ]
 
 
 def _prepare(application: str, budget: Budget, folder: Path) -> Ground:
-    general = _general_texts()
-    if application == "dialogue":
-        return _dialogue(budget, general)
-    task = TASKS[application]()
+    preset, general = presets.get(application), _general_texts()
+    task = preset.task(preset.config)
+    if isinstance(task, EpisodesTask):
+        return _dialogue(task, budget, general)
     warm_up, rest = divided(task, budget)
     return Ground(MODEL_FOLDER, warm_up, rest, rest, task, general)
 
 
-def _dialogue(budget: Budget, general: Sequence[str]) -> Ground:
+def _dialogue(task: EpisodesTask, budget: Budget, general: Sequence[str]) -> Ground:
     """The gold answers of an episode are the turns of an expert with the same customer."""
-    seeds = SEEDS["train"]
+    seeds = task.seeds["train"]
     warm_up, rest = seeds[: budget.warm_up_labels], seeds[budget.warm_up_labels : budget.labels]
-    task = EpisodesTask(UserSimulator, name="pocket_dialogue", seeds=SEEDS, max_turns=MAX_TURNS)
-    attempted = EpisodesTask(UserSimulator, name="pocket_dialogue", seeds={"train": rest}, max_turns=MAX_TURNS)
+    attempted = EpisodesTask(task.make_env, name=task.name, seeds={"train": rest}, max_turns=task.max_turns)
     return Ground(MODEL_FOLDER, Part(task, _turns(warm_up)), Part(task, _turns(rest)), attempted, task, general)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from tiny_models import tiny_policy
 
-from backsight.cli.main import main
 from backsight.comparison import compare
 from backsight.comparison.request import Request
 from backsight.comparison.results import ComparisonResult, MethodResult
@@ -21,6 +19,7 @@ from backsight.evaluation.statistics import Estimate
 from backsight.training.config import StopConfig
 
 Run = Callable[..., tuple[int, str, str]]
+COMMAND = "compare"
 
 SCORES = {"test": {"reward": SeedScores(Estimate(0.25, 0.2, 0.3, 100), (0.2, 0.3))}}
 AGAINST = {"test": {"reward": Comparison(0.2, 0.25, Estimate(0.05, -0.01, 0.11, 100), 0.0731)}}
@@ -46,19 +45,6 @@ def result(**change: Any) -> ComparisonResult:
         },
     }
     return ComparisonResult(**{**known, **change})
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["backsight", "compare", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 def told(monkeypatch: pytest.MonkeyPatch, found: ComparisonResult) -> list[Request]:

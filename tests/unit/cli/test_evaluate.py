@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from tiny_models import tiny_policy
 
 from backsight import assessment
 from backsight.assessment import Assessment
-from backsight.cli.main import main
 from backsight.evaluation.paired import Comparison
 from backsight.evaluation.statistics import Estimate
 
 Run = Callable[..., tuple[int, str, str]]
+COMMAND = "evaluate"
 
 REWARD = {"test": {"reward": Estimate(0.25, 0.2, 0.3, 100)}}
 ALONE = Assessment({"policy": "runs/toy"}, 1, {}, {}, {"policy": REWARD}, {}, [])
@@ -31,19 +30,6 @@ BOTH = Assessment(
     comparisons={"test": {"reward": COMPARISON}},
     alarms=["test: the reward rose, but [quality] fell"],
 )
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["backsight", "evaluate", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
