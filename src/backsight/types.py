@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,9 +30,21 @@ Observation = Any
 """What a policy sees. Language models: a string, chat messages ``[{"role": ..., "content": ...}]``, or `Begun`.
 Module policies: a flat float32 array."""
 
+Messages = list[dict[str, Any]]
+"""Chat messages; they may hold more than a role and a content."""
+
 ActionValue = Any
 """What a policy did. Language models: a tuple of token ids, end-of-text included when it was sampled.
 Module policies: what the environment's ``step`` takes."""
+
+
+def is_chat(value: object) -> TypeGuard[Messages]:
+    """Whether it is one or more chat messages."""
+    return isinstance(value, list) and bool(value) and all(map(_is_message, value))
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from typing import Any
 from backsight.environments.base import StepResult
 from backsight.errors import RewardError, SpaceError
 from backsight.feedback.environment import FEEDBACK, POTENTIAL, finite_reward
-from backsight.types import Action, Feedback, Observation
+from backsight.types import Action, Feedback, Observation, is_chat
 
 _SHAPES = "give text, or a list of messages with 'role' and 'content'"
 
@@ -116,7 +116,7 @@ class TextEpisode:
         """A copy of it, in messages where those are spoken."""
         if isinstance(observation, str):
             return [{"role": "user", "content": observation}] if self.chat else observation
-        if not isinstance(observation, list) or not observation or not all(map(_is_message, observation)):
+        if not is_chat(observation):
             raise SpaceError(f"{place}, observation", observation, _SHAPES)
         if not self.chat:
             raise SpaceError(
@@ -200,7 +200,3 @@ def _reset(env: Any, seed: int) -> Any:
     except TypeError as error:
         raise SpaceError("env.reset", error, "take the keyword argument seed") from error
     return env.reset(seed=seed)
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backsight.tasks.base import Item
-from backsight.tasks.recorded import Messages, RecordedTask, messages_in, number_in, text_in, transcript
+from backsight.tasks.recorded import RecordedTask, number_in, text_in, transcript
 from backsight.tasks.rows import Row
-from backsight.types import Observation
+from backsight.types import Messages, Observation
 
 _OWN_FIELDS = ("reward", "feedback", "correction")
 
@@ -44,12 +44,12 @@ class ConversationsTask(RecordedTask):
         super().__init__(data, test=test, ood=ood)
 
     def start_of(self, row: Row) -> Observation:
-        messages = _plain(messages_in(row, "messages"))
+        messages = _plain(row.messages("messages"))
         first = next((place for place, each in enumerate(messages) if each["role"] == "user"), len(messages))
         return messages[: first + 1]
 
     def items_of(self, row: Row) -> Iterator[Item]:
-        messages = messages_in(row, "messages")
+        messages = row.messages("messages")
         turn = 0
         for index, message in enumerate(messages):
             if message["role"] != "assistant":

@@ -16,7 +16,7 @@ from typing import Any
 
 from backsight.errors import DataError
 from backsight.tasks.base import Item
-from backsight.tasks.recorded import RecordedTask, messages_in, number_in, text_in
+from backsight.tasks.recorded import RecordedTask, number_in, text_in
 from backsight.tasks.rows import Row
 from backsight.types import Observation
 
@@ -27,7 +27,7 @@ class CorrectionsTask(RecordedTask):
     name = "corrections"
 
     def start_of(self, row: Row) -> Observation:
-        return messages_in(row, "prompt") if isinstance(row.cell("prompt"), list) else row.text("prompt")
+        return row.messages("prompt") if isinstance(row.cell("prompt"), list) else row.text("prompt")
 
     def items_of(self, row: Row) -> Iterator[Item]:
         if "chosen" in row.columns or "rejected" in row.columns:
@@ -53,5 +53,5 @@ class CorrectionsTask(RecordedTask):
 def _said(row: Row, column: str) -> str:
     """An answer's text."""
     if isinstance(row.cell(column), list):
-        return "".join(message["content"] for message in messages_in(row, column))
+        return "".join(message["content"] for message in row.messages(column))
     return row.text(column)

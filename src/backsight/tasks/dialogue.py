@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from backsight.tasks.base import Item
 from backsight.tasks.overlap import likeness
-from backsight.tasks.recorded import Messages, messages_in, transcript
+from backsight.tasks.recorded import transcript
 from backsight.tasks.rows import WORD, FileTask, Row
-from backsight.types import Feedback, Observation
+from backsight.types import Feedback, Messages, Observation
 
 _MESSAGE = re.compile(r"^(?! {2})", re.MULTILINE)
 """Where a message of a transcript begins: its further lines are indented."""
@@ -87,7 +87,7 @@ class DialogueTask(FileTask):
 
 
 def _answers(row: Row) -> Iterator[Item]:
-    messages = messages_in(row, "messages")
+    messages = row.messages("messages")
     users = [place for place, message in enumerate(messages) if message["role"] == "user"]
     turns = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
     for number, place in enumerate(turns, start=1):

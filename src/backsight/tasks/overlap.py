@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
+from backsight.tasks.rows import WORD
+
 
 def word_f1(text: str, reference: str) -> float:
     """The share of words that two texts have in common, from 0 to 1: the harmonic mean of precision and recall.
 
-    Words are what white space parts; their order does not count, their case and punctuation do. A word counts as often
-    as both have it (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for machine comprehension of text", without its
-    normalisation).
+    Words are what white space parts, and each character of Chinese and Japanese; their order does not count, their case
+    and punctuation do. A word counts as often as both have it (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for
+    machine comprehension of text", without its normalisation).
     """
-    words, wanted = Counter(text.split()), Counter(reference.split())
+    words, wanted = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
     shared = (words & wanted).total()
     return 2 * shared / (words.total() + wanted.total()) if shared else 0.0
 

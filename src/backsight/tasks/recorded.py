@@ -19,8 +19,6 @@ from backsight.tasks.overlap import likeness
 from backsight.tasks.rows import Row, numbered_rows, without_test
 from backsight.types import Feedback, Observation
 
-Messages = list[dict[str, Any]]
-
 
 class RecordedTask(Task):
     """Turns from logs, for the method `recorded`.
@@ -112,18 +110,6 @@ def transcript(messages: Sequence[Mapping[str, Any]], cue: str = "assistant") ->
     return "\n".join([*lines, f"{cue}:"])
 
 
-def messages_in(row: Row, column: str) -> Messages:
-    """Chat messages, as they stand in a cell; they may hold more than role and content.
-
-    Raises:
-        DataError: there is no such column, or something else is in it.
-    """
-    messages = row.cell(column)
-    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
-        raise row.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
-    return messages
-
-
 def number_in(row: Row, place: str, value: object) -> float | None:
     """A reward that was written down at `place` in a row; None where none was. CSV has numbers as text.
 
@@ -152,7 +138,3 @@ def text_in(row: Row, place: str, value: object) -> str | None:
     if not isinstance(value, str):
         raise DataError(f"{row.place}, {place}", repr(value), "write text, or leave it out")
     return value if value.strip() else None
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))

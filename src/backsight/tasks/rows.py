@@ -16,7 +16,7 @@ from backsight.errors import DataError, nearest
 from backsight.seeds import derived_seed
 from backsight.tasks.base import Item, Task
 from backsight.tasks.files import read_rows
-from backsight.types import Feedback, Observation
+from backsight.types import Feedback, Messages, Observation, is_chat
 
 Member = TypeVar("Member")
 
@@ -82,6 +82,17 @@ class Row:
         if not is_list_of_text or not texts:
             raise self.unusable(column, "write a list of one or more texts, none of them empty")
         return [text.strip() for text in texts]
+
+    def messages(self, column: str) -> Messages:
+        """Chat messages, as they stand in a cell.
+
+        Raises:
+            DataError: there is no such column, or something else is in it.
+        """
+        messages = self.cell(column)
+        if not is_chat(messages):
+            raise self.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
+        return messages
 
 
 class FileTask(Task):
@@ -212,25 +223,14 @@ def _literal(text: str) -> Any:
 
 def _prompt(row: Row) -> Observation:
     cell = row.cell("prompt")
-    return _messages(row, "prompt") if isinstance(cell, list) else row.text("prompt")
+    return row.messages("prompt") if isinstance(cell, list) else row.text("prompt")
 
 
 def _target(row: Row) -> str | None:
     completion = row.columns.get("completion")
     if isinstance(completion, list):
-        return "".join(message["content"] for message in _messages(row, "completion"))
+        return "".join(message["content"] for message in row.messages("completion"))
     if completion is not None:
         return row.text("completion")
     target = row.columns.get("target")
     return str(target) if isinstance(target, str | int | float) else None
-
-
-def _messages(row: Row, column: str) -> list[dict[str, str]]:
-    messages: list[dict[str, str]] = row.cell(column)
-    if not messages or not all(_is_message(message) for message in messages):
-        raise row.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
-    return messages
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("role", "content"))
