@@ -5,9 +5,10 @@
     python benchmarks/generalization.py --only real-sentiment,encoder-100
 
 In each world a policy is warmed up on some gold answers, and each method goes on from there with the same further
-prompts; then all are tested out of domain. `generalization_protocol.py` says how; the worlds are of the pocket model,
-of real data with small models from nothing, and of a pretrained encoder. Each run is kept in a file of its own, so that
-a benchmark that is stopped goes on, and two processes can work on different worlds. One thread a process.
+prompts and a learning rate that it chose in domain; then all are tested out of domain. `generalization_protocol.py`
+says how; the worlds are of the pocket model, of real data with small models from nothing, and of a pretrained encoder.
+Each run is kept in a file of its own, so that a benchmark that is stopped goes on, and two processes can work on
+different worlds. One thread a process.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import generalization_minilm
 import generalization_pocket
@@ -50,12 +52,14 @@ def main() -> None:
         *generalization_minilm.worlds(arguments.data),
     ]
     folder = KEPT / ("quick" if arguments.quick else "full")
+    if arguments.quick:
+        worlds = [world.rehearsal() for world in worlds]
     try:
         for world in _chosen(worlds, arguments.only):
-            _work(world, folder, arguments.quick)
+            _work(world, folder)
     except BacksightError as error:
         sys.exit(str(error))
-    kept = [(world, kept_cells(world, folder / world.name, _seeds(world, arguments.quick))) for world in worlds]
+    kept = [(world, kept_cells(world, folder / world.name)) for world in worlds]
     summaries = [_summary(world, cells) for world, cells in kept if cells is not None]
     figures = figures_of(summaries, COUNTED)
     _show(summaries, [] if arguments.quick else figures)
@@ -85,16 +89,12 @@ def _chosen(worlds: Sequence[World], only: str) -> list[World]:
     return [known[name] for name in names]
 
 
-def _seeds(world: World, is_quick: bool) -> tuple[int, ...]:
-    return world.seeds[:1] if is_quick else world.seeds
-
-
-def _work(world: World, folder: Path, is_quick: bool) -> None:
+def _work(world: World, folder: Path) -> None:
     """All cells of a world, the missing ones computed."""
-    budget = world.budget.rehearsal() if is_quick else world.budget
-    for method, seed, cell in cells_of(world, folder / world.name, budget, _seeds(world, is_quick)):
-        means = ", ".join(f"{split} {sum(scores) / len(scores):.3f}" for split, scores in cell.scores.items())
-        print(f"{world.name}, {method}, seed {seed}: {means} in {cell.seconds:.0f} s", flush=True)
+    for method, seed, cell in cells_of(world, folder / world.name):
+        means = ", ".join(f"{split} {fmean(scores):.3f}" for split, scores in cell.scores.items())
+        run = f"{world.name}, {method} at {cell.learning_rate:g}, seed {seed}"
+        print(f"{run}: dev {cell.dev:.3f}, {means} in {cell.seconds:.0f} s", flush=True)
 
 
 def _summary(world: World, cells: dict[str, list[Cell]]) -> Summary:

@@ -2,9 +2,9 @@
 
 Labels are few, so that the base has something left to learn. Two methods look back: `relabel`, because where the world
 is generated one can say what a wrong answer would have been right for, and `gold_anchor`, which reveals the gold answer
-where a whole group failed; in dialogues, which have several turns, `shaping` credits each of them instead. The learning
-rates and the number of labels are of a few tries with one seed on the splits that are reported here, those out of
-domain included: 3e-4 for supervised fine-tuning, which higher ones spoil, 5e-4 for what samples.
+where a whole group failed; in dialogues, which have several turns, `shaping` credits each of them instead. The numbers
+of labels and the rate of the warm-up are of a few tries with one seed on the splits that are reported here, those out
+of domain included.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from generalization_protocol import Budget, Ground, Method, Part, World, controls, divided
+from generalization_protocol import DEV, WITHOUT_HINDSIGHT, Budget, Ground, Method, Part, World, divided
 
 from backsight import presets
 from backsight.environments.episodes import EpisodesTask
@@ -27,8 +27,10 @@ from backsight.tasks.base import Item
 
 FAMILY = "pocket model"
 RUN_SEEDS = (0, 1, 2)
+DEV_ITEMS = 300
+"""The last ones of the train split, which has a million."""
 BUDGET = Budget(labels=120, warm_up_labels=40, warm_up_passes=4, steps=20, eval_items=300, prompts_per_step=64)
-WARM_UP_RATE, SUPERVISED_RATE, SAMPLING_RATE = 7e-4, 3e-4, 5e-4
+WARM_UP_RATE, RATES = 7e-4, (2e-4, 5e-4, 1e-3)
 GENERAL_SEED, GENERAL_TEXTS = 1_000_000, 100
 """Of the stream of documents that is held out, and how many of them are looked at."""
 
@@ -39,7 +41,6 @@ class Application:
 
     hindsight: Mapping[str, Any]
     budget: Budget = BUDGET
-    seeds: tuple[int, ...] = RUN_SEEDS
 
 
 BOTH = {"relabel": "relabel", "gold_anchor": "gold_anchor"}
@@ -49,8 +50,7 @@ APPLICATIONS: Mapping[str, Application] = {
     "summarization": Application(BOTH, replace(BUDGET, prompts_per_step=32)),
     "dialogue": Application(
         {"relabel": "relabel", "shaped_relabel": ["shaping", "relabel"]},
-        replace(BUDGET, prompts_per_step=16),
-        RUN_SEEDS[:2],  # an expert has several turns to imitate, and an episode several to play
+        replace(BUDGET, prompts_per_step=16),  # an expert has several turns to imitate, an episode several to play
     ),
 }
 OF_THE_PRESET = ("algorithm", "lr_scheduler_type", "warmup_steps", "mini_batches", "max_completion_length")
@@ -66,15 +66,15 @@ def worlds() -> list[World]:
             application=name,
             in_domain="in_domain",
             out_of_domain=("domains", "longer"),
-            seeds=own.seeds,
+            seeds=RUN_SEEDS,
             budget=own.budget,
-            methods=controls(SUPERVISED_RATE, SAMPLING_RATE)
-            | {
-                method: Method(hindsight, SAMPLING_RATE, method == "gold_anchor")
-                for method, hindsight in own.hindsight.items()
+            methods={
+                **WITHOUT_HINDSIGHT,
+                **{method: Method(each, method == "gold_anchor") for method, each in own.hindsight.items()},
             },
             prepare=partial(_prepare, name),
             warm_up_learning_rate=WARM_UP_RATE,
+            learning_rates=RATES,
             settings={setting: getattr(presets.get(name).config, setting) for setting in OF_THE_PRESET},
         )
         for name, own in APPLICATIONS.items()
@@ -87,15 +87,19 @@ def _prepare(application: str, budget: Budget, folder: Path) -> Ground:
     if isinstance(task, EpisodesTask):
         return _dialogue(task, budget, general)
     warm_up, rest = divided(task, budget)
-    return Ground(MODEL_FOLDER, warm_up, rest, rest, task, general)
+    dev = Part(task, task.items(task.train_split)[-DEV_ITEMS:])
+    return Ground(MODEL_FOLDER, warm_up, rest, rest, task, dev, general)
 
 
 def _dialogue(task: EpisodesTask, budget: Budget, general: Sequence[str]) -> Ground:
     """The gold answers of an episode are the turns of an expert with the same customer."""
     seeds = task.seeds["train"]
     warm_up, rest = seeds[: budget.warm_up_labels], seeds[budget.warm_up_labels : budget.labels]
-    attempted = EpisodesTask(task.make_env, name=task.name, seeds={"train": rest}, max_turns=task.max_turns)
-    return Ground(MODEL_FOLDER, Part(task, _turns(warm_up)), Part(task, _turns(rest)), attempted, task, general)
+    attempted, dev = (
+        EpisodesTask(task.make_env, name=task.name, seeds=own, max_turns=task.max_turns)
+        for own in ({"train": rest}, {"train": rest, DEV: seeds[-DEV_ITEMS:]})
+    )
+    return Ground(MODEL_FOLDER, Part(task, _turns(warm_up)), Part(task, _turns(rest)), attempted, task, dev, general)
 
 
 def _turns(seeds: Sequence[int]) -> list[Item]:

@@ -3,8 +3,9 @@
 A world has a base policy, a task with labelled items, a split in domain and others out of it. A first share of the
 labelled items warms the policy up; from there each method goes on with the rest: `sft` imitates their gold answers in
 as many passes as the methods that sample make, `sft_long` in as many rows as those sample attempts, `outcome` is plain
-reinforcement learning, and the others look back. Each run leaves a cell: the scores of every item on all splits, and
-what it forgot of general text.
+reinforcement learning, and the others look back. Each method takes the learning rate of a few that serves it best
+on a dev split in domain, with the first seed; nobody chooses by what is reported. Each run leaves a cell: the scores of
+every item on all splits, and what it forgot of general text.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import backsight
@@ -28,6 +30,8 @@ from backsight.types import Feedback, Observation
 
 WARM_UP, SFT, SFT_LONG, OUTCOME = "warm-up", "sft", "sft_long", "outcome"
 CONTROLS = (SFT, SFT_LONG, OUTCOME)
+DEV = "dev"
+"""The split that learning rates are chosen on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Budget:
     steps: int
     """Of the methods that sample."""
     eval_items: int
-    """Of each split."""
+    """Of each split; of the dev split as many as it has, up to that."""
     prompts_per_step: int = 32
     num_generations: int = 8
     base_steps: int = 0
@@ -68,15 +72,13 @@ class Method:
 
     hindsight: Any
     """As `backsight.finetune` takes it."""
-    learning_rate: float
     sees_gold: bool = False
     """Whether gold answers are revealed to it."""
 
 
-def controls(sft: float, outcome: float) -> dict[str, Method]:
-    """What looking back is held against, with these learning rates."""
-    supervised = Method("supervised", sft, sees_gold=True)
-    return {SFT: supervised, SFT_LONG: supervised, OUTCOME: Method("outcome", outcome)}
+SUPERVISED = Method("supervised", sees_gold=True)
+WITHOUT_HINDSIGHT: Mapping[str, Method] = {SFT: SUPERVISED, SFT_LONG: SUPERVISED, OUTCOME: Method("outcome")}
+"""What looking back is held against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Ground:
     attempted: Task
     """The same items to attempt."""
     evaluation: Task
+    dev: Task
+    """More items in domain, as the split `DEV`; to choose by, not to report."""
     general_text: Sequence[str]
     """Held-out texts like those that the base has read; none where the policy says no text."""
 
@@ -114,8 +118,15 @@ class World:
     prepare: Callable[[Budget, Path], Ground]
     """From a budget and a folder for what is to be kept."""
     warm_up_learning_rate: float
+    learning_rates: tuple[float, ...]
+    """That each method chooses from."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of all runs."""
+
+    def rehearsal(self) -> World:
+        """With a tiny budget, one seed and one learning rate."""
+        rates, budget = self.learning_rates[:1], self.budget.rehearsal()
+        return replace(self, seeds=self.seeds[:1], learning_rates=rates, budget=budget)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -126,6 +137,9 @@ class World:
 class Cell:
     """What came of one run."""
 
+    learning_rate: float
+    dev: float
+    """The mean score on the dev split."""
     scores: dict[str, list[float]]
     """By split, and then by item."""
     forgotten: list[float]
@@ -160,42 +174,72 @@ def divided(task: Task, budget: Budget) -> tuple[Part, Part]:
     return Part(task, items[: budget.warm_up_labels]), Part(task, items[budget.warm_up_labels :])
 
 
-def cells_of(world: World, folder: Path, budget: Budget, seeds: Sequence[int]) -> Iterator[tuple[str, int, Cell]]:
-    """Method, seed and cell of every run: those that are kept already, and the others as they are done."""
+def cells_of(world: World, folder: Path) -> Iterator[tuple[str, int, Cell]]:
+    """Method, seed and cell of every run: those that are kept already, and the others as they are done.
+
+    The first seed has a run for each learning rate, the others for the chosen one.
+    """
     ground: Ground | None = None
-    for seed in seeds:
+    chosen: dict[str, float] = {}
+    for seed in world.seeds:
         warm = folder / f"{WARM_UP}-{seed}"
         for method in (WARM_UP, *world.methods):
-            path = folder / f"{method}-{seed}.json"
-            if not path.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                ground = ground or world.prepare(budget, folder)
-                if not warm.exists():
-                    _warm_up(world, ground, budget, seed, warm)
-                cell = _run(world, ground, budget, method, seed, warm)
-                write_whole(path, json.dumps(asdict(cell)))
-            yield method, seed, _read(path)
+            for rate in _rates(world, method, chosen):
+                path = _place(folder, method, rate, seed)
+                if not path.exists():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    ground = ground or world.prepare(world.budget, folder)
+                    if not warm.exists():
+                        _warm_up(world, ground, seed, warm)
+                    cell = _run(world, ground, method, rate, seed, warm)
+                    write_whole(path, json.dumps(asdict(cell)))
+                yield method, seed, _read(path)
+            chosen[method] = _chosen(world, folder, method)
         shutil.rmtree(warm, ignore_errors=True)  # no run of this seed needs it any more
 
 
-def kept_cells(world: World, folder: Path, seeds: Sequence[int]) -> dict[str, list[Cell]] | None:
-    """By method, in the order of the seeds; None while one is missing."""
-    paths = {method: [folder / f"{method}-{seed}.json" for seed in seeds] for method in (WARM_UP, *world.methods)}
-    if not all(path.exists() for own in paths.values() for path in own):
-        return None
-    return {method: [_read(path) for path in own] for method, own in paths.items()}
+def kept_cells(world: World, folder: Path) -> dict[str, list[Cell]] | None:
+    """By method, with its chosen learning rate, in the order of the seeds; None while one is missing."""
+    kept = {}
+    for method in (WARM_UP, *world.methods):
+        first = [_place(folder, method, rate, world.seeds[0]) for rate in _rates(world, method, {})]
+        if not all(path.exists() for path in first):
+            return None
+        rate = _chosen(world, folder, method)
+        paths = [_place(folder, method, rate, seed) for seed in world.seeds]
+        if not all(path.exists() for path in paths):
+            return None
+        kept[method] = [_read(path) for path in paths]
+    return kept
+
+
+def _rates(world: World, method: str, chosen: Mapping[str, float]) -> tuple[float, ...]:
+    """What is left to try of a method."""
+    if method in chosen:
+        return (chosen[method],)
+    return (world.warm_up_learning_rate,) if method == WARM_UP else world.learning_rates
+
+
+def _chosen(world: World, folder: Path, method: str) -> float:
+    """The learning rate with the best score on the dev split; of equal ones the lowest."""
+    cells = [_read(_place(folder, method, rate, world.seeds[0])) for rate in _rates(world, method, {})]
+    return max(cells, key=lambda cell: (cell.dev, -cell.learning_rate)).learning_rate
+
+
+def _place(folder: Path, method: str, rate: float, seed: int) -> Path:
+    return folder / f"{method}-{rate:g}-{seed}.json"
 
 
 def _read(path: Path) -> Cell:
     return Cell(**json.loads(path.read_text()))
 
 
-def _warm_up(world: World, ground: Ground, budget: Budget, seed: int, folder: Path) -> None:
+def _warm_up(world: World, ground: Ground, seed: int, folder: Path) -> None:
     """Leave the warmed-up policy in the folder, with its training time."""
     policy = load_policy(str(ground.base), labels=ground.evaluation.labels)
-    steps = math.ceil(budget.warm_up_passes * len(ground.warm_up.items("train")) / budget.prompts_per_step)
-    method = Method("supervised", world.warm_up_learning_rate, sees_gold=True)
-    seconds, _ = _trained(world, ground.warm_up, policy, method, budget, steps, seed)
+    steps = math.ceil(world.budget.warm_up_passes * len(ground.warm_up.items("train")) / world.budget.prompts_per_step)
+    rate = world.warm_up_learning_rate
+    seconds, _ = _trained(world, ground.warm_up, policy, SUPERVISED, rate, steps, seed)
     draft = folder.with_suffix(".part")
     shutil.rmtree(draft, ignore_errors=True)
     policy.save(draft)
@@ -203,39 +247,41 @@ def _warm_up(world: World, ground: Ground, budget: Budget, seed: int, folder: Pa
     draft.rename(folder)
 
 
-def _run(world: World, ground: Ground, budget: Budget, method: str, seed: int, warm: Path) -> Cell:
+def _run(world: World, ground: Ground, method: str, rate: float, seed: int, warm: Path) -> Cell:
     """The cell of a method that goes on from the warmed-up policy, or of that policy itself."""
     policy = load_policy(str(warm), labels=ground.evaluation.labels)
-    attempts, labels = 0, len(ground.warm_up.items("train"))
+    budget, attempts, labels = world.budget, 0, len(ground.warm_up.items("train"))
     if method == WARM_UP:
         base = load_policy(str(ground.base), labels=ground.evaluation.labels)
         before = text_log_probs(base, ground.general_text)
         seconds = json.loads((warm / "seconds.json").read_text())
     else:
         before = text_log_probs(policy, ground.general_text)
-        settings = world.methods[method]
+        own = world.methods[method]
         is_supervised = method in (SFT, SFT_LONG)
         task = ground.gold if is_supervised else ground.attempted
         steps = steps_of(method, budget, len(ground.gold.items("train")) / len(ground.attempted.items("train")))
-        seconds, attempts = _trained(world, task, policy, settings, budget, steps, seed)
+        seconds, attempts = _trained(world, task, policy, own, rate, steps, seed)
         attempts = 0 if is_supervised else attempts
-        if settings.sees_gold:
+        if own.sees_gold:
             labels += min(len(task.items("train")), steps * budget.prompts_per_step)
-    scores = backsight.evaluate(
-        policy,
-        ground.evaluation,
-        splits=world.splits,
-        items=budget.eval_items,
-        max_completion_length=world.settings.get("max_completion_length", 64),
-    )
     after = text_log_probs(policy, ground.general_text)
     return Cell(
-        {split: [value or 0.0 for value in each.item_rewards["reward"]] for split, each in scores.items()},
+        rate,
+        fmean(_scores(world, policy, ground.dev, (DEV,))[DEV]),
+        _scores(world, policy, ground.evaluation, world.splits),
         [one - two for one, two in zip(before, after, strict=True)],
         attempts,
         labels,
         seconds,
     )
+
+
+def _scores(world: World, policy: TextPolicy, task: Task, splits: Sequence[str]) -> dict[str, list[float]]:
+    """One greedy attempt at each item, by split."""
+    length, items = world.settings.get("max_completion_length", 64), world.budget.eval_items
+    scores = backsight.evaluate(policy, task, splits=splits, items=items, max_completion_length=length)
+    return {split: [value or 0.0 for value in each.item_rewards["reward"]] for split, each in scores.items()}
 
 
 def steps_of(method: str, budget: Budget, gold_share: float) -> int:
@@ -248,7 +294,7 @@ def steps_of(method: str, budget: Budget, gold_share: float) -> int:
 
 
 def _trained(
-    world: World, task: Task, policy: TextPolicy, method: Method, budget: Budget, steps: int, seed: int
+    world: World, task: Task, policy: TextPolicy, method: Method, rate: float, steps: int, seed: int
 ) -> tuple[float, int]:
     """Train the policy; seconds and attempts."""
     with tempfile.TemporaryDirectory() as folder:
@@ -256,9 +302,9 @@ def _trained(
             policy,
             task,
             hindsight=method.hindsight,
-            learning_rate=method.learning_rate,
-            prompts_per_step=budget.prompts_per_step,
-            num_generations=budget.num_generations,
+            learning_rate=rate,
+            prompts_per_step=world.budget.prompts_per_step,
+            num_generations=world.budget.num_generations,
             seed=seed,
             stop={"max_steps": steps},
             output_dir=folder,

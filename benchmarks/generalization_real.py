@@ -6,8 +6,8 @@
     dialogue        orders of coffee        -> movie tickets
 
 Few of the labels are used; the base reads the plain texts of all training items. A reference says what was right, not
-what a wrong answer would have been right for: `gold_anchor` lets it join the groups that failed. All methods have the
-learning rate of the warm-up, so that none is favoured.
+what a wrong answer would have been right for: `gold_anchor` lets it join the groups that failed. A translation may be
+that of another sentence, which `relabel` finds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from generalization_base import build_base
-from generalization_protocol import Budget, Ground, Method, World, controls, divided
+from generalization_protocol import DEV, WITHOUT_HINDSIGHT, Budget, Ground, Method, World, divided
 
 from backsight.finetuning import load_policy
 from backsight.rollouts.prompts import prepared
@@ -37,8 +37,9 @@ from backsight.tasks.translation import TranslationTask
 FAMILY = "real data"
 SEEDS = (0, 1)
 """Of those that do not say so themselves."""
-LEARNING_RATE = 1e-3
-METHODS = controls(LEARNING_RATE, LEARNING_RATE) | {"gold_anchor": Method("gold_anchor", LEARNING_RATE, sees_gold=True)}
+WARM_UP_RATE, RATES = 1e-3, (1e-4, 3e-4, 1e-3)
+METHODS = {"gold_anchor": Method("gold_anchor", sees_gold=True), "relabel": Method("relabel", sees_gold=True)}
+"""Those that look back. Both read gold answers: of the same prompt, or of another one."""
 SHARED: Mapping[str, Any] = {"algorithm": "rloo", "lr_scheduler_type": "cosine"}
 GENERAL_TEXTS, GENERAL_CHARACTERS = 100, (30, 300)
 """Of the dev split: how many are looked at, how long each has to be, and how much of it is read."""
@@ -62,6 +63,7 @@ class Source:
     answer may be longer than a completion."""
     max_completion_length: int
     budget: Budget
+    hindsight: tuple[str, ...] = ("gold_anchor",)
     seeds: tuple[int, ...] = SEEDS
     read: Callable[[str], Rows] = read_rows
 
@@ -109,7 +111,7 @@ SOURCES = (
         texts=lambda item: [item.columns["text"]],
         context=128,
         max_completion_length=4,
-        budget=Budget(4000, 1000, 6, 80, 1000, base_steps=400),
+        budget=Budget(4000, 1000, 6, 80, 1000, base_steps=1200),
     ),
     Source(
         application="translation",
@@ -121,7 +123,8 @@ SOURCES = (
         texts=lambda item: [item.prompt.removesuffix(TranslationTask.cue), *item.columns["references"]],
         context=128,
         max_completion_length=32,
-        budget=Budget(20_000, 8000, 3, 60, 300, base_steps=400),
+        budget=Budget(20_000, 8000, 3, 60, 300, base_steps=1200),
+        hindsight=("gold_anchor", "relabel"),
     ),
     Source(
         application="summarization",
@@ -136,7 +139,7 @@ SOURCES = (
         texts=lambda item: [item.prompt.removesuffix(SummarizationTask.cue)],
         context=160,
         max_completion_length=40,
-        budget=Budget(1992, 600, 8, 40, 200, base_steps=400),
+        budget=Budget(1992, 600, 8, 40, 200, base_steps=1200),
         seeds=(0,),  # its documents are long
     ),
     Source(
@@ -149,7 +152,7 @@ SOURCES = (
         texts=lambda item: [item.columns["references"][0]],
         context=160,
         max_completion_length=32,
-        budget=Budget(4000, 1000, 6, 50, 300, base_steps=400),
+        budget=Budget(4000, 1000, 6, 50, 300, base_steps=1200),
         read=_dialogues,
     ),
 )
@@ -166,9 +169,10 @@ def worlds(data: Path) -> list[World]:
             out_of_domain=tuple(source.out_of_domain),
             seeds=source.seeds,
             budget=source.budget,
-            methods=METHODS,
+            methods={**WITHOUT_HINDSIGHT, **{name: METHODS[name] for name in source.hindsight}},
             prepare=partial(_prepare, source, data),
-            warm_up_learning_rate=LEARNING_RATE,
+            warm_up_learning_rate=WARM_UP_RATE,
+            learning_rates=RATES,
             settings={**SHARED, "max_completion_length": source.max_completion_length},
         )
         for source in SOURCES
@@ -181,14 +185,14 @@ def _prepare(source: Source, data: Path, budget: Budget, folder: Path) -> Ground
     asked = [f"{item.prompt}{item.target}" for item in whole.items("train")[: budget.labels]]
     base = folder / "base"
     build_base(read, asked, base, budget.base_steps, 2 * source.context)
-    splits = ("test", *source.out_of_domain)
+    splits = (DEV, "test", *source.out_of_domain)
     counts = {"train": budget.labels, **dict.fromkeys(splits, budget.eval_items)}
     room = source.context + source.max_completion_length
     task, _ = prepared(whole, [load_policy(str(base))], room, counts, truncate=True)
     warm_up, rest = divided(task, budget)
     shortest, longest = GENERAL_CHARACTERS
-    held_out = [text[:longest] for item in task.items("dev") for text in source.texts(item) if len(text) >= shortest]
-    return Ground(base, warm_up, rest, rest, task, held_out[:GENERAL_TEXTS])
+    held_out = [text[:longest] for item in task.items(DEV) for text in source.texts(item) if len(text) >= shortest]
+    return Ground(base, warm_up, rest, rest, task, task, held_out[:GENERAL_TEXTS])
 
 
 def _task(source: Source, data: Path) -> FileTask:
@@ -206,5 +210,5 @@ def _task(source: Source, data: Path) -> FileTask:
             return source.kind(path, test=path).items("test")
 
         task = source.kind(written(source.train), test=written(source.test))
-        others = {"dev": source.dev, **source.out_of_domain}
+        others = {DEV: source.dev, **source.out_of_domain}
         return task.with_items({split: items(place) for split, place in others.items()})

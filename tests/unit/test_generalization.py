@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
-from generalization_protocol import OUTCOME, SFT, SFT_LONG, WARM_UP, Budget, Cell, Part, divided, steps_of
+from generalization_protocol import (
+    OUTCOME,
+    SFT,
+    SFT_LONG,
+    WARM_UP,
+    WITHOUT_HINDSIGHT,
+    Budget,
+    Cell,
+    Ground,
+    Method,
+    Part,
+    World,
+    cells_of,
+    divided,
+    kept_cells,
+    steps_of,
+)
 from generalization_real import coffee_dialogues, movie_dialogues
 from generalization_summary import IN_DOMAIN, OUT_OF_DOMAIN, Summary, figures_of, summarised
 
@@ -14,7 +34,8 @@ FAMILY = "a family"
 
 
 def cell(test: float, near: list[float], far: list[float], forgotten: float = 0.0, attempts: int = 0) -> Cell:
-    return Cell({"test": [test] * 2, "near": near, "far": far}, [forgotten] * 3, attempts, labels=5, seconds=1.0)
+    scores = {"test": [test] * 2, "near": near, "far": far}
+    return Cell(1e-3, 0.5, scores, [forgotten] * 3, attempts, labels=5, seconds=1.0)
 
 
 def summary(relabel: float = 0.8, revise: float = 0.7) -> Summary:
@@ -66,7 +87,7 @@ def test_costs_are_means_over_seeds_and_forgetting_is_told_by_method():
 
 
 def test_without_general_text_nothing_is_told_of_forgetting():
-    silent = Cell({"test": [1.0], "near": [1.0], "far": [0.0]}, [], 0, 5, 1.0)
+    silent = Cell(1e-3, 0.5, {"test": [1.0], "near": [1.0], "far": [0.0]}, [], 0, 5, 1.0)
     names = (WARM_UP, SFT, SFT_LONG, OUTCOME, "relabel")
     assert summarised("a world", FAMILY, SPLITS, {name: [silent] for name in names}).forgotten == {}
 
@@ -89,6 +110,73 @@ def test_supervised_rivals_pass_as_often_as_prompts_are_met_or_attempts_sampled(
     assert [steps_of(method, budget, gold_share=1.0) for method in (OUTCOME, SFT, SFT_LONG)] == [30, 30, 240]
     # an episode with two and a half gold answers: a pass over them takes longer
     assert [steps_of(method, budget, gold_share=2.5) for method in (OUTCOME, SFT, SFT_LONG)] == [30, 75, 600]
+
+
+def nothing_to_do(budget: Budget, folder: Path) -> Ground:
+    raise AssertionError("a run that is kept is done again")
+
+
+@pytest.fixture
+def world() -> World:
+    budget = Budget(labels=6, warm_up_labels=2, warm_up_passes=1, steps=1, eval_items=1)
+    methods = {**WITHOUT_HINDSIGHT, "relabel": Method("relabel")}
+    return World("a world", FAMILY, "", "test", ("far",), (0, 1), budget, methods, nothing_to_do, 7e-4, (1e-4, 5e-4))
+
+
+def keep(folder: Path, method: str, rate: float, seed: int, dev: float, far: float) -> None:
+    kept = Cell(rate, dev, {"test": [0.0], "far": [far]}, [], 0, 0, 1.0)
+    (folder / f"{method}-{rate:g}-{seed}.json").write_text(json.dumps(asdict(kept)))
+
+
+@pytest.fixture
+def all_kept(world: World, tmp_path: Path) -> Path:
+    """Out of domain the lower rate would be the better one; on the dev split the higher one is."""
+    for seed in world.seeds:
+        keep(tmp_path, WARM_UP, 7e-4, seed, dev=0.1, far=0.1)
+        for method in world.methods:
+            keep(tmp_path, method, 5e-4, seed, dev=0.6, far=0.2)
+    for method in world.methods:
+        keep(tmp_path, method, 1e-4, 0, dev=0.5, far=0.9)
+    return tmp_path
+
+
+def test_learning_rates_are_chosen_on_the_dev_split(world: World, all_kept: Path):
+    kept = kept_cells(world, all_kept)
+    assert kept is not None
+    assert {method: [each.learning_rate for each in own] for method, own in kept.items()} == {
+        WARM_UP: [7e-4, 7e-4],
+        **dict.fromkeys(world.methods, [5e-4, 5e-4]),
+    }
+
+
+def test_of_equally_good_learning_rates_the_lowest_is_taken(world: World, all_kept: Path):
+    keep(all_kept, OUTCOME, 1e-4, 0, dev=0.6, far=0.9)
+    assert kept_cells(world, all_kept) is None  # the second seed has no run with it
+    keep(all_kept, OUTCOME, 1e-4, 1, dev=0.0, far=0.9)
+    kept = kept_cells(world, all_kept)
+    assert kept is not None
+    assert [each.learning_rate for each in kept[OUTCOME]] == [1e-4, 1e-4]
+
+
+@pytest.mark.parametrize("missing", ["outcome-0.0001-0", "outcome-0.0005-1", "warm-up-0.0007-1"])
+def test_a_world_is_told_of_when_all_its_runs_are_kept(world: World, all_kept: Path, missing: str):
+    (all_kept / f"{missing}.json").unlink()
+    assert kept_cells(world, all_kept) is None
+
+
+def test_the_first_seed_tries_all_learning_rates_and_the_others_the_chosen_one(world: World, all_kept: Path):
+    runs = [(method, seed, each.learning_rate) for method, seed, each in cells_of(world, all_kept)]
+    assert [run for run in runs if run[0] == "relabel"] == [
+        ("relabel", 0, 1e-4),
+        ("relabel", 0, 5e-4),
+        ("relabel", 1, 5e-4),
+    ]
+    assert len(runs) == 2 + 3 * len(world.methods)
+
+
+def test_a_rehearsal_has_one_seed_and_one_learning_rate(world: World):
+    rehearsal = world.rehearsal()
+    assert (rehearsal.seeds, rehearsal.learning_rates, rehearsal.budget.steps) == ((0,), (1e-4,), 1)
 
 
 def test_labels_are_divided_without_overlap():
