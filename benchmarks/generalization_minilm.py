@@ -23,7 +23,7 @@ SEEDS = (0, 1)
 BUDGETS = (
     Budget(100, 33, 8, 16, 250, prompts_per_step=8, num_generations=4),
     Budget(300, 100, 5, 24, 250, prompts_per_step=8, num_generations=4),
-    Budget(1000, 333, 3, 48, 250, prompts_per_step=8, num_generations=4),
+    Budget(1000, 333, 2, 32, 250, prompts_per_step=8, num_generations=4),
 )
 WARM_UP_RATE, RATES = 1e-4, (1e-4, 3e-4)
 METHODS = {**WITHOUT_HINDSIGHT, "gold_anchor": Method("gold_anchor", sees_gold=True)}

@@ -111,7 +111,7 @@ SOURCES = (
         texts=lambda item: [item.columns["text"]],
         context=128,
         max_completion_length=4,
-        budget=Budget(4000, 1000, 6, 80, 1000, base_steps=1200),
+        budget=Budget(4000, 1000, 6, 80, 1000, base_steps=400),
     ),
     Source(
         application="translation",
@@ -139,7 +139,7 @@ SOURCES = (
         texts=lambda item: [item.prompt.removesuffix(SummarizationTask.cue)],
         context=160,
         max_completion_length=40,
-        budget=Budget(1992, 600, 8, 40, 200, base_steps=1200),
+        budget=Budget(1992, 600, 8, 40, 200, base_steps=400),
         seeds=(0,),  # its documents are long
     ),
     Source(
@@ -152,7 +152,7 @@ SOURCES = (
         texts=lambda item: [item.columns["references"][0]],
         context=160,
         max_completion_length=32,
-        budget=Budget(4000, 1000, 6, 50, 300, base_steps=1200),
+        budget=Budget(4000, 1000, 6, 50, 300, base_steps=400),
         read=_dialogues,
     ),
 )
