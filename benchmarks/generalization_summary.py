@@ -41,7 +41,7 @@ class Summary:
     costs: Mapping[str, Mapping[str, float]]
     """Attempts, gold answers and seconds of training, by method, warm-up included; means over seeds."""
     hindsight: str
-    """Of the methods that look back, the one that gained most in domain."""
+    """Of the methods that look back, the best one on the dev split, over all seeds."""
     best_sft: str
     """Of the supervised ones, the one that gained most out of domain: the hardest to beat."""
     leads: Mapping[str, Estimate]
@@ -68,8 +68,9 @@ def summarised(world: str, family: str, splits: Mapping[str, Sequence[str]], cel
         kind: {method: _difference(own, by_method[WARM_UP]) for method, own in by_method.items() if method != WARM_UP}
         for kind, by_method in scores.items()
     }
-    hindsight = _best(gains[IN_DOMAIN], [method for method in gains[IN_DOMAIN] if method not in CONTROLS])
-    best_sft = _best(gains[OUT_OF_DOMAIN], [SFT, SFT_LONG])
+    looking_back = [method for method in cells if method not in (WARM_UP, *CONTROLS)]
+    hindsight = max(looking_back, key=lambda method: fmean(cell.dev for cell in cells[method]))
+    best_sft = max((SFT, SFT_LONG), key=lambda method: gains[OUT_OF_DOMAIN][method].mean)
     outside = scores[OUT_OF_DOMAIN]
     texts = {method: _item_means([cell.forgotten for cell in own]) for method, own in cells.items()}
     return Summary(
@@ -104,10 +105,6 @@ def _joined(cell: Cell, splits: Sequence[str]) -> list[float]:
 
 def _difference(scores: Sequence[float], others: Sequence[float]) -> Estimate:
     return bootstrapped([one - two for one, two in zip(scores, others, strict=True)])
-
-
-def _best(gains: Mapping[str, Estimate], methods: Sequence[str]) -> str:
-    return max(methods, key=lambda method: gains[method].mean)
 
 
 def figures_of(summaries: Sequence[Summary], counted: Sequence[str]) -> list[Figure]:

@@ -33,19 +33,21 @@ SPLITS = {IN_DOMAIN: ["test"], OUT_OF_DOMAIN: ["near", "far"]}
 FAMILY = "a family"
 
 
-def cell(test: float, near: list[float], far: list[float], forgotten: float = 0.0, attempts: int = 0) -> Cell:
+def cell(
+    test: float, near: list[float], far: list[float], dev: float = 0.5, forgotten: float = 0.0, attempts: int = 0
+) -> Cell:
     scores = {"test": [test] * 2, "near": near, "far": far}
-    return Cell(1e-3, 0.5, scores, [forgotten] * 3, attempts, labels=5, seconds=1.0)
+    return Cell(1e-3, dev, scores, [forgotten] * 3, attempts, labels=5, seconds=1.0)
 
 
-def summary(relabel: float = 0.8, revise: float = 0.7) -> Summary:
+def summary(revise_dev: float = 0.4) -> Summary:
     cells = {
         WARM_UP: [cell(0.5, [0.2, 0.4], [0.6]), cell(0.5, [0.4, 0.4], [0.4])],
         SFT: [cell(0.9, [0.4, 0.4], [0.4])] * 2,
         SFT_LONG: [cell(0.4, [0.5, 0.5], [0.5])] * 2,
         OUTCOME: [cell(0.6, [0.5, 0.6], [0.7], forgotten=0.1, attempts=10)] * 2,
-        "relabel": [cell(relabel, [0.7, 0.8], [0.9], attempts=10), cell(relabel, [0.7, 0.8], [0.9], attempts=20)],
-        "revise": [cell(revise, [1.0, 1.0], [1.0])] * 2,
+        "relabel": [cell(0.8, [0.7, 0.8], [0.9], attempts=10), cell(0.8, [0.7, 0.8], [0.9], attempts=20)],
+        "revise": [cell(0.9, [1.0, 1.0], [1.0], dev=0.4), cell(0.9, [1.0, 1.0], [1.0], dev=revise_dev)],
     }
     return summarised("a world", FAMILY, SPLITS, cells)
 
@@ -68,9 +70,9 @@ def test_the_gap_is_what_the_warm_up_left():
     assert closed.mean == pytest.approx(0.4 / 0.5)
 
 
-def test_the_method_that_looks_back_is_chosen_in_domain():
-    assert summary().hindsight == "relabel"  # though the other one is better out of domain
-    assert summary(revise=0.9).hindsight == "revise"
+def test_the_method_that_looks_back_is_chosen_on_the_dev_split():
+    assert summary().hindsight == "relabel"  # though the other one is better on all that is reported
+    assert summary(revise_dev=0.7).hindsight == "revise"  # 0.4 and 0.7 against 0.5
 
 
 def test_the_supervised_rival_is_the_best_one_out_of_domain():

@@ -27,8 +27,8 @@ class TranslationTask(FileTask):
     gold answer. The reward is the sentence's chrF against the best reference, from 0 to 1 (Popović 2015,
     "chrF: character n-gram F-score for automatic MT evaluation", as sacrebleu computes it). Beside it stands
     `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may
-    have fewer than four words). The mean over sentences is not the BLEU of a corpus. chrF counts recall twice, so that a
-    policy may earn it with translations that are longer, not better; BLEU falls then.
+    have fewer than four words). The mean over sentences is not the BLEU of a corpus. chrF counts recall twice, so that
+    a policy may earn it with translations that are longer, not better; BLEU falls then.
 
     A wrong translation is told the gold answer (`Feedback.correction`): a teacher can be shown it.
 
