@@ -9,7 +9,7 @@ from generalization_protocol import OUTCOME, SFT, SFT_LONG
 from generalization_summary import OUT_OF_DOMAIN, Summary
 
 COLOURS = {SFT: "#3b6ea8", SFT_LONG: "#8fb0d3", OUTCOME: "#222222"}
-HINDSIGHT = ("#2f7d5b", "#b08a2e", "#a8476b")
+HINDSIGHT = ("#2f7d5b", "#b08a2e", "#a8476b", "#7a5aa6")
 """Of the methods that look back, in the order in which they are met."""
 
 

@@ -2,9 +2,9 @@
 
 Labels are few, so that the base has something left to learn. Two methods look back: `relabel`, because where the world
 is generated one can say what a wrong answer would have been right for, and `gold_anchor`, which reveals the gold answer
-where a whole group failed; in dialogues, which have several turns, `shaping` credits each of them instead. The numbers
-of labels and the rate of the warm-up are of a few tries with one seed on the splits that are reported here, those out
-of domain included.
+where a whole group failed, or both as two of the presets have it (`relabel_or_gold`); in dialogues, which have several
+turns, `shaping` credits each of them. The numbers of labels and the rate of the warm-up are of a few tries with one
+seed on the splits that are reported here, those out of domain included.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from generalization_protocol import DEV, WITHOUT_HINDSIGHT, Budget, Ground, Method, Part, World, divided
 
@@ -23,6 +22,7 @@ from backsight.environments.episodes import EpisodesTask
 from backsight.pocket import corpus
 from backsight.pocket.dialogue import errand_of, expert_turns
 from backsight.pocket.folder import MODEL_FOLDER
+from backsight.presets.application import RELABEL_OR_GOLD
 from backsight.tasks.base import Item
 
 FAMILY = "pocket model"
@@ -39,17 +39,18 @@ GENERAL_SEED, GENERAL_TEXTS = 1_000_000, 100
 class Application:
     """One of the presets: what looks back there, and how much of everything a run gets."""
 
-    hindsight: Mapping[str, Any]
+    hindsight: Mapping[str, Method]
     budget: Budget = BUDGET
 
 
-BOTH = {"relabel": "relabel", "gold_anchor": "gold_anchor"}
+BOTH = {"relabel": Method("relabel"), "gold_anchor": Method("gold_anchor", sees_gold=True)}
+OF_TWO_PRESETS = {**BOTH, "relabel_or_gold": Method(RELABEL_OR_GOLD, sees_gold=True)}
 APPLICATIONS: Mapping[str, Application] = {
     "sentiment": Application(BOTH),
-    "translation": Application(BOTH),
-    "summarization": Application(BOTH, replace(BUDGET, prompts_per_step=32)),
+    "translation": Application(OF_TWO_PRESETS),
+    "summarization": Application(OF_TWO_PRESETS, replace(BUDGET, prompts_per_step=32)),
     "dialogue": Application(
-        {"relabel": "relabel", "shaped_relabel": ["shaping", "relabel"]},
+        {"relabel": Method("relabel"), "shaped_relabel": Method(["shaping", "relabel"])},
         replace(BUDGET, prompts_per_step=16),  # an expert has several turns to imitate, an episode several to play
     ),
 }
@@ -68,10 +69,7 @@ def worlds() -> list[World]:
             out_of_domain=("domains", "longer"),
             seeds=RUN_SEEDS,
             budget=own.budget,
-            methods={
-                **WITHOUT_HINDSIGHT,
-                **{method: Method(each, method == "gold_anchor") for method, each in own.hindsight.items()},
-            },
+            methods={**WITHOUT_HINDSIGHT, **own.hindsight},
             prepare=partial(_prepare, name),
             warm_up_learning_rate=WARM_UP_RATE,
             learning_rates=RATES,
