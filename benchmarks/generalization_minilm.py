@@ -35,7 +35,6 @@ def worlds(data: Path) -> list[World]:
         World(
             name=f"encoder-{budget.labels}",
             family=FAMILY,
-            application="sentiment",
             in_domain="test",
             out_of_domain=("ood",),
             seeds=SEEDS,

@@ -64,7 +64,6 @@ def worlds() -> list[World]:
         World(
             name=f"pocket-{name}",
             family=FAMILY,
-            application=name,
             in_domain="in_domain",
             out_of_domain=("domains", "longer"),
             seeds=RUN_SEEDS,

@@ -107,7 +107,6 @@ class World:
     name: str
     family: str
     """Worlds of one family are counted together."""
-    application: str
     in_domain: str
     """The name of a split."""
     out_of_domain: tuple[str, ...]
@@ -180,11 +179,11 @@ def cells_of(world: World, folder: Path) -> Iterator[tuple[str, int, Cell]]:
     The first seed has a run for each learning rate, the others for the chosen one.
     """
     ground: Ground | None = None
-    chosen: dict[str, float] = {}
     for seed in world.seeds:
         warm = folder / f"{WARM_UP}-{seed}"
         for method in (WARM_UP, *world.methods):
-            for rate in _rates(world, method, chosen):
+            rates = _rates(world, method) if seed == world.seeds[0] else (_chosen(world, folder, method),)
+            for rate in rates:
                 path = _place(folder, method, rate, seed)
                 if not path.exists():
                     folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +193,6 @@ def cells_of(world: World, folder: Path) -> Iterator[tuple[str, int, Cell]]:
                     cell = _run(world, ground, method, rate, seed, warm)
                     write_whole(path, json.dumps(asdict(cell)))
                 yield method, seed, _read(path)
-            chosen[method] = _chosen(world, folder, method)
         shutil.rmtree(warm, ignore_errors=True)  # no run of this seed needs it any more
 
 
@@ -202,7 +200,7 @@ def kept_cells(world: World, folder: Path) -> dict[str, list[Cell]] | None:
     """By method, with its chosen learning rate, in the order of the seeds; None while one is missing."""
     kept = {}
     for method in (WARM_UP, *world.methods):
-        first = [_place(folder, method, rate, world.seeds[0]) for rate in _rates(world, method, {})]
+        first = [_place(folder, method, rate, world.seeds[0]) for rate in _rates(world, method)]
         if not all(path.exists() for path in first):
             return None
         rate = _chosen(world, folder, method)
@@ -213,16 +211,14 @@ def kept_cells(world: World, folder: Path) -> dict[str, list[Cell]] | None:
     return kept
 
 
-def _rates(world: World, method: str, chosen: Mapping[str, float]) -> tuple[float, ...]:
-    """What is left to try of a method."""
-    if method in chosen:
-        return (chosen[method],)
+def _rates(world: World, method: str) -> tuple[float, ...]:
+    """Those that a method chooses from."""
     return (world.warm_up_learning_rate,) if method == WARM_UP else world.learning_rates
 
 
 def _chosen(world: World, folder: Path, method: str) -> float:
     """The learning rate with the best score on the dev split; of equal ones the lowest."""
-    cells = [_read(_place(folder, method, rate, world.seeds[0])) for rate in _rates(world, method, {})]
+    cells = [_read(_place(folder, method, rate, world.seeds[0])) for rate in _rates(world, method)]
     return max(cells, key=lambda cell: (cell.dev, -cell.learning_rate)).learning_rate
 
 

@@ -164,7 +164,6 @@ def worlds(data: Path) -> list[World]:
         World(
             name=f"real-{source.application}",
             family=FAMILY,
-            application=source.application,
             in_domain="test",
             out_of_domain=tuple(source.out_of_domain),
             seeds=source.seeds,

@@ -123,7 +123,7 @@ def nothing_to_do(budget: Budget, folder: Path) -> Ground:
 def world() -> World:
     budget = Budget(labels=6, warm_up_labels=2, warm_up_passes=1, steps=1, eval_items=1)
     methods = {**WITHOUT_HINDSIGHT, "relabel": Method("relabel")}
-    return World("a world", FAMILY, "", "test", ("far",), (0, 1), budget, methods, nothing_to_do, 7e-4, (1e-4, 5e-4))
+    return World("a world", FAMILY, "test", ("far",), (0, 1), budget, methods, nothing_to_do, 7e-4, (1e-4, 5e-4))
 
 
 def keep(folder: Path, method: str, rate: float, seed: int, dev: float, far: float) -> None:
