@@ -1,4 +1,4 @@
-"""Tasks that can be learnt in seconds."""
+"""Tasks that can be learnt in seconds, and how well they were."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, Task
-from backsight.types import Feedback
+from backsight.evaluation.evaluator import evaluate_splits
+from backsight.rollouts.base import Engine
+from backsight.tasks.base import Item, PromptTask
+from backsight.types import Feedback, Sampling
 
 WORDS = ("red", "green", "blue", "gold")
 
 
-class SayWord(Task):
+class SayWord(PromptTask):
     """A bandit in words: the prompt is always the same, and one word is right."""
 
     name = "say_word"
@@ -26,7 +28,7 @@ class SayWord(Task):
         return Feedback(rewards={"right": float(right)}, reward=float(right), success=right, sources=(self.name,))
 
 
-class GoalString(Task):
+class GoalString(PromptTask):
     """Write the words that the prompt names, all of them right or nothing is earned."""
 
     name = "goal_string"
@@ -54,7 +56,7 @@ class GoalString(Task):
         return "".join(" " + word for word in words)
 
 
-class WhichWord(Task):
+class WhichWord(PromptTask):
     """Say which word the prompt holds, by choosing it as a label."""
 
     name = "which_word"
@@ -67,3 +69,10 @@ class WhichWord(Task):
     def judge(self, item: Item, completion: str) -> Feedback:
         right = completion == item.target
         return Feedback(rewards={"right": float(right)}, reward=float(right), success=right, sources=(self.name,))
+
+
+def greedy_score(engine: Engine, task: PromptTask, sampling: Sampling) -> float:
+    """The mean reward of the likeliest answers to the test items."""
+    num_items = len(task.items("test"))
+    found = evaluate_splits(engine, task, task.episode, task.feedback(), sampling, num_items, ["test"])
+    return found["test"].reward.mean

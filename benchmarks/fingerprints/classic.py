@@ -12,12 +12,10 @@ from torch import nn
 
 import backsight
 from backsight.environments.commanded import Commanded
-from backsight.hindsight.base import Hindsight
-from backsight.hindsight.cocoa import Cocoa
-from backsight.hindsight.command import Command
-from backsight.hindsight.hca import HCA
-from backsight.hindsight.relabel import Relabel
-from backsight.hindsight.rudder import Rudder
+from backsight.hindsight.advantage.options import CocoaOptions, HCAOptions
+from backsight.hindsight.options import MethodOptions
+from backsight.hindsight.prompt.options import CommandOptions, RelabelOptions
+from backsight.hindsight.reward.options import RudderOptions
 
 NUM_BITS = 5
 
@@ -55,24 +53,24 @@ def make_commanded() -> gymnasium.Env[Any, Any]:
     return Commanded(make_pole())
 
 
-Run = tuple[Callable[[], gymnasium.Env[Any, Any]], int, int, Callable[[], Hindsight | None]]
+Run = tuple[Callable[[], gymnasium.Env[Any, Any]], int, int, MethodOptions | None]
 """The environment, numbers in and out of the model, and the method; None is the call's own."""
 
 RUNS: dict[str, Run] = {
-    "classic": (make_pole, 4, 2, lambda: None),
-    "classic, goals": (BitFlip, 15, 5, lambda: None),
-    "classic, goals on the way": (BitFlip, 15, 5, lambda: Relabel(strategy="future")),
-    "classic, hca": (make_pole, 4, 2, lambda: HCA(num_updates=5)),
-    "classic, cocoa": (make_pole, 4, 2, lambda: Cocoa(num_updates=5)),
-    "classic, rudder": (make_pole, 4, 2, lambda: Rudder(first_lessons=8, updates=3)),
-    "classic, command": (make_commanded, 6, 2, Command),
+    "classic": (make_pole, 4, 2, None),
+    "classic, goals": (BitFlip, 15, 5, None),
+    "classic, goals on the way": (BitFlip, 15, 5, RelabelOptions(strategy="future")),
+    "classic, hca": (make_pole, 4, 2, HCAOptions(num_updates=5)),
+    "classic, cocoa": (make_pole, 4, 2, CocoaOptions(num_updates=5)),
+    "classic, rudder": (make_pole, 4, 2, RudderOptions(first_lessons=8, updates=3)),
+    "classic, command": (make_commanded, 6, 2, CommandOptions()),
 }
 
 
 def train_module(name: str) -> tuple[dict[str, torch.Tensor], list[float]]:
     """Train a small module; returns its weights and the returns of its episodes."""
-    make_env, inputs, outputs, make_method = RUNS[name]
+    make_env, inputs, outputs, method = RUNS[name]
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, outputs))
-    result = backsight.rlhf_finetune(model, make_env(), 30, 40, 0.01, seed=1, hindsight=make_method())
+    result = backsight.rlhf_finetune(model, make_env(), 30, 40, 0.01, seed=1, hindsight=method)
     return model.state_dict(), result.episode_returns

@@ -1,58 +1,65 @@
-"""The configuration of a run: presets, YAML files and ``key=value``, merged, checked, written down."""
+"""The configuration of a run: presets, YAML files and ``key=value`` arguments are merged, checked and written here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from backsight.errors import ConfigError, nearest
-from backsight.hindsight.config import HindsightConfig, label, samples
+from backsight.hindsight.catalogue import HindsightOptions
 from backsight.policies.config import AdapterConfig
-from backsight.settings import Settings
+from backsight.registry import Registry
+from backsight.rollouts.engines import EngineChoice, InProcessOptions
+from backsight.settings import Settings, by_name, group_of
+from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import TrainingConfig
 
 _Fields = Mapping[str, Any]
 
 
 class RunConfig(TrainingConfig):
-    """Everything a run depends on. A preset is a function that returns one."""
+    """Everything that a run depends on. Every preset holds one."""
 
     preset: str
     """What to learn: the name of a preset."""
     policy: str
-    """What learns: ``pocket``, a folder with a model, or a hub id."""
+    """The model that learns: a name such as ``pocket``, a model folder, a run folder, or a hub id."""
     adapter: AdapterConfig | None = None
-    """Train few new weights beside those of the model; None: all of its own, or the adapter that it has already."""
+    """A few new weights that are trained beside those of the model; None trains all of its own, or the adapter that it
+    has already."""
     data: str | None = None
-    """Training data: a file, a folder or a hub id; None: what the preset makes itself."""
+    """Training data: a file, a folder or a hub id; None takes what the preset makes itself."""
     eval_data: str | None = None
-    """Data of the same kind to evaluate on; None: a part of `data` that is kept aside."""
+    """Data of the same kind to evaluate on; None keeps a part of `data` aside."""
     ood_data: str | None = None
     """Data from elsewhere to evaluate on."""
     long_prompts: Literal["refuse", "truncate"] = "refuse"
-    """What becomes of a prompt that leaves no room for a completion: the run does not start, or words are left out (at
-    the end of the user's text; of a dialogue the oldest turns), and the run says of how many items."""
-    hindsight: HindsightConfig
+    """Treatment of a prompt that leaves no room for a completion: the run does not start, or words are left out (at the
+    end of the user's text; of a dialogue the oldest turns), and the run says of how many items."""
+    hindsight: HindsightOptions
+    """The hindsight method, or several of them."""
+    engine: EngineChoice = InProcessOptions()
+    """The engine that generates the attempts."""
     output_dir: str = "runs"
-    """Where the run folder is made."""
+    """The folder in which the run folder is made."""
     run_name: Annotated[str, Field(pattern=r"^\w[\w. -]*$")] | None = None
-    """Name of the run folder; None: preset and hindsight, numbered."""
+    """Name of the run folder; None takes preset and hindsight, numbered."""
     trust_remote_code: bool = False
     """Whether a model may bring code of its own. It runs with all your rights."""
 
     @property
     def default_run_name(self) -> str:
         preset = re.sub(r"[^\w.+-]+", "-", self.preset)
-        return f"{preset}-{label(self.hindsight)}"
+        return f"{preset}-{self.hindsight.label}"
 
     @model_validator(mode="after")
     def _groups_have_siblings(self) -> RunConfig:
-        needs_siblings = self.algorithm not in ("reinforce", "ppo") and samples(self.hindsight)
+        needs_siblings = ALGORITHMS[self.algorithm].compares_siblings and self.hindsight.learns_from_attempts
         if needs_siblings and self.num_generations < 2:
             raise ConfigError(
                 "num_generations",
@@ -68,39 +75,45 @@ class RunConfig(TrainingConfig):
         return self
 
 
-def read_changes(files: Sequence[Path], overrides: Sequence[str]) -> list[dict[str, Any]]:
-    """What YAML files and then ``key=value`` change. Keys are dotted (``stop.max_steps=100``); values are read as YAML.
+def read_changes(files: Sequence[Path] | None, overrides: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Read the changes of YAML files, then of ``key=value``. Keys are dotted (``stop.max_steps=100``), values are YAML.
 
     Raises:
-        ConfigError: a file or a value cannot be read.
+        ConfigError: when a file or a value cannot be read.
     """
-    return [_read_yaml(path) for path in files] + [_parse_override(override) for override in overrides]
+    return [_read_yaml(path) for path in files or ()] + [_parse_override(override) for override in overrides or ()]
 
 
 def change_config(config: RunConfig, *changes: Mapping[str, Any]) -> RunConfig:
-    """The configuration with these changes, each over the one before: ``{"stop": {"max_steps": 100}}``.
+    """Return the configuration with changes such as ``{"stop": {"max_steps": 100}}``; later ones override earlier ones.
 
-    ``hindsight=relabel`` is short for ``hindsight.name=relabel``, and so with ``adapter``; a change of name drops the
-    options that the new choice does not have.
+    ``hindsight=relabel`` is short for ``hindsight.name=relabel``, likewise for ``adapter`` and ``engine``. A change of
+    name drops the options that the new choice does not have.
 
     Raises:
-        ConfigError: a key is unknown; a value has the wrong type or range, or contradicts another.
+        ConfigError: when a key is unknown, or a value has the wrong type or range, or contradicts another.
     """
     fields = config.model_dump()
+    # a choice stays an object, because a method of the user's own is known by no name
+    fields |= {name: getattr(config, name) for name in fields if by_name(RunConfig, name)}
     for change in changes:
-        fields = _merged(RunConfig, fields, change)
+        fields = _merge(RunConfig, fields, change)
     if fields["preset"] != config.preset:
         raise ConfigError("preset", fields["preset"], f"is not {config.preset!r}; leave it out")
-    return _checked(fields)
+    return RunConfig.check(fields)
 
 
 def read_config(path: Path) -> RunConfig:
-    """A whole configuration, as `dump_config` wrote it."""
-    return _checked(_merged(RunConfig, {}, _read_yaml(path)))
+    """Read a whole configuration, as `dump_config` wrote it."""
+    return RunConfig.check(_merge(RunConfig, {}, _read_yaml(path)))
 
 
 def resume_config(path: Path, overrides: Sequence[str]) -> RunConfig:
-    """The configuration at `path`, with other stop conditions; nothing else of a run may change."""
+    """Read the configuration at `path`, with other stop conditions; nothing else of a run may change.
+
+    Raises:
+        ConfigError: when something else is to change, or a value does not fit.
+    """
     for override in overrides:
         if not override.startswith("stop."):
             key, _, value = override.partition("=")
@@ -109,18 +122,18 @@ def resume_config(path: Path, overrides: Sequence[str]) -> RunConfig:
 
 
 def dump_config(config: RunConfig) -> str:
-    """YAML that loads back to the same configuration; the settings of the run come before the loop's."""
+    """Return YAML that loads back to the same configuration; the settings of the run come before those of training."""
     fields = config.model_dump()
     own = {name: fields.pop(name) for name in RunConfig.__annotations__}
     return yaml.dump(own | fields, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, plus the two spellings that people type: 1e-5 is a number and none is nothing."""
+    """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts text that `_Loader` would read as something else into quotes."""
+    """A dumper that puts text which `_Loader` would read as something else into quotes."""
 
 
 for _class in (_Loader, _Dumper):
@@ -159,129 +172,50 @@ def _one_line(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
-def _merged(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict[str, Any]:
-    """`fields` with `changes` over them, group by group."""
+def _merge(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict[str, Any]:
+    """Return `fields` with `changes` over them, group by group."""
     merged = dict(fields)
     for key, change in changes.items():
-        choices = _choices(settings, key)
+        registry, group = by_name(settings, key), group_of(settings, key)
         if isinstance(change, Settings):
-            change = change.model_dump()
-        elif _is_named(choices):
-            change = _spelled_out(key, change)
-        if change is None and _may_be_none(settings, key):
-            choices = []
-        if choices and not isinstance(change, Mapping):
-            raise ConfigError(key, change, f"holds several settings; set one of {key}.{{{_names(choices)}}}")
-        if choices:
-            change = _merged_choice(choices, merged.get(key) or {}, change)
+            change = change if registry else change.model_dump()
+        elif registry is not None:
+            change = _merge_choice(registry, merged.get(key) or {}, _spell_out(registry, change))
+        elif group is not None and not (change is None and _may_be_none(settings, key)):
+            if isinstance(change, str) and "name" in group.model_fields:
+                change = {"name": change}
+            if not isinstance(change, Mapping):
+                names = ",".join(group.model_fields)
+                raise ConfigError(key, change, f"holds several settings; set one of {key}.{{{names}}}")
+            change = _merge(group, merged.get(key) or {}, change)
         merged[key] = change
     return merged
 
 
-def _spelled_out(key: str, change: object) -> object:
-    """A choice by its name alone; a list of choices, which are made together; a choice within a choice."""
+def _merge_choice(registry: Registry[type[Settings]], fields: Any, changes: _Fields) -> dict[str, Any]:
+    """Merge a group that is chosen by name. Another name drops the options that the new choice does not have."""
+    known = fields.model_dump() if isinstance(fields, Settings) else dict(fields)
+    name = changes.get("name", known.get("name"))
+    chosen = registry.find(str(name))
+    if name != known.get("name"):
+        known = {key: value for key, value in known.items() if key in chosen.model_fields}
+    return _merge(chosen, known, changes)
+
+
+def _spell_out(registry: Registry[type[Settings]], change: object) -> dict[str, Any]:
+    """Write out the short forms of a choice: its name alone, or a list of choices to combine."""
     if isinstance(change, str):
         return {"name": change}
-    if isinstance(change, Settings):
-        return change.model_dump()
-    if isinstance(change, list | tuple):
-        if not change or not all(isinstance(each, str | Mapping | Settings) for each in change):
-            remedy = f"is no list of choices; write it like {key}='[outcome, {{name: relabel}}]'"
-            raise ConfigError(key, list(change), remedy)
-        return {"name": "chain", "methods": [_spelled_out(key, each) for each in change]}
     if isinstance(change, Mapping):
-        return {name: _spelled_out(key, value) if name in _NESTED else value for name, value in change.items()}
-    return change
-
-
-_NESTED = ("then", "otherwise")
-"""Settings of a choice that are choices themselves."""
-
-
-def _merged_choice(choices: Sequence[type[Settings]], fields: _Fields, changes: _Fields) -> dict[str, Any]:
-    """The same for a group, which may be a choice by name. Another name drops what it has no use for."""
-    chosen = choices[0]
-    if len(choices) > 1:
-        name = changes.get("name", fields.get("name"))
-        chosen = next((choice for choice in choices if choice.model_fields["name"].default == name), chosen)
-        if name != fields.get("name"):
-            fields = {key: value for key, value in fields.items() if key in chosen.model_fields}
-    return _merged(chosen, fields, changes)
-
-
-def _choices(settings: type[Settings], field: str) -> list[type[Settings]]:
-    """The classes a field may hold: none for a plain value, one for a group, several for a choice by name."""
-    if field not in settings.model_fields:
-        return []
-    annotation = settings.model_fields[field].annotation
-    options = get_args(annotation) or (annotation,)
-    return [option for option in options if isinstance(option, type) and issubclass(option, Settings)]
-
-
-def _is_named(choices: Sequence[type[Settings]]) -> bool:
-    """Whether the name alone says the rest: hindsight=relabel."""
-    return any("name" in choice.model_fields for choice in choices)
+        return dict(change)
+    if registry.together is None:
+        raise ConfigError(registry.field, change, f"is no choice; {nearest('', registry.names())}")
+    parts = change if isinstance(change, list | tuple) else ()
+    if parts and all(isinstance(each, str | Mapping | Settings) for each in parts):
+        return {"name": registry.together, "methods": tuple(parts)}
+    remedy = f"is no choice and no list of choices; write it like {registry.field}='[outcome, {{name: relabel}}]'"
+    raise ConfigError(registry.field, change, remedy)
 
 
 def _may_be_none(settings: type[Settings], field: str) -> bool:
-    return field in settings.model_fields and type(None) in get_args(settings.model_fields[field].annotation)
-
-
-def _names(choices: Sequence[type[Settings]]) -> str:
-    return ",".join(dict.fromkeys(name for choice in choices for name in choice.model_fields))
-
-
-def _known_keys(settings: type[Settings], prefix: str = "") -> Iterator[str]:
-    for field in settings.model_fields:
-        choices = _choices(settings, field)
-        if len(choices) != 1 or _is_named(choices):
-            yield prefix + field
-        for choice in choices:
-            yield from _known_keys(choice, f"{prefix}{field}.")
-
-
-def _checked(fields: _Fields) -> RunConfig:
-    try:
-        return RunConfig.model_validate(fields)
-    except ValidationError as error:
-        details: Mapping[str, Any] = error.errors()[0]
-        raise _config_error(details) from error
-
-
-def _config_error(details: Mapping[str, Any]) -> ConfigError:
-    """The first of pydantic's complaints, as one line that names the key, the value and the remedy."""
-    context, value, kind = details.get("ctx", {}), details["input"], details["type"]
-    cause = context.get("error")
-    if isinstance(cause, ConfigError):
-        return cause
-    location = [str(part) for part in details["loc"]]
-    if len(_choices(RunConfig, location[0])) > 1:
-        del location[1:2]  # pydantic names the choice there
-    key = ".".join(location)
-    match kind:
-        case "extra_forbidden":
-            return _unknown(key, value)
-        case "missing":
-            return ConfigError(key, "missing", "is needed; set it")
-        case "literal_error":
-            return ConfigError(key, value, nearest(str(value), re.findall(r"'(.*?)'", context["expected"])))
-        case "union_tag_invalid":
-            names = re.findall(r"'(.*?)'", context["expected_tags"])
-            return ConfigError(f"{key}.name", context["tag"], nearest(context["tag"], names))
-        case "tuple_type":
-            return ConfigError(key, value, f"must be a list: {key}='[\"…\"]'")
-        case "string_type":
-            return ConfigError(key, value, f"must be text; put it into quotes: {key}='\"…\"'")
-        case _:
-            return ConfigError(key, value, re.sub("^(Input|String) should", "must", details["msg"]))
-
-
-def _unknown(key: str, value: object) -> ConfigError:
-    while isinstance(value, Mapping) and value:  # as far down as the user wrote it
-        name, value = next(iter(value.items()))
-        key = f"{key}.{name}"
-    known = set(_known_keys(RunConfig))
-    if key in known:
-        group = key.partition(".")[0]
-        return ConfigError(key, value, f"belongs to another choice of {group}; leave it out")
-    return ConfigError(key, value, f"unknown; {nearest(key, known)}")
+    return settings.model_fields[field].default is None

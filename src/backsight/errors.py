@@ -1,4 +1,4 @@
-"""What can go wrong, drawn once.
+"""All errors that backsight raises for its users.
 
     BacksightError                     anything a user can put right; the command line exits with 2
     ├── ConfigError       (ValueError)   a setting is unknown, malformed or contradicts another
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 
 class BacksightError(Exception):
-    """Bad input: which field, what it held, and what to do about it."""
+    """An error in the user's input: which field, what it held, and what to do about it."""
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
         self.field = field
@@ -29,34 +29,34 @@ class BacksightError(Exception):
 
 
 class ConfigError(BacksightError, ValueError):
-    """A setting is unknown, malformed or contradicts another."""
+    """A setting that is unknown, malformed or contradicts another."""
 
 
 class DataError(BacksightError, ValueError):
-    """A data file or row cannot be used."""
+    """A data file or row that cannot be used."""
 
 
 class ModelError(BacksightError, ValueError):
-    """A model folder, a tokenizer or a module does not fit."""
+    """A model folder, a tokenizer or a module that does not fit."""
 
 
 class SpaceError(BacksightError, TypeError):
-    """A Gymnasium space does not fit the policy."""
+    """A Gymnasium space that does not fit the policy."""
 
 
 class RewardError(BacksightError, RuntimeError):
-    """A reward function broke its contract."""
+    """A reward function that broke its contract."""
 
 
 class RunFolderError(BacksightError, OSError):
-    """A run folder is taken, missing or damaged."""
+    """A run folder that is taken, missing or damaged."""
 
     def __str__(self) -> str:  # OSError would print its arguments as an errno pair
         return str(self.args[0])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A remedy for an unknown name: the nearest known one, or all of them when none is near."""
+    """Return a remedy for an unknown name: the nearest known one, or all of them when none is near."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:

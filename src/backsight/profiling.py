@@ -1,4 +1,4 @@
-"""Where the time of a run goes, in seconds and tokens, and what the machine could do at best."""
+"""Measures of a run: its time and tokens by phase, its memory, and the best rate of the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MATRIX_PRODUCTS = 5
 
 
 class Profile:
-    """A stopwatch with named phases. On a GPU a phase ends when its work is done, not when it is asked for."""
+    """A stopwatch with named phases. On a GPU a phase ends when its work is done, not when the work is submitted."""
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device
@@ -28,7 +28,7 @@ class Profile:
 
     @contextmanager
     def phase(self, name: str, tokens: int = 0) -> Iterator[None]:
-        """Add what happens inside, an exception included, to the phase."""
+        """Add the time of the block, even of one that raises, and `tokens` to the phase."""
         start = time.perf_counter()
         try:
             yield
@@ -38,7 +38,7 @@ class Profile:
             self.tokens[name] += tokens
 
     def take(self) -> Profile:
-        """What was counted since the last time, for somebody else to keep."""
+        """Return what was counted since the last call, and count from zero again."""
         taken = Profile()
         taken.seconds, taken.tokens = self.seconds, self.tokens
         self.seconds, self.tokens = defaultdict(float), Counter()
@@ -57,7 +57,7 @@ class Profile:
 
 
 def peak_memory(device: torch.device | None = None) -> float:
-    """GiB: the most that the process has had resident, or that torch has had allocated on its GPU."""
+    """Return the most memory, in GiB, that the process has had resident, or that torch has had allocated on its GPU."""
     if device is not None and device.type == "cuda":
         import torch
 
@@ -68,7 +68,7 @@ def peak_memory(device: torch.device | None = None) -> float:
 
 @lru_cache(maxsize=8)
 def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second in products of large square matrices: the median of a few."""
+    """Measure the floating-point operations a second in products of large square matrices: the median of a few."""
     import torch
 
     size = MATRIX_SIZE.get(device.type, 1024)

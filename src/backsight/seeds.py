@@ -1,4 +1,4 @@
-"""Random draws that depend on names, not on history: a resumed run needs no generator states."""
+"""Seeds that depend on names and not on history, so that a resumed run needs no states of generators."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def derived_seed(*parts: int | str) -> int:
-    """A 63-bit seed from a run seed and the names of what it is for; the same on every machine and process."""
+    """Return a 63-bit seed from a run seed and the names of its use; the same on every machine and process."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

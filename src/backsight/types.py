@@ -1,45 +1,45 @@
-"""What flows between the rooms of backsight.
+"""The records that pass between the parts of backsight.
 
-A run repeats four steps, and these are the records that pass from one to the next:
+A run repeats four steps, and these are the records that each of them hands to the next:
 
     collect    Action, Step, Trajectory, Group    what was done, and under which policy
     reveal     Feedback                           what was known only afterwards
     look_back  Example                            what to learn, per decision
     update     Decisions                          the learner's view of the same decisions, flat
 
-Words. A *decision* is the unit that gets a log-probability and an advantage: a token of a language model,
-an action of a Gymnasium agent. A *step* is one call of the environment: it holds T_a decisions (one for a
-Gymnasium action, the length of the completion for a language model). A *trajectory* is the steps of one
-episode and holds T = Σ T_a decisions. A *group* is the trajectories that share a start.
+Words. A *decision* is the unit that gets a log-probability and an advantage: a token of a language model, an action of
+a Gymnasium agent. A *step* is one call of the environment: it holds T_a decisions (one for a Gymnasium action, the
+length of the completion for a language model). A *trajectory* is the steps of one episode and holds T = Σ T_a
+decisions. A *group* is the trajectories that share a start.
 
-Shapes. N all decisions of a batch of examples, laid end to end; T the decisions of one example; T_a those of
-one step; S the steps of one trajectory. Log-probabilities are natural logarithms, in float32, on the CPU.
-Nothing here imports torch at run time, so that the parts of the package that need no tensors start fast.
+Shapes. N all decisions of a batch of examples, laid end to end; T the decisions of one example; T_a those of one step;
+S the steps of one trajectory; K actions at a decision. Log-probabilities are natural logarithms, in float32, on the
+CPU. Nothing here imports torch before a tensor is needed, so that parts of the package without tensors start fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Observation = Any
-"""What a policy sees. Language models: a string, chat messages ``[{"role": ..., "content": ...}]``, or `Begun`.
-Module policies: a flat float32 array."""
+"""The input of a policy. Language models see a string, chat messages ``[{"role": ..., "content": ...}]``, or a
+`PartialCompletion`; module policies see a flat float32 array."""
 
 Messages = list[dict[str, Any]]
-"""Chat messages; they may hold more than a role and a content."""
+"""Chat messages. They may hold more than a role and a content."""
 
 ActionValue = Any
-"""What a policy did. Language models: a tuple of token ids, end-of-text included when it was sampled.
-Module policies: what the environment's ``step`` takes."""
+"""The choice of a policy. For language models it is a tuple of token ids, end-of-text included when it was sampled; for
+module policies it is a flat array, which the episode converts to what the environment's ``step`` takes."""
 
 
 def is_chat(value: object) -> TypeGuard[Messages]:
-    """Whether it is one or more chat messages."""
+    """Return whether the value is a list of one or more chat messages."""
     return isinstance(value, list) and bool(value) and all(map(_is_message, value))
 
 
@@ -48,8 +48,8 @@ def _is_message(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A prompt whose completion has been begun already: the policy goes on behind these tokens."""
+class PartialCompletion:
+    """A prompt with the first tokens of its completion: the policy goes on behind these tokens."""
 
     prompt: Observation
     tokens: tuple[int, ...]
@@ -57,25 +57,25 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How actions are drawn. It is part of the behaviour policy: the learner scores with the same."""
+    """Settings by which actions are drawn. They are part of the behaviour policy: the learner scores with the same."""
 
     temperature: float = 1.0
-    """Divides the logits before the softmax; 0 takes the most likely action."""
+    """Divisor of the logits before the softmax; 0 takes the most likely action."""
     max_completion_length: int = 64
-    """The most tokens of one completion. This and what follows concerns language models; module policies ignore it."""
+    """Most tokens of a completion. This field and those below concern language models alone."""
     min_completion_length: int = 0
-    """Before so many tokens, end-of-text included, a completion cannot end."""
+    """Least tokens of a completion, end-of-text included."""
     top_k: int = 0
-    """Only the k most likely tokens; 0: all."""
+    """Number of the most likely tokens that can be drawn; 0 allows all."""
     top_p: float = 1.0
-    """Only the most likely tokens that together have this probability."""
+    """Probability that the most likely tokens together need to have, beyond which no other can be drawn."""
     min_p: float = 0.0
-    """Only tokens that have this share of the most likely one's probability."""
+    """Least share of the most likely token's probability with which a token can be drawn."""
     repetition_penalty: float = 1.0
-    """Logits of tokens that occurred before, in prompt or completion, are divided by it, or multiplied below zero.
-    The learner cannot score with it: for generation only."""
+    """Number by which logits of tokens that occurred before, in prompt or completion, are divided, or multiplied below
+    zero. The learner cannot score with it, so it is for generation only."""
     stop_strings: tuple[str, ...] = ()
-    """A completion ends with the token that completes one of them."""
+    """Strings that end a completion, with the token that completes one of them."""
 
     @property
     def is_truncated(self) -> bool:
@@ -89,67 +89,81 @@ class Action:
 
     value: ActionValue
     log_probs: Tensor
-    """(T_a,) under the behaviour policy, temperature included."""
+    """Log-probabilities under the behaviour policy, temperature included, (T_a,)."""
     text: str | None = None
-    """Language models: the completion as text, for those who judge it. Never tokenised again."""
+    """The completion of a language model as text, for judges. It is never tokenised again."""
     is_truncated: bool = False
-    """The length cap ended it, not the policy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of the environment, with Gymnasium's words."""
-
-    observation: Observation
-    action: Action
-    reward: float = 0.0
-    """What the environment paid at once."""
-    terminated: bool = False
-    truncated: bool = False
-    info: Mapping[str, Any] = field(default_factory=dict)
+    """Whether the limit of the length ended the action, and not the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """What is known only after the episode. Every field is optional."""
+    """Information that is known only after the episode. Every field is optional."""
 
     rewards: Mapping[str, float] = field(default_factory=dict)
     """Named rewards of the whole episode, before weighting."""
     reward: float | None = None
-    """Their weighted sum; it is credited to the last step."""
+    """Weighted sum of the named rewards. It is credited to the last step."""
     step_rewards: tuple[float, ...] | None = None
-    """(S,) one reward a step, judged in hindsight; it replaces what the environment paid at once."""
+    """Rewards of the steps, judged in hindsight, (S,). They replace what the environment paid at once."""
     success: bool | None = None
-    """Whether the episode reached what was asked."""
-    achieved_goal: tuple[Observation, ...] | None = None
-    """(S,) the observations as they would have read, had what was achieved been what was asked."""
-    goals_on_the_way: Sequence[tuple[Observation, ...]] | None = None
-    """(S,) at index k the first k+1 observations, as they would have read, had what was achieved after step k been what
-    was asked. Worked out when looked at."""
+    """Whether the episode reached what was asked; None if that is unknown."""
+    achieved_prompts: tuple[Observation, ...] | None = None
+    """Prompts of the episode as they would have read if what was achieved had been what was asked, (S,)."""
+    achieved_prompts_by_step: Sequence[tuple[Observation, ...]] | None = None
+    """Prompts of each beginning of the episode, (S,): index k holds the first k+1 prompts as they would have read if
+    what was achieved after step k had been what was asked. An entry is computed when it is looked at."""
     achieved_share: float | None = None
-    """How much of what was asked is part of the achieved goal as well, from 0 to 1."""
+    """Share, from 0 to 1, of what was asked that the achieved prompts ask for as well."""
     text: str | None = None
     """A comment on the episode, in words."""
     correction: str | None = None
-    """What should have been done instead."""
+    """A response that should have been given instead."""
     outcome: str | None = None
-    """What came of it in the world, in words."""
+    """Consequence of the episode in the world, in words."""
     sources: tuple[str, ...] = ()
-    """Who said it: the names of the reward functions, environments or people."""
+    """Names of the reward functions, environments or people that the feedback comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of the environment, in Gymnasium's terms."""
+
+    observation: Observation
+    action: Action
+    reward: float = 0.0
+    """Reward that the environment paid at once."""
+    terminated: bool = False
+    truncated: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+    potential: float | None = None
+    """Potential of the state in which the action was chosen: how good it was; None if the environment gives none."""
+    feedback: Feedback | None = None
+    """Feedback that the environment gave with this step: usually none before the last one."""
+
+
+class AttemptKey(NamedTuple):
+    """The place of an attempt among the groups of a training step."""
+
+    group: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """The steps of one episode, and what was revealed afterwards."""
+    """The steps of one episode, and the feedback that was revealed afterwards."""
 
     start: Any
-    """What the group shares: a task item, or the seed of an environment."""
+    """The start that the group shares: a task item, or the seed of an environment."""
     steps: tuple[Step, ...]
     feedback: Feedback = Feedback()
+    key: AttemptKey | None = None
+    """Place of the attempt in its training step. It stays the same when rewards or feedback are replaced; None for a
+    trajectory that is no attempt of the step."""
 
     @property
     def rewards(self) -> list[float]:
-        """(S,) one reward a step: judged in hindsight where it was, else as paid, plus the episode's own."""
+        """Reward of each step, (S,): judged in hindsight if it was, else as paid. The last adds the episode's own."""
         if self.feedback.step_rewards is not None:
             rewards = list(self.feedback.step_rewards)
         else:
@@ -159,21 +173,48 @@ class Trajectory:
         return rewards
 
     @property
+    def total_reward(self) -> float:
+        """Undiscounted sum of the rewards."""
+        return sum(self.rewards)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the episode succeeded, as revealed; if that is unknown, whether the total reward is above zero."""
+        return self.total_reward > 0 if self.feedback.success is None else self.feedback.success
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether a limit ended the episode, and neither the policy nor the environment."""
+        return self.steps[-1].truncated
+
+    @property
     def num_decisions(self) -> int:
         return sum(len(step.action.log_probs) for step in self.steps)
 
     @property
+    def behaviour_log_probs(self) -> Tensor:
+        """Log-probabilities that the decisions were sampled with, (T,)."""
+        import torch
+
+        return torch.cat([step.action.log_probs for step in self.steps])
+
+    @property
     def prompts(self) -> tuple[Observation, ...]:
-        """(S,) what was observed."""
+        """Observations of the steps, (S,)."""
         return tuple(step.observation for step in self.steps)
 
     @property
     def responses(self) -> tuple[ActionValue, ...]:
-        """(S,) what was done."""
+        """Values of the actions, (S,)."""
         return tuple(step.action.value for step in self.steps)
 
-    def revealed(self, feedback: Feedback) -> Trajectory:
-        """The same episode, with what was said of it."""
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Texts of the actions without spaces around them, (S,); an action without words is an empty text."""
+        return tuple((step.action.text or "").strip() for step in self.steps)
+
+    def with_feedback(self, feedback: Feedback) -> Trajectory:
+        """Return the same episode with other feedback."""
         return replace(self, feedback=feedback)
 
 
@@ -184,38 +225,43 @@ class Group:
     start: Any
     trajectories: tuple[Trajectory, ...] = ()
     advantages: tuple[Tensor, ...] = ()
-    """One tensor (T,) a trajectory: the estimator's advantages, set before a hindsight method sees the group, and
-    changed by methods that know better."""
+    """Advantages of each trajectory, one tensor (T,) each. The estimator sets them before a hindsight method sees the
+    group, and some methods replace them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the learner trains on. Prompts and responses are pairs, one pair a step (one pair in all for a
-    single-turn completion), so that a dialogue and a Gymnasium episode are the same record."""
+    """A training example of the learner.
+
+    Prompts and responses are pairs, one pair a step (one pair in all for a single-turn completion), so that a dialogue
+    and a Gymnasium episode are the same record.
+    """
 
     prompts: tuple[Observation, ...]
-    """(S,) perhaps relabelled."""
+    """Prompts of the steps, perhaps relabelled, (S,)."""
     responses: tuple[ActionValue, ...]
-    """(S,) perhaps revised."""
+    """Responses of the steps, perhaps revised, (S,)."""
     method: str
-    """The hindsight method that made it."""
+    """Name of the hindsight method that made the example."""
     advantages: Tensor | None = None
-    """(T,) for the policy gradient; None: the policy gradient leaves this example alone."""
+    """Advantages for the policy gradient, (T,); None leaves the example out of it."""
     behaviour_log_probs: Tensor | None = None
-    """(T,) None says that the example is not on-policy: no importance ratio is taken, and it is counted."""
+    """Log-probabilities of the policy that sampled the responses, (T,). None says that the example is not on-policy: no
+    importance ratio is taken, and it is counted as off-policy."""
     imitation_weights: Tensor | None = None
-    """(T,) for the imitation loss; None: nothing to imitate."""
+    """Weights of the imitation loss, (T,); None when nothing is imitated."""
     teacher_prompts: tuple[Observation, ...] | None = None
-    """(S,) what the teacher sees instead of `prompts`: it knows what was revealed."""
+    """Prompts that the teacher sees instead of `prompts`, (S,): they hold what was revealed."""
     teacher_weights: Tensor | None = None
-    """(T,) for the divergence from the teacher's distribution at each decision; None: no teacher."""
+    """Weights of the divergence from the teacher's distribution at each decision, (T,); None when there is no
+    teacher."""
     shaping: float | None = None
-    """γ: without a behaviour policy, the policy gradient is taken of A·π/(π + γ) instead of A·log π, which fades where
-    the policy would not have gone."""
+    """γ of the shaped policy gradient: without a behaviour policy, the gradient is taken of A·π/(π + γ) instead of
+    A·log π, which fades where the policy finds the response unlikely."""
     weight: float = 1.0
-    """Multiplies every loss of the example."""
+    """Factor of every loss of the example."""
     trajectory: Trajectory | None = None
-    """Where it came from; None for a row that nobody sampled."""
+    """The attempt that the example came from; None for a row that was not sampled."""
 
     @property
     def num_decisions(self) -> int:
@@ -226,16 +272,17 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to compute of the distribution at each decision, besides the log-probability of what was taken."""
+class ScoreRequest:
+    """Quantities to compute at each decision, besides the log-probability of the action that was taken."""
 
     entropy: bool = False
+    """Whether to compute the entropy."""
     uniform: bool = False
-    """The mean log-probability over all actions."""
+    """Whether to compute the mean log-probability over all actions."""
     top_k: int = 0
-    """So many of the most likely actions, or all there are."""
+    """Number of the most likely actions to return, or all actions if there are fewer."""
     support_NK: Tensor | None = None
-    """Log-probabilities of these actions."""
+    """Actions whose log-probabilities to return, instead of the most likely ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +290,54 @@ class Decisions:
     """A policy's scores of a batch of examples, flat over their decisions, in the order of the examples."""
 
     log_probs_N: Tensor
-    """Differentiable."""
+    """Log-probabilities of the actions that were taken; differentiable."""
     num_tokens: int
-    """What went through the model for them, padding not counted: prompts as often as they were computed."""
+    """Number of tokens that went through the model, without padding; a prompt counts as often as it was computed."""
     entropy_N: Tensor | None = None
-    """Entropy of the distribution at each decision, in nats; only when asked for."""
+    """Entropy of the distribution at each decision, in nats; None unless requested."""
     uniform_log_probs_N: Tensor | None = None
-    """Mean log-probability over all actions at each decision (label smoothing's target); only when asked for."""
+    """Mean log-probability over all actions at each decision (label smoothing's target); None unless requested."""
     support_NK: Tensor | None = None
-    """K actions at each decision, the most likely first or those that were asked about; only when asked for."""
+    """K actions at each decision, the most likely first or those that were asked about; None unless requested."""
     support_log_probs_NK: Tensor | None = None
-    """Their log-probabilities, differentiable."""
+    """Log-probabilities of the K actions, differentiable; None unless requested."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """The answer of an environment to an action. Fields that `Step` has as well mean the same there."""
+
+    observation: Observation
+    reward: float = 0.0
+    terminated: bool = False
+    truncated: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+    potential: float | None = None
+    """Potential of the state in which the action was chosen."""
+    feedback: Feedback | None = None
+    """Feedback that is revealed once the episode is over."""
+
+
+class Environment(Protocol):
+    """One episode, in Gymnasium's terms. It is used once: `reset` first, then `step` until the episode is over."""
+
+    def reset(self) -> Observation: ...
+
+    def step(self, action: Action) -> StepResult: ...
+
+
+EnvironmentFactory = Callable[[Any], Environment]
+"""A function from a start (a task item, a seed) to a fresh episode."""
+
+
+class FeedbackSource(Protocol):
+    """A source that judges finished trajectories: one `Feedback` each, in order. Several threads may call it."""
+
+    @property
+    def busy(self) -> Collection[str]:
+        """Names of the functions or models that are at work, for the message when no answer comes."""
+        ...
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
+        """Return one feedback for each trajectory, in order. It depends on nothing but the trajectory and its seed."""
+        ...

@@ -8,47 +8,30 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from architecture.layers import LAYERS
 
 SRC = Path(__file__).parents[2] / "src"
-
-LAYERS = [
-    {"types", "errors", "settings", "seeds", "profiling"},
-    {"estimators", "losses", "tasks"},
-    {"feedback", "policies", "environments"},
-    {"rollouts", "hindsight", "planning"},
-    {"training", "evaluation", "reports"},
-    {"config", "pocket"},
-    {"presets"},
-    {"session"},
-    {"finetuning", "classic"},
-    {"assessment"},
-    {"comparison"},
-    {"demo"},
-    {"cli"},
-    {"__main__"},
-]
-"""Rooms of the package, lowest first. A room may import its own layer, as long as nothing goes in circles."""
+POCKET = Path(__file__).parents[2] / "pocket" / "src"
 
 MAY_ONLY_IMPORT = {
-    "pocket": {"types", "errors", "settings", "seeds", "tasks", "policies"},
-    "reports": {"types", "errors", "settings"},
-    "settings": set(),
+    "reports": {"types", "errors"},
+    "settings": {"errors", "registry"},
+    "registry": {"errors"},
     "errors": set(),
     "types": set(),
 }
 ONLY_IMPORTED_BY = {
     "cli": {"__main__"},
-    "presets": {"cli", "finetuning", "comparison", "demo"},
-    "pocket": {"presets", "finetuning", "demo"},
+    "presets": {"cli", "runs", "comparison"},
 }
-WITHOUT_TORCH = {"tasks", "reports", "settings", "errors", "types", "seeds", "config", "presets", "cli"}
+WITHOUT_TORCH = {"tasks", "reports", "settings", "registry", "errors", "types", "seeds", "config", "presets", "cli"}
 IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "rouge_score", "reasoning_gym", "matplotlib", "peft"]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 
 def imported_names(path: Path) -> list[str]:
-    """Absolute names of everything a file imports, wherever in it."""
+    """Return the absolute names of everything a file imports, wherever in it."""
     package = path.relative_to(SRC).with_suffix("").parts[:-1]
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -62,7 +45,7 @@ def imported_names(path: Path) -> list[str]:
 
 
 def module_level_names(path: Path) -> set[str]:
-    """What is imported as soon as the file is."""
+    """Return what is imported as soon as the file is."""
     statements = ast.parse(path.read_text(encoding="utf-8")).body
     names = set()
     for node in statements:
@@ -82,7 +65,7 @@ ROOMS = [path for path in FILES if room_of(path) != "__init__"]
 
 
 def room_imports() -> dict[str, set[str]]:
-    """Room to the other rooms it imports. The package's own `__init__` is no room: it names all, lazily."""
+    """Return the other rooms that each room imports. The package's own `__init__` is no room: it names all, lazily."""
     imports: dict[str, set[str]] = defaultdict(set)
     for path in ROOMS:
         for name in imported_names(path):
@@ -96,8 +79,8 @@ def room_imports() -> dict[str, set[str]]:
 IMPORTS = room_imports()
 
 
-def test_every_room_has_a_layer() -> None:
-    assert {room_of(path) for path in ROOMS} <= set(LEVEL)
+def test_every_room_has_a_layer_and_every_layer_a_room() -> None:
+    assert {room_of(path) for path in ROOMS} == set(LEVEL)
 
 
 @pytest.mark.parametrize("room", sorted(IMPORTS))
@@ -119,6 +102,11 @@ def test_low_rooms_import_little(room: str) -> None:
 def test_high_rooms_are_left_alone(room: str) -> None:
     importers = {other for other, targets in IMPORTS.items() if room in targets}
     assert importers <= ONLY_IMPORTED_BY[room]
+
+
+def test_nothing_in_the_library_imports_the_pocket_model() -> None:
+    importers = [path for path in FILES if any("backsight_pocket" in name for name in imported_names(path))]
+    assert importers == []
 
 
 @pytest.mark.parametrize("package", IN_ONE_FILE)
@@ -146,6 +134,13 @@ def test_light_rooms_do_not_import_torch(room: str) -> None:
         assert "torch" not in module_level_names(path), path
 
 
+def test_options_do_not_import_torch() -> None:
+    files = [path for path in FILES if path.stem in {"options", "config", "catalogue", "algorithms", "engines"}]
+    assert len(files) > 10
+    for path in files:
+        assert "torch" not in module_level_names(path), path
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -153,12 +148,16 @@ def test_light_rooms_do_not_import_torch(room: str) -> None:
         "import backsight.cli.main",
         "import backsight.settings",
         "import backsight.tasks.base",
+        "import backsight.config",
+        "from backsight.presets.base import find_preset; find_preset('sentiment')",
+        "from backsight.presets.base import find_preset; find_preset('instructions')",
     ],
 )
 def test_importing_stays_light(statement: str) -> None:
     """What only its importer would notice: a light module that drags torch in through another one."""
     code = f"import sys; {statement}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(SRC)}, timeout=60)
+    path = f"{SRC}:{POCKET}"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": path}, timeout=60)
 
 
 def test_the_scanner_sees_what_it_has_to_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,14 +167,14 @@ def test_the_scanner_sees_what_it_has_to_see(tmp_path: Path, monkeypatch: pytest
         "from typing import TYPE_CHECKING\n"
         "from backsight import presets\n"
         "from . import base\n"
-        "from ..reports.reader import RunReader\n"
+        "from ..reports.run_folder import RunReader\n"
         "if TYPE_CHECKING:\n    import torch\n"
         "def late():\n    import pyarrow.parquet\n"
     )
     monkeypatch.setattr(sys.modules[__name__], "SRC", tmp_path)
     assert sorted(imported_names(file)) == [
         "backsight.presets",
-        "backsight.reports.reader",
+        "backsight.reports.run_folder",
         "backsight.tasks",
         "pyarrow.parquet",
         "torch",

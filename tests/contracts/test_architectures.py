@@ -21,10 +21,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelF
 from backsight.errors import ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.classifier import ClassifierPolicy
-from backsight.policies.language_model import LanguageModelPolicy
 from backsight.policies.opening import open_policy
 from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
-from backsight.policies.text import TextPolicy
+from backsight.policies.text import LanguageModelPolicy, TextPolicy
 from backsight.rollouts.engines import engine_for
 from backsight.types import Action, Example, Sampling
 

@@ -10,19 +10,17 @@ import torch
 from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
-from backsight.environments.base import EnvironmentFactory
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
-from backsight.environments.single_turn import SingleTurn
-from backsight.hindsight.base import on_policy_example
+from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
 from backsight.policies.distributions import CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
 from backsight.policies.text import TextPolicy
+from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
-from backsight.rollouts.engine import Engine
 from backsight.rollouts.engines import engine_for
-from backsight.tasks.base import Item
-from backsight.types import Example, Group, Sampling, Wanted
+from backsight.tasks.base import Item, SingleTurn
+from backsight.types import EnvironmentFactory, Example, Group, Sampling, ScoreRequest
 
 
 @dataclass
@@ -52,7 +50,13 @@ def gymnasium_module(name: str, outputs: int) -> Callable[[], Case]:
         head = GaussianHead(environment.action_scale) if sizes is None else CategoricalHead(sizes)
         module = nn.Sequential(nn.Linear(environment.observation_width, 16), nn.Tanh(), nn.Linear(16, outputs))
         policy = ModulePolicy(module, head, environment.sample_observations(4))
-        return Case(policy, policy, lambda seed: GymnasiumEpisode(environment, seed, 20), [1, 2, 3], side_by_side=1)
+        return Case(
+            policy,
+            engine_for(policy),
+            lambda seed: GymnasiumEpisode(environment, seed, 20),
+            [1, 2, 3],
+            side_by_side=1,
+        )
 
     return make
 
@@ -79,7 +83,9 @@ def rolled_out(case: Case, seed: int = 0) -> list[Group]:
 
 
 def examples_of(groups: list[Group]) -> list[Example]:
-    return [on_policy_example(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories]
+    return [
+        policy_gradient_row(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories
+    ]
 
 
 def test_sampler_and_learner_agree(case: Case) -> None:
@@ -98,7 +104,7 @@ def test_scores_do_not_depend_on_the_batch(case: Case) -> None:
 
 def test_scores_are_flat_and_differentiable(case: Case) -> None:
     examples = examples_of(rolled_out(case))
-    decisions = case.policy.log_probs(examples, wanted=Wanted(entropy=True))
+    decisions = case.policy.log_probs(examples, request=ScoreRequest(entropy=True))
     count = sum(each.num_decisions for each in examples)
     assert decisions.entropy_N is not None
     assert decisions.log_probs_N.shape == decisions.entropy_N.shape == (count,)

@@ -1,6 +1,5 @@
 """A run of every kind of policy that reads text: from a folder to a folder, and to the same bits when it is resumed."""
 
-import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from toy_tasks import WORDS, GoalString, WhichWord
 
 import backsight
-from backsight.environments.single_turn import SingleTurn
-from backsight.hindsight.outcome import Outcome
-from backsight.hindsight.self_distill import SelfDistill
+from backsight.hindsight.options import OutcomeOptions
+from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
-from backsight.rollouts.engines import engine_for
-from backsight.tasks.base import Task
+from backsight.rollouts.engines import InProcessOptions
+from backsight.tasks.base import SingleTurn, Task
 from backsight.training.checkpoints import newest_checkpoint
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
-from backsight.training.trainer import Experience, Trainer
+from backsight.training.trainer import EpisodeSource, Trainer
 from backsight.types import Feedback, Trajectory
 
 KINDS: dict[str, tuple[Callable[[], TextPolicy], Task]] = {
@@ -48,10 +46,11 @@ def by_number(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
 
 
 def trained(policy: TextPolicy, task: Task, config: TrainingConfig, folder: Path, resume: bool = False) -> TextPolicy:
-    sampler = engine_for(copy.deepcopy(policy) if config.one_step_off else policy)
-    experience = Experience(sampler, SingleTurn, task.items("train"), by_number)
-    method = SelfDistill(outcome_weight=1.0) if "teacher" in config.model_fields_set else Outcome()
-    trainer = Trainer(policy, experience, method, config, checkpoint_folder=folder)
+    sampler = InProcessOptions().build(policy, own_weights=config.one_step_off)
+    source = EpisodeSource(sampler, SingleTurn, task.items("train"), by_number)
+    has_teacher = "teacher" in config.model_fields_set
+    options = SelfDistillOptions(outcome_weight=1.0) if has_teacher else OutcomeOptions()
+    trainer = Trainer(policy, source, options.build(), config, checkpoint_folder=folder)
     if resume:
         trainer.resume(newest_checkpoint(folder))
     trainer.train()
@@ -88,5 +87,5 @@ def test_finetune_takes_a_folder_and_leaves_one(kind: str, tmp_path: Path) -> No
     reopened = open_policy(str(result.folder / "policy"), labels=task.labels)
     assert type(reopened) is type(make()) and torch.equal(weights(reopened), weights(result.policy))
     assert not torch.equal(weights(reopened), weights(make()))
-    again = backsight.evaluate(str(result.folder), task, items=4, max_completion_length=3, reward_funcs=length)
+    again = backsight.evaluate(str(result.folder), task, eval_items=4, max_completion_length=3, reward_funcs=length)
     assert again["test"].reward.mean == result.after["test"].reward.mean

@@ -3,19 +3,14 @@
 from collections.abc import Sequence
 
 from tiny_models import learner
-from toy_tasks import WORDS, GoalString, SayWord
+from toy_tasks import WORDS, GoalString, SayWord, greedy_score
 
-from backsight.environments.single_turn import SingleTurn
-from backsight.evaluation.evaluator import evaluate_split
-from backsight.feedback.verifier import TaskVerifier
-from backsight.hindsight.base import Hindsight
-from backsight.hindsight.gold_anchor import GoldAnchor
-from backsight.hindsight.outcome import Outcome
-from backsight.hindsight.recorded import Recorded
-from backsight.rollouts.local import LocalEngine
-from backsight.tasks.base import Item, Task
+from backsight.hindsight.options import MethodOptions, OutcomeOptions
+from backsight.hindsight.response.options import GoldAnchorOptions, RecordedOptions
+from backsight.rollouts.engines import engine_for
+from backsight.tasks.base import Item, PromptTask
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.trainer import Experience, Trainer
+from backsight.training.trainer import EpisodeSource, Trainer
 
 
 class Answered(SayWord):
@@ -28,10 +23,10 @@ class Answered(SayWord):
         return [Item(word, "say", f" {word}", each) for word, each in zip(WORDS, columns, strict=True)]
 
 
-def score_after(method: Hindsight, task: Task, num_steps: int) -> float:
+def score_after(method: MethodOptions, task: PromptTask, num_steps: int) -> float:
     """Of greedy answers, by a policy that had learnt nothing before."""
     policy = learner(WORDS)
-    engine, judge = LocalEngine(policy), TaskVerifier(task)
+    engine = engine_for(policy)
     config = TrainingConfig(
         algorithm="dr_grpo",
         learning_rate=3e-3,
@@ -40,14 +35,15 @@ def score_after(method: Hindsight, task: Task, num_steps: int) -> float:
         max_completion_length=4,
         stop=StopConfig(max_steps=num_steps),
     )
-    Trainer(policy, Experience(engine, SingleTurn, task.items("train"), judge), method, config).train()
-    return evaluate_split(engine, judge, task.items("test"), config.sampling, "test").reward.mean
+    source = EpisodeSource(engine, task.episode, task.items("train"), task.feedback())
+    Trainer(policy, source, method.build(), config).train()
+    return greedy_score(engine, task, config.sampling)
 
 
 def test_gold_answers_teach_where_every_attempt_fails() -> None:
-    assert score_after(Outcome(), GoalString(2), 5) == 0.0
-    assert score_after(GoldAnchor(), GoalString(2), 40) >= 0.9
+    assert score_after(OutcomeOptions(), GoalString(2), 5) == 0.0
+    assert score_after(GoldAnchorOptions(), GoalString(2), 40) >= 0.9
 
 
 def test_what_was_liked_in_logs_is_said() -> None:
-    assert score_after(Recorded(), Answered(), 15) == 1.0
+    assert score_after(RecordedOptions(), Answered(), 15) == 1.0

@@ -4,32 +4,27 @@ import copy
 
 import pytest
 from tiny_models import learner
-from toy_tasks import WORDS, GoalString, SayWord
+from toy_tasks import WORDS, GoalString, SayWord, greedy_score
 
-from backsight.environments.single_turn import SingleTurn
 from backsight.estimators.advantages import ESTIMATORS
-from backsight.evaluation.evaluator import evaluate_split
-from backsight.feedback.verifier import TaskVerifier
-from backsight.hindsight.base import Hindsight
-from backsight.hindsight.best_of_n import BestOfN
-from backsight.hindsight.outcome import Outcome
-from backsight.hindsight.preference import Preference
-from backsight.hindsight.relabel import Relabel
-from backsight.hindsight.supervised import Supervised
+from backsight.hindsight.advantage.options import BestOfNOptions, PreferenceOptions
+from backsight.hindsight.options import MethodOptions, OutcomeOptions
+from backsight.hindsight.prompt.options import RelabelOptions
+from backsight.hindsight.response.options import SupervisedOptions
 from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.rollouts.local import LocalEngine
-from backsight.tasks.base import Item, Task
+from backsight.rollouts.engines import InProcessOptions, engine_for
+from backsight.tasks.base import Item, PromptTask
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.trainer import Experience, Trainer
+from backsight.training.trainer import EpisodeSource, Trainer
 
 
-def learnt(policy: CausalLMPolicy, task: Task, method: Hindsight, **settings: object) -> float:
+def learnt(policy: CausalLMPolicy, task: PromptTask, method: MethodOptions, **settings: object) -> float:
     """The greedy score after training."""
     config = TrainingConfig(**{"learning_rate": 2e-3, "num_generations": 8, **settings})  # type: ignore[arg-type]
-    engine, judge = LocalEngine(policy), TaskVerifier(task)
-    sampler = LocalEngine(copy.deepcopy(policy)) if config.one_step_off else engine
-    Trainer(policy, Experience(sampler, SingleTurn, task.items("train"), judge), method, config).train()
-    return evaluate_split(engine, judge, task.items("test"), config.sampling, "test").reward.mean
+    sampler = InProcessOptions().build(policy, own_weights=config.one_step_off)
+    source = EpisodeSource(sampler, task.episode, task.items("train"), task.feedback())
+    Trainer(policy, source, method.build(), config).train()
+    return greedy_score(engine_for(policy), task, config.sampling)
 
 
 @pytest.mark.parametrize("algorithm", sorted(ESTIMATORS))
@@ -38,7 +33,7 @@ def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: C
     score = learnt(
         copy.deepcopy(warm),
         SayWord(),
-        Outcome(),
+        OutcomeOptions(),
         algorithm=algorithm,
         loss_type=loss_type,
         prompts_per_step=4,
@@ -52,22 +47,24 @@ def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: C
 def test_attempts_that_are_one_step_old_solve_a_bandit(loss_type: str, warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
     way = {"one_step_off": True, "loss_type": loss_type}
-    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, **way) == 1.0
+    assert learnt(copy.deepcopy(warm), SayWord(), OutcomeOptions(), **settings, **way) == 1.0
 
 
 def test_a_critic_solves_a_bandit_without_siblings(warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 32, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
-    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, algorithm="ppo", num_generations=1) == 1.0
+    assert (
+        learnt(copy.deepcopy(warm), SayWord(), OutcomeOptions(), **settings, algorithm="ppo", num_generations=1) == 1.0
+    )
 
 
 def test_bf16_weights_with_float32_masters_solve_a_bandit(warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
-    assert learnt(copy.deepcopy(warm), SayWord(), Outcome(), **settings, bf16=True) == 1.0
+    assert learnt(copy.deepcopy(warm), SayWord(), OutcomeOptions(), **settings, bf16=True) == 1.0
 
 
-@pytest.mark.parametrize("method", [Outcome, BestOfN, Preference])
+@pytest.mark.parametrize("method", [OutcomeOptions, BestOfNOptions, PreferenceOptions])
 @pytest.mark.parametrize("word", [" red", " blue"])
-def test_the_usual_alternatives_solve_a_bandit(method: type[Hindsight], word: str, warm: CausalLMPolicy) -> None:
+def test_the_usual_alternatives_solve_a_bandit(method: type[MethodOptions], word: str, warm: CausalLMPolicy) -> None:
     class SayThisWord(SayWord):
         def items(self, split: str) -> list[Item]:
             return [Item("0", "say", word)]
@@ -88,7 +85,7 @@ def warm() -> CausalLMPolicy:
     """A policy that says one of the words, each about as often."""
     policy = learner(WORDS)
     stop = StopConfig(max_steps=25)
-    learnt(policy, SayAnyWord(), Supervised(), prompts_per_step=4, max_completion_length=2, stop=stop)
+    learnt(policy, SayAnyWord(), SupervisedOptions(), prompts_per_step=4, max_completion_length=2, stop=stop)
     return policy
 
 
@@ -105,7 +102,7 @@ def babbling() -> CausalLMPolicy:
     """A policy that writes four of the words, whatever it was asked: one attempt in 256 is right."""
     policy = learner(WORDS)
     stop = StopConfig(max_steps=40)
-    learnt(policy, Babble(4), Supervised(), prompts_per_step=32, max_completion_length=5, stop=stop)
+    learnt(policy, Babble(4), SupervisedOptions(), prompts_per_step=32, max_completion_length=5, stop=stop)
     return policy
 
 
@@ -113,12 +110,12 @@ SPARSE = {"prompts_per_step": 16, "max_completion_length": 5, "stop": StopConfig
 
 
 def test_relabel_learns_where_the_control_sees_almost_only_zeros(babbling: CausalLMPolicy) -> None:
-    control = learnt(copy.deepcopy(babbling), GoalString(4), Outcome(), **SPARSE)
-    hindsight = learnt(copy.deepcopy(babbling), GoalString(4), Relabel(), **SPARSE)
+    control = learnt(copy.deepcopy(babbling), GoalString(4), OutcomeOptions(), **SPARSE)
+    hindsight = learnt(copy.deepcopy(babbling), GoalString(4), RelabelOptions(), **SPARSE)
     assert control < 0.2
     assert hindsight > 0.8
 
 
 def test_supervised_learns_the_gold_answers(babbling: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 128, "max_completion_length": 5, "stop": StopConfig(max_steps=120)}
-    assert learnt(copy.deepcopy(babbling), GoalString(4), Supervised(), **settings) > 0.8
+    assert learnt(copy.deepcopy(babbling), GoalString(4), SupervisedOptions(), **settings) > 0.8

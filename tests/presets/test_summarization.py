@@ -12,8 +12,8 @@ from tiny_models import tiny_classifier, tiny_policy
 from unit.hindsight.fakes import FakeScorer, attempt, group_of
 
 from backsight.cli.main import main
-from backsight.hindsight.gold_anchor import GoldAnchor
-from backsight.hindsight.self_distill import SelfDistill
+from backsight.hindsight.response.options import GoldAnchorOptions
+from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.tasks.summarization import SummarizationTask
 
 ROWS = [
@@ -69,9 +69,9 @@ def test_the_gold_answer_reaches_methods_that_learn_from_it(tmp_path: Path) -> N
     (item,) = task.items("train")
     failed = attempt(feedback=task.judge(item, "no men"), prompt=item.prompt, start=item)
     group = group_of(failed, failed, start=item)
-    for taught in SelfDistill()([group], FakeScorer()):
+    for taught in SelfDistillOptions().build().look_back([group], FakeScorer()).examples:
         assert taught.teacher_prompts == (f"A correct answer: 0 men mow\n{item.prompt}",)
-    gold = GoldAnchor()([group], FakeScorer())[-1]
+    gold = GoldAnchorOptions().build().look_back([group], FakeScorer()).examples[-1]
     assert (gold.prompts, gold.responses) == ((item.prompt,), (FakeScorer().encode(" 0 men mow"),))
 
 

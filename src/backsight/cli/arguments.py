@@ -1,4 +1,4 @@
-"""What several commands are given, and how they end."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 INTERRUPTED = 130
-"""The shell's exit code for a program that Ctrl-C ended."""
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
 
 PRESET = typer.Argument(
     metavar="PRESET",
-    help="What to learn: dialogue, instructions, logs, sentiment, summarization, translation or reasoning-gym:NAME.",
+    help="What to learn: sentiment, translation, summarization, dialogue, logs, corrections, reasoning-gym:NAME, "
+    "or a preset of an installed package.",
 )
 
 Overrides = Annotated[

@@ -1,4 +1,4 @@
-"""``backsight check``"""
+"""The command `backsight check`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ def check(
     overrides: Overrides = None,
     config: ConfigFiles = None,
 ) -> None:
-    """Check, before any training, that gold answers score full marks and that sampler and learner agree."""
-    from backsight import finetuning, presets
+    """Check, before any training, that gold answers score full marks, prompts fit, and sampler and learner agree."""
     from backsight.config import read_changes
+    from backsight.presets.base import configure
+    from backsight.runs.check import check as run_checks
 
-    settings = presets.get(preset).configured(*read_changes(config or [], overrides or []))
-    for name, outcome in finetuning.check_config(settings):
+    settings, make_task = configure(preset, *read_changes(config, overrides))
+    for name, outcome in run_checks(settings, make_task(settings)):
         print(f"{name}: {outcome}")

@@ -1,4 +1,4 @@
-"""``backsight compare``"""
+"""The command `backsight compare`."""
 
 from __future__ import annotations
 
@@ -36,22 +36,21 @@ def compare(  # noqa: PLR0913  (a command's options are its parameters)
         Path | None, typer.Option(metavar="FILE.txt", help="Held-out text: how likely it is shows what was forgotten.")
     ] = None,
 ) -> None:
-    """Train several methods with the same model, data and budget; leaves a report with tables and curves."""
-    from backsight import presets
+    """Train several methods with the same model, data and budget, and write a report with tables and curves."""
     from backsight.comparison.compare import OUTPUT_DIR, run
-    from backsight.comparison.request import requested
-    from backsight.config import change_config, read_changes
+    from backsight.comparison.request import make_request
+    from backsight.config import read_changes
+    from backsight.presets.base import configure
 
-    chosen, words = presets.get(preset), overrides or []
-    budget = _budget({"max_attempts": attempts, "max_tokens": tokens, "max_seconds": seconds}, words)
-    settings = chosen.configured({"output_dir": OUTPUT_DIR}, *read_changes(config or [], words))
-    settings = change_config(settings, budget | ({} if name is None else {"run_name": name}))
+    budget = _budget({"max_attempts": attempts, "max_tokens": tokens, "max_seconds": seconds}, overrides or [])
+    last = budget | ({} if name is None else {"run_name": name})
+    settings, make_task = configure(preset, {"output_dir": OUTPUT_DIR}, *read_changes(config, overrides), last)
     names = [each.strip() for each in methods.split(",") if each.strip()]
-    _print(run(requested(settings, chosen.task, names, seeds, general_text)), settings)
+    _print(run(make_request(settings, make_task, names, seeds, general_text)), settings)
 
 
 def _budget(limits: dict[str, Any], words: Sequence[str]) -> dict[str, Any]:
-    """In place of all stop conditions of the preset; nothing where none is given."""
+    """Return the change that puts the given budget in place of the preset's stop conditions; empty without a budget."""
     from backsight.errors import ConfigError
     from backsight.training.config import StopConfig
 
@@ -67,7 +66,7 @@ def _print(result: ComparisonResult, settings: RunConfig) -> None:
     from rich.console import Console
 
     from backsight.comparison.folder import PAGE, REPORT
-    from backsight.comparison.report import FAILED, report_of
+    from backsight.comparison.report import FAILED, make_report
     from backsight.reports.tables import text_table
 
     if result.interrupted:
@@ -75,7 +74,7 @@ def _print(result: ComparisonResult, settings: RunConfig) -> None:
         words = shlex.join([*sys.argv[1:], *named])
         print(f"interrupted; what is done is saved; go on with: backsight {words}")
         raise typer.Exit(INTERRUPTED)
-    console, report = Console(), report_of(result)
+    console, report = Console(), make_report(result)
     for table in report.tables:
         rows = {name: {} if FAILED in cells else cells for name, cells in table.rows.items()}
         console.print(text_table(table.title, rows))

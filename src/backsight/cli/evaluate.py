@@ -1,4 +1,4 @@
-"""``backsight evaluate``"""
+"""The command `backsight evaluate`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backsight.cli.arguments import PRESET, ConfigFiles, Overrides
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.assessment import Assessment
+    from backsight.runs.evaluate import Assessment
 
 CALIBRATION = "paired sign-flip tests at 95 %, shared by the metrics of a split"
 
@@ -40,24 +40,23 @@ def evaluate(  # noqa: PLR0913  (a command's options are its parameters)
         Path | None, typer.Option(metavar="FILE.png", help="Draw bars with intervals (.png, .pdf or .svg).")
     ] = None,
 ) -> None:
-    """Score a policy (policy=FOLDER) on the splits of a preset, with intervals; compare it with another one."""
+    """Score a policy (policy=FOLDER) on the splits of a preset, with intervals, alone or against another policy."""
     from rich.console import Console
 
-    from backsight import presets
-    from backsight.assessment import assess
     from backsight.config import read_changes
+    from backsight.presets.base import configure
     from backsight.reports.files import check_new_file, write_json
     from backsight.reports.plots import check_picture, draw_estimates
+    from backsight.runs.evaluate import assess
 
-    chosen = presets.get(preset)
-    settings = chosen.configured(*read_changes(config or [], overrides or []))
+    settings, make_task = configure(preset, *read_changes(config, overrides))
     if json is not None:
         check_new_file("json", json, [".json"])
     if plot is not None:
         check_picture(plot)
     found = assess(
         settings,
-        chosen.task(settings),
+        make_task(settings),
         against=against,
         samples=samples,
         splits=[] if splits is None else [name.strip() for name in splits.split(",")],

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. The commands import torch and the like, so that help is quick."""
+"""The command line of backsight. Commands import torch and other large packages only when they run: help is quick."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def backsight(
 
 
 def main() -> None:
-    """Run the command line. What the user can put right ends in one line and exit code 2."""
+    """Run the command line. An error that the user can put right ends in one line and exit code 2."""
     try:
         app()
     except BacksightError as error:

@@ -1,4 +1,4 @@
-"""``backsight train``"""
+"""The command `backsight train`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from backsight.cli.arguments import INTERRUPTED, PRESET, ConfigFiles, Overrides
 
 if TYPE_CHECKING:
-    from backsight.config import RunConfig
+    from backsight.runs.finetune import Result
 
 
 def train(
@@ -22,35 +22,38 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Go on with this run folder; only stop.* may change.")
     ] = None,
 ) -> None:
-    """Make a policy better; leaves a run folder with the trained model in it."""
-    from backsight import presets
+    """Train a policy, and write a run folder with the trained model in it."""
     from backsight.config import dump_config, read_changes, resume_config
-    from backsight.reports.reader import RunReader
+    from backsight.presets.base import configure
+    from backsight.reports.run_folder import RunReader
 
     words = overrides or []
     if resume is not None:
         if config:
             raise typer.BadParameter("a run goes on with its own settings", param_hint="--config")
-        changes = words if preset is None else [preset, *words]
-        settings = resume_config(RunReader(resume).config, changes)
+        settings = resume_config(RunReader(resume).config, words if preset is None else [preset, *words])
     elif preset is not None:
-        settings = presets.get(preset).configured(*read_changes(config or [], words))
+        settings, make_task = configure(preset, *read_changes(config, words))
     else:
         raise typer.BadParameter("name a preset, or a run folder with --resume", param_hint="PRESET")
     if dry_run:
         print(dump_config(settings), end="")
+        return
+    from backsight.runs import finetune
+    from backsight.runs.start import begin
+
+    if resume is not None:
+        _print(finetune.resume(settings, resume))
     else:
-        _run(settings, resume)
+        _print(finetune.train(begin(settings, make_task(settings))))
 
 
-def _run(settings: RunConfig, resume: Path | None) -> None:
+def _print(result: Result) -> None:
     from rich.console import Console
 
-    from backsight import finetuning
-    from backsight.reports.reader import METRICS, read_rows
+    from backsight.reports.run_folder import METRICS, read_rows
     from backsight.reports.tables import scores_table, time_summary
 
-    result = finetuning.run(settings, resume=resume)
     if result.interrupted:
         print(f"interrupted and saved; go on with: backsight train --resume {result.folder}")
         raise typer.Exit(INTERRUPTED)

@@ -1,14 +1,12 @@
-"""Several methods on the same task, from the same model, with the same budget: what `backsight compare` does."""
+"""Comparison of several methods on the same task, from the same model, with the same budget: `backsight compare`."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from backsight.assessment import GENERAL_TEXT, LOG_PROBABILITY
 from backsight.comparison.folder import (
     BEFORE,
     PAGE,
@@ -20,23 +18,26 @@ from backsight.comparison.folder import (
     read_json,
     save_json,
 )
-from backsight.comparison.report import report_of
-from backsight.comparison.request import Request, requested
-from backsight.comparison.results import ComparisonResult, ItemScores, RunRecord, summarized, unfinished
+from backsight.comparison.report import make_report
+from backsight.comparison.request import Request, make_request
+from backsight.comparison.results import ComparisonResult, RunRecord, summarize, summarize_nothing
+from backsight.comparison.runner import Job, do_once
 from backsight.config import RunConfig
 from backsight.errors import BacksightError
-from backsight.evaluation.forgetting import pieces_of, read_text, text_log_probs
-from backsight.feedback.base import FeedbackSource
-from backsight.finetuning import configured, load_policy
-from backsight.hindsight.config import samples
+from backsight.evaluation.evaluator import Evaluation, evaluate_splits
+from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log_probs
 from backsight.policies.text import TextPolicy
+from backsight.presets.base import configure
 from backsight.reports.files import write_whole
 from backsight.reports.markdown import markdown
 from backsight.reports.page import page
-from backsight.reports.reader import RunReader
-from backsight.session import Evaluation, Result, Session, evaluated
+from backsight.reports.run_folder import RunReader
+from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY, ItemScores
+from backsight.runs.finetune import Result, train
+from backsight.runs.start import RunParts, begin
 from backsight.tasks.base import Task
 from backsight.training.config import StopConfig
+from backsight.types import FeedbackSource
 
 OUTPUT_DIR = "comparisons"
 
@@ -52,113 +53,110 @@ def compare(
     show_progress: bool = True,
     **settings: Any,
 ) -> ComparisonResult:
-    """Train `policy` with each method and seed, and report what came of it, in the folder `comparisons/NAME`.
+    """Train `policy` with each method and seed, and write a report of the results into the folder `comparisons/NAME`.
 
-    `methods` are names, or whatever else `hindsight` may be; the settings are those of `RunConfig`, for all methods.
-    `stop` is the budget of each run, in place of the preset's. `run_name` is NAME; called again with the same name and
-    arguments, a comparison that was cut off goes on. `feedback` replaces the task's own judge.
+    `methods` are names of hindsight methods, or other values of the setting `hindsight`. The settings are those of
+    `RunConfig`, by name, for all methods. `stop` is the budget of each run, in place of the preset's. `run_name` is
+    NAME: a second call with the same name and arguments continues a comparison that was interrupted. `feedback`
+    replaces the task's own judge.
 
         backsight.compare("pocket", "instructions", ["sft", "outcome", "relabel"], stop={"max_attempts": 20_000})
 
     Raises:
-        BacksightError: an argument, the data or the model does not fit; before anything is written.
+        BacksightError: when an argument, the data or the model does not fit. Nothing is written then.
     """
     if "stop" in settings:
         settings["stop"] = dict.fromkeys(StopConfig.model_fields) | dict(settings["stop"])
     settings = {"output_dir": OUTPUT_DIR, **settings, "policy": policy}
-    config, build_task = configured(task, settings)
-    request = requested(config, build_task, methods, seeds, general_text)
+    config, build_task = configure(task, settings)
+    request = make_request(config, build_task, methods, seeds, general_text)
     return run(request, feedback=feedback, show_progress=show_progress)
 
 
 def run(request: Request, *, feedback: FeedbackSource | None = None, show_progress: bool = True) -> ComparisonResult:
-    """`backsight compare`: what is not in the folder yet is done, and the report written."""
+    """Do the runs that are not in the folder yet, and write the report. `backsight compare` calls this."""
     text = None if request.general_text is None else read_text(request.general_text)
-    policy = _opened(request, request.control)
-    pieces = [] if text is None else pieces_of(text, [policy])
-    untrained = Session(request.shared, request.tasks[request.control], policy, feedback=feedback)  # checks the prompts
+    untrained = begin(request.shared, request.tasks[request.control], feedback=feedback)  # checks the prompts
+    pieces = [] if text is None else cut_into_pieces(text, [untrained.policy])
     folder = open_folder(request)
-    bench = _Bench(request, folder, pieces, feedback, show_progress)
+    comparison = _Comparison(request, folder, untrained, pieces, feedback, show_progress)
     try:
-        before = bench.before(untrained)
-        found = bench.runs(policy)
+        before = comparison.score_untrained()
+        found = comparison.do_runs()
     except KeyboardInterrupt:
-        return unfinished(request, folder)
-    if found is None:
-        return unfinished(request, folder)
-    result = summarized(request, folder, before, *found)
-    report = report_of(result)
+        return summarize_nothing(request, folder)
+    result = summarize(request, folder, before, *found)
+    report = make_report(result)
     save_json(folder / RESULTS, result.as_dict())
     write_whole(folder / REPORT, markdown(report))
     write_whole(folder / PAGE, page(report))
     return result
 
 
-class _Bench:
-    """Runs what is missing."""
+class _Comparison:
+    """The runs of a comparison, and what they share."""
 
     def __init__(
         self,
         request: Request,
         folder: Path,
+        untrained: RunParts,
         pieces: Sequence[str],
         feedback: FeedbackSource | None,
         show_progress: bool,
     ) -> None:
-        self.request, self.folder, self.pieces = request, folder, pieces
+        self.request, self.folder, self.untrained, self.pieces = request, folder, untrained, pieces
         self.feedback, self.show_progress = feedback, show_progress
+        seeds = range(request.shared.seed, request.shared.seed + request.seeds)
+        self.jobs = [Job(name, seed) for seed in seeds for name in request.methods]
 
-    def before(self, untrained: Session) -> ItemScores:
-        """The same for all methods and seeds: nothing is trained yet, and attempts are greedy."""
+    def score_untrained(self) -> ItemScores:
+        """Return the scores of the policy before training, which all runs share because attempts are greedy."""
         held = read_json(self.folder / BEFORE)
         if held is None:
-            config, own = untrained.config, untrained
-            found = evaluated(own.engine, own.policy, own.task, own.feedback, config.sampling, config.eval_items)
-            held = self._item_scores(found, own.policy)
+            parts, config = self.untrained, self.untrained.config
+            found = evaluate_splits(
+                parts.engine, parts.task, parts.environments, parts.feedback, config.sampling, config.eval_items
+            )
+            held = self._item_scores(found, parts.policy)
             save_json(self.folder / BEFORE, held)
         return held
 
-    def runs(self, policy: TextPolicy) -> tuple[dict[str, list[RunRecord]], dict[str, str]] | None:
-        """Finished runs and failures, by method; None when interrupted. A method that failed is left alone."""
+    def do_runs(self) -> tuple[dict[str, list[RunRecord]], dict[str, str]]:
+        """Do all runs, and return the finished ones and the failures by method. A method that failed is not run again.
+
+        Raises:
+            KeyboardInterrupt: when a run was interrupted. The run was saved before.
+        """
         finished: dict[str, list[RunRecord]] = {name: [] for name in self.request.methods}
         failures: dict[str, str] = {}
-        for number, name in itertools.product(range(self.request.seeds), self.request.methods):
-            if name in failures:
+        for job in self.jobs:
+            if job.name in failures:
                 continue
             try:
-                record = self._run(name, number, policy)
+                finished[job.name].append(do_once(job, self._do, self.folder / RUNS))
             except BacksightError as error:
-                failures[name] = str(error)
-                continue
-            if record is None:
-                return None
-            finished[name].append(record)
+                failures[job.name] = str(error)
         return finished, failures
 
-    def _run(self, method: str, number: int, policy: TextPolicy) -> RunRecord | None:
-        """One that is in the folder already, or a new one, or the rest of one that was cut off."""
-        config = self.request.run_config(method, number, self.folder / RUNS, policy)
-        path = self.folder / RUNS / f"{config.run_name}.json"
-        if (held := read_json(path)) is not None:
-            return held
-        checkpoint = checkpoint_in(self.folder / RUNS / str(config.run_name))
+    def _do(self, job: Job) -> RunRecord:
+        """Do a run, or continue one that was interrupted."""
+        config = self.request.run_config(job, self.folder / RUNS, self.untrained.policy)
+        checkpoint = checkpoint_in(self.folder / RUNS / job.slug)
         if self.show_progress:
-            methods = list(self.request.methods)
-            position = number * len(methods) + methods.index(method) + 1
+            position = self.jobs.index(job) + 1
             going_on = "" if checkpoint is None else ", goes on"
-            print(f"run {position} of {len(methods) * self.request.seeds}: {method}, seed {config.seed}{going_on}")
-        learner = _opened(self.request, method, checkpoint)
-        session = Session(config, self.request.tasks[method], learner, feedback=self.feedback)
-        result = session.run(show_progress=self.show_progress, checkpoint=checkpoint)
+            print(f"run {position} of {len(self.jobs)}: {job.name}, seed {job.seed}{going_on}")
+        task = self.request.tasks[job.name]
+        parts = begin(config, task, str(checkpoint or config.policy), feedback=self.feedback)
+        result = train(parts, checkpoint=checkpoint, show_progress=self.show_progress)
         if result.interrupted:
-            return None
-        record = {"method": method, "seed": config.seed, **self._record(result, config)}
-        save_json(path, record)
-        return record
+            raise KeyboardInterrupt
+        return {"method": job.name, "seed": job.seed, **self._record(result, config)}
 
     def _record(self, result: Result, config: RunConfig) -> dict[str, Any]:
         counts = asdict(result.progress)
-        gold_answers = 0 if samples(config.hindsight) else result.progress.step * self.request.rows_per_step
+        gold_answers = 0 if config.hindsight.learns_from_attempts else result.progress.step * self.request.rows_per_step
         cost = {"steps": counts["step"], "gold_answers": gold_answers}
         return {
             "stop_reason": result.stop_reason,
@@ -168,9 +166,10 @@ class _Bench:
         }
 
     def _curve(self, result: Result) -> Iterator[dict[str, Any]]:
-        """The reward by split at each evaluated step, with what was used until then.
+        """Yield the reward by split at each evaluated step, with the part of the budget that was used until then.
 
-        Who samples nothing uses its share of a budget of attempts or tokens.
+        For a method that samples nothing, `attempts` counts gold answers, and `tokens` is its share of the budget of
+        tokens.
         """
         reader, progress, stop = RunReader(result.folder), result.progress, self.request.shared.stop
         metrics = reader.metrics()
@@ -199,13 +198,3 @@ class _Bench:
         if self.pieces:
             scores[GENERAL_TEXT] = {LOG_PROBABILITY: text_log_probs(policy, self.pieces)}
         return scores
-
-
-def _opened(request: Request, method: str, checkpoint: Path | None = None) -> TextPolicy:
-    config = request.shared
-    return load_policy(
-        str(checkpoint or config.policy),
-        labels=request.tasks[method].labels,
-        trust_remote_code=config.trust_remote_code,
-        adapter=config.adapter,
-    )

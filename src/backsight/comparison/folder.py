@@ -1,11 +1,11 @@
-"""The folder of a comparison. Whatever lies in it is whole, and what was finished is not done again.
+"""The folder of a comparison. Files in it are written whole or not at all, and finished runs are not done again.
 
 comparisons/NAME/
-├── config.yaml             what was asked for
+├── config.yaml             the request: methods, seeds and settings
 ├── before.json             scores of the policy before training, by split, name and item
 ├── runs/METHOD-SEED/       a run folder, as `backsight train` makes it
-├── runs/METHOD-SEED.json   what came of it, once it is finished
-├── results.json            what came of all
+├── runs/METHOD-SEED.json   the record of that run, once it is finished
+├── results.json            the results of all runs
 ├── report.md
 └── report.html
 """
@@ -25,7 +25,7 @@ import yaml
 from backsight.comparison.request import Request
 from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
-from backsight.reports.reader import CONFIG, RunReader
+from backsight.reports.run_folder import CONFIG, RunReader
 from backsight.training.checkpoints import checkpoints
 
 BEFORE, RESULTS, REPORT, PAGE = "before.json", "results.json", "report.md", "report.html"
@@ -33,10 +33,10 @@ RUNS = "runs"
 
 
 def open_folder(request: Request) -> Path:
-    """A new one, or the one that an earlier call with the same request has made.
+    """Return the folder of a comparison: a new one, or the one that an earlier call with the same request made.
 
     Raises:
-        RunFolderError: the folder is something else's, or cannot be made.
+        RunFolderError: when the folder belongs to something else, or cannot be made.
     """
     root, name = Path(request.shared.output_dir), request.shared.run_name
     if name is not None and (root / name).exists():
@@ -72,7 +72,7 @@ def _check_same(folder: Path, asked: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> str:
-    """In one line, without what is not set."""
+    """Return a setting as text in one line, without what is not set."""
     if isinstance(value, list):
         return ",".join(each["name"] for each in value)
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def _plain(value: Any) -> str:
 
 
 def checkpoint_in(folder: Path) -> Path | None:
-    """From where a run that was cut off can go on. One that has left no checkpoint is cleared away."""
+    """Return the newest checkpoint of an interrupted run. A run folder without one is deleted, and None is returned."""
     found = checkpoints(RunReader(folder).checkpoints) if (folder / CONFIG).is_file() else []
     if found:
         return found[-1]
@@ -91,7 +91,7 @@ def checkpoint_in(folder: Path) -> Path | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """None where it is not written yet."""
+    """Return the contents of a JSON file; None if it does not exist yet."""
     if not path.exists():
         return None
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -1,22 +1,22 @@
-"""What a comparison has found, as tables and curves with the words that belong to them."""
+"""The report of a comparison: its results as tables and curves, with notes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backsight.assessment import GENERAL_TEXT, LOG_PROBABILITY
 from backsight.comparison.results import ComparisonResult, MethodResult
 from backsight.evaluation.across_seeds import SeedScores
 from backsight.evaluation.paired import LEVEL
 from backsight.reports.document import Figure, Report, Table
 from backsight.reports.tables import interval_text
+from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY
 
 REWARD = "reward"
 FAILED = "no figures, because"
 
 
-def report_of(result: ComparisonResult) -> Report:
-    """The tables of each split, the cost, and the curves of each split."""
+def make_report(result: ComparisonResult) -> Report:
+    """Make the report of a comparison: a table of each split, the cost of a run, and the curves of each split."""
     domains = [split for split in result.splits if split != GENERAL_TEXT]
     tables = [_score_table(result, split, REWARD, _domain(result, split)) for split in domains]
     if GENERAL_TEXT in result.splits:

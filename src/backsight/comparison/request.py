@@ -1,66 +1,68 @@
-"""What a comparison is asked for, checked before anything is written."""
+"""The request of a comparison (methods, seeds and settings), checked before anything is written."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from backsight.comparison.runner import Job
 from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError, nearest
-from backsight.hindsight import catalogue
-from backsight.hindsight.config import label, samples
+from backsight.hindsight.catalogue import METHODS
 from backsight.policies.text import TextPolicy
 from backsight.tasks.base import Task
 
 CONTROL = "outcome"
 ALIASES = {"sft": "supervised"}
 CURVE_POINTS = 8
-"""Evaluations of a run whose steps can be counted beforehand, unless eval_steps says otherwise …"""
+"""Number of evaluations of a run whose steps can be counted beforehand, unless `eval_steps` is set."""
 CURVE_STEPS = 20
-"""… and steps between two of them where they cannot."""
+"""Steps between two evaluations of a run whose steps cannot be counted beforehand, unless `eval_steps` is set."""
 COUNTED_ANSWERS = 200
-"""Gold answers whose tokens are counted to know how many a budget of tokens is worth."""
+"""Number of gold answers whose mean length converts a budget of tokens into steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Methods, each with the settings that all share."""
+    """The methods to compare, with the settings that all share."""
 
     shared: RunConfig
-    """`output_dir` is where the folder of the comparison is made, `run_name` its name, `seed` the first seed."""
+    """Settings of all methods. `output_dir` is where the folder of the comparison is made, `run_name` its name, `seed`
+    the first seed."""
     methods: Mapping[str, RunConfig]
-    """By what the method is called."""
+    """Settings of each method, by its label."""
     tasks: Mapping[str, Task]
-    """As well: what a task reveals may depend on who looks back."""
+    """Task of each method, by its label: what a task reveals may depend on the method."""
     seeds: int
     general_text: Path | None
 
     @property
     def control(self) -> str:
-        """What the others are compared with."""
+        """Label of the method that the others are compared with: `outcome` if it takes part, else the first."""
         return CONTROL if CONTROL in self.methods else next(iter(self.methods))
 
     @property
     def rows_per_step(self) -> int:
-        """Attempts in a step. Who samples nothing learns from as many gold answers, unless nobody samples."""
+        """Attempts in a step. A method that samples nothing learns from as many gold answers, or from one for each
+        prompt if no method samples.
+        """
         config = self.shared
-        some_sample = any(samples(each.hindsight) for each in self.methods.values())
+        some_sample = any(each.hindsight.learns_from_attempts for each in self.methods.values())
         return config.prompts_per_step * (config.num_generations if some_sample else 1)
 
     @property
     def unit(self) -> str:
-        """What the budget is counted in; the first of several."""
+        """The unit of the budget: attempts, tokens or seconds, the first of them that is limited; else steps."""
         stop = self.shared.stop
         limits = {"attempts": stop.max_attempts, "tokens": stop.max_tokens, "seconds": stop.max_seconds}
         return next((name for name, limit in limits.items() if limit is not None), "steps")
 
     def as_dict(self) -> dict[str, Any]:
-        """Of plain values: what has to be the same when the comparison goes on."""
+        """Return the request in plain values: all that has to be the same when a comparison is continued."""
         return {
             "methods": [config.hindsight.model_dump(mode="json") for config in self.methods.values()],
             "seeds": self.seeds,
@@ -68,19 +70,17 @@ class Request:
             "settings": self.shared.model_dump(mode="json", exclude={"hindsight", "run_name", "output_dir"}),
         }
 
-    def run_config(self, method: str, number: int, folder: Path, policy: TextPolicy) -> RunConfig:
-        """The settings of one run; `policy` counts the tokens of gold answers."""
-        config = self.methods[method]
-        seed = config.seed + number
-        name = re.sub(r"[^\w.-]", "-", method)
-        own: dict[str, Any] = {"output_dir": str(folder), "run_name": f"{name}-{seed}", "seed": seed}
-        if not samples(config.hindsight):
-            own |= {"prompts_per_step": self.rows_per_step, "stop": self._gold_budget(method, policy)}
+    def run_config(self, job: Job, folder: Path, policy: TextPolicy) -> RunConfig:
+        """Return the settings of one run; `policy` counts the tokens of gold answers."""
+        config = self.methods[job.name]
+        own: dict[str, Any] = {"output_dir": str(folder), "run_name": job.slug, "seed": job.seed}
+        if not config.hindsight.learns_from_attempts:
+            own |= {"prompts_per_step": self.rows_per_step, "stop": self._gold_budget(job.name, policy)}
         changed = change_config(config, {**own, "logging_steps": 1})
         return changed if changed.eval_steps else change_config(changed, {"eval_steps": self._curve_steps(changed)})
 
     def _gold_budget(self, method: str, policy: TextPolicy) -> dict[str, int | None]:
-        """In steps, for no attempts or tokens are sampled that could be counted."""
+        """Return the budget in steps, for a method that samples no attempts or tokens that could be counted."""
         stop, rows = self.shared.stop, self.rows_per_step
         limits = [] if stop.max_steps is None else [stop.max_steps]
         if stop.max_attempts is not None:
@@ -90,7 +90,7 @@ class Request:
         return {"max_steps": min(limits, default=None), "max_attempts": None, "max_tokens": None}
 
     def _answer_tokens(self, method: str, policy: TextPolicy) -> float:
-        """The mean length of a gold answer."""
+        """Return the mean number of tokens of a gold answer."""
         task = self.tasks[method]
         answers = [item.target for item in task.items(task.train_split)[:COUNTED_ANSWERS] if item.target is not None]
         if not answers:
@@ -106,17 +106,18 @@ class Request:
         return max(1, min(limits) // CURVE_POINTS) if limits else CURVE_STEPS
 
 
-def requested(
+def make_request(
     config: RunConfig,
     build_task: Callable[[RunConfig], Task],
     methods: Sequence[Any],
     seeds: int,
     general_text: Path | None = None,
 ) -> Request:
-    """`methods` are names, or whatever else `hindsight` may be set to.
+    """Make and check the request of a comparison. `methods` are names, or other values of the setting `hindsight`.
 
     Raises:
-        BacksightError: a method is unknown, named twice or does not fit the settings, or an argument is out of range.
+        BacksightError: when a method is unknown, named twice or does not fit the settings, or an argument is out of
+            range.
     """
     if seeds < 1:
         raise ConfigError("seeds", seeds, "has to be at least 1")
@@ -125,10 +126,10 @@ def requested(
     configs: dict[str, RunConfig] = {}
     for method in methods:
         own = change_config(config, {"hindsight": _known(method)})
-        name = label(own.hindsight)
+        name = own.hindsight.label
         if name in configs:
             raise ConfigError("methods", name, "is named twice; name it once")
-        catalogue.build(own.hindsight)  # raises what is wrong with its options
+        own.hindsight.build()  # raises what is wrong with its options
         configs[name] = own
     tasks = {name: build_task(own) for name, own in configs.items()}
     return Request(config, configs, tasks, seeds, general_text)
@@ -137,6 +138,7 @@ def requested(
 def _known(method: Any) -> Any:
     if not isinstance(method, str):
         return method
-    if method not in catalogue.METHODS and method not in ALIASES:
-        raise ConfigError("methods", method, f"unknown; {nearest(method, [*catalogue.METHODS, *ALIASES])}")
+    known = [*METHODS.names(), *ALIASES]
+    if method not in known:
+        raise ConfigError("methods", method, f"unknown; {nearest(method, known)}")
     return ALIASES.get(method, method)

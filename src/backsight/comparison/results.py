@@ -1,4 +1,4 @@
-"""What a comparison has found, from what its runs have left."""
+"""The results of a comparison, summarised from the records of its runs."""
 
 from __future__ import annotations
 
@@ -8,67 +8,66 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from backsight.assessment import GENERAL_TEXT
 from backsight.comparison.request import Request
-from backsight.evaluation.across_seeds import Curve, SeedScores, averaged, banded, seed_scores
-from backsight.evaluation.paired import Comparison, compared
+from backsight.evaluation.across_seeds import Curve, SeedScores, average_over_seeds, band, seed_scores
+from backsight.evaluation.paired import Comparison, compare_scores
+from backsight.runs.evaluate import GENERAL_TEXT, ItemScores
 
-ItemScores = Mapping[str, Mapping[str, Sequence[float | None]]]
-"""By split, name and item. None: the item has no such score."""
 RunRecord = Mapping[str, Any]
-"""Of a finished run: method, seed, stop_reason, cost, curve, scores. It lies beside the run folder."""
+"""The record of a finished run: method, seed, stop_reason, cost, curve, scores. It lies beside the run folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """What came of one method, over all seeds; nothing but the failure where it failed."""
+    """Results of one method over all seeds; of a method that failed, only the failure."""
 
     failure: str | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
-    """steps, attempts, gold_answers, tokens and seconds of training, each a mean over seeds."""
+    """Steps, attempts, gold_answers, tokens and seconds of training, each a mean over seeds."""
     scores: Mapping[str, Mapping[str, SeedScores]] = field(default_factory=dict)
-    """By split and name."""
+    """Scores by split and name."""
     against_control: Mapping[str, Mapping[str, Comparison]] = field(default_factory=dict)
-    """The same keys; paired over items, each item's score averaged over seeds. Empty for the control."""
+    """Comparisons with the control by split and name, paired over items, each item's score averaged over seeds. Empty
+    for the control."""
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    """The reward by split."""
+    """Learning curves of the reward, by split."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What a comparison has found."""
+    """Results of a comparison."""
 
     folder: Path
-    """With `report.html`, `report.md`, `results.json` and the run folders in `runs/`."""
+    """Folder of the comparison, with `report.html`, `report.md`, `results.json` and the run folders in `runs/`."""
     preset: str
     policy: str
     budget: Mapping[str, float]
     """The stop conditions that all methods shared."""
     unit: str
-    """What the curves run over: attempts, tokens, seconds or steps."""
+    """Unit in which the curves count what was used: attempts, tokens, seconds or steps."""
     seeds: Sequence[int]
     control: str
     splits: Sequence[str]
-    """The first is in domain."""
+    """Names of the splits; the first is in domain."""
     before: Mapping[str, Mapping[str, SeedScores]] = field(default_factory=dict)
-    """Of the policy before training."""
+    """Scores of the policy before training, by split and name."""
     methods: Mapping[str, MethodResult] = field(default_factory=dict)
     interrupted: bool = False
-    """Then there are no results yet; the same call with the same name goes on."""
+    """Whether the comparison was interrupted. It has no results then; the same call with the same name continues it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Of plain values, as for JSON."""
+        """Return the results in plain values, as for JSON."""
         return {name: each for name, each in asdict(self).items() if name not in ("folder", "interrupted")}
 
 
-def summarized(
+def summarize(
     request: Request,
     folder: Path,
     before: ItemScores,
     runs: Mapping[str, Sequence[RunRecord]],
     failures: Mapping[str, str],
 ) -> ComparisonResult:
-    """`runs` of all seeds by method; a method stands either there or among `failures`."""
+    """Summarise the finished runs by method. Of a method among `failures`, only the failure is kept."""
     control = [each["scores"] for each in runs.get(request.control, [])]
     methods = {}
     for name in request.methods:
@@ -85,8 +84,8 @@ def summarized(
     return _described(request, folder, before=_scores([before]), methods=methods)
 
 
-def unfinished(request: Request, folder: Path) -> ComparisonResult:
-    """Of a comparison that was interrupted."""
+def summarize_nothing(request: Request, folder: Path) -> ComparisonResult:
+    """Return the result of a comparison that was interrupted, which has no scores yet."""
     return _described(request, folder, interrupted=True)
 
 
@@ -107,7 +106,7 @@ def _described(request: Request, folder: Path, **found: Any) -> ComparisonResult
 
 
 def _over_seeds(runs: Sequence[ItemScores]) -> dict[str, dict[str, list[Sequence[float | None]]]]:
-    """By split and name: the items' scores of each seed."""
+    """Return the items' scores of each seed, by split and name."""
     return {
         split: {name: [own[split][name] for own in runs] for name in named if all(name in own[split] for own in runs)}
         for split, named in runs[0].items()
@@ -125,7 +124,7 @@ def _against(control: Sequence[ItemScores], own: Sequence[ItemScores]) -> dict[s
     baseline = _over_seeds(control)
     found = {
         split: {
-            name: compared(averaged(baseline[split][name]), averaged(each))
+            name: compare_scores(average_over_seeds(baseline[split][name]), average_over_seeds(each))
             for name, each in named.items()
             if name in baseline[split]
         }
@@ -135,8 +134,8 @@ def _against(control: Sequence[ItemScores], own: Sequence[ItemScores]) -> dict[s
 
 
 def _curves(runs: Sequence[Sequence[Mapping[str, Any]]], unit: str) -> dict[str, Curve]:
-    """From the points of each seed."""
+    """Return the learning curves by split, joined from the points of each seed."""
     return {
-        split: banded([[(point[unit], point["rewards"][split]) for point in points] for points in runs])
+        split: band([[(point[unit], point["rewards"][split]) for point in points] for points in runs])
         for split in runs[0][0]["rewards"]
     }

@@ -1,18 +1,19 @@
-"""`Commanded`: an environment whose observation says how much to earn, and in how many steps.
+"""`Commanded`: an environment whose observation holds a command, how much to earn and in how many steps.
 
 Place: the prompt. Revealed: the return that was earned from each step on, and the steps that it took. Source: upside
 down reinforcement learning (Schmidhuber 2019, arXiv:1912.02875; Srivastava 2019, arXiv:1912.02877).
 
-An episode that earned something else than commanded is, in hindsight, just what another command would have asked for:
-at step t of S, the return-to-go Σ_{k≥t} r_k within S - t steps. That is what `achieved` reveals, and what the method
-`command` learns from.
+An episode that earned another return than commanded is, in hindsight, what another command would have asked for: at
+step t of an episode of S steps, the return-to-go Σ_{k≥t} r_k within S - t steps. `achieved` reveals these commands, and
+the method `command` learns from them.
 
-At reset the command is a little better than the best of late: the mean and one standard deviation of their returns (of
-which the source draws a part at random) in their mean number of steps. At each step what was earned is taken off, and
-one step with it.
+At reset, the command asks for a little more than the best recent episodes earned: the mean and one standard deviation
+of their returns (of which the source draws a part at random) in their mean number of steps. Each step takes what was
+earned off the return, and one off the number of steps.
 
-When not to use it: where luck decides the return, since what one commands was then never in one's hands. Rewards are
-those paid at once; a `hindsight_reward` inside would see observations with the command, so wrap the judge around this.
+When not to use it: where luck decides the return, which the policy cannot bring about then. Rewards are those that the
+environment paid at once; a `hindsight_reward` inside this wrapper would see observations with the command, so put a
+wrapper that judges around this one.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ from backsight.errors import ConfigError
 
 
 class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Observations are a dictionary of `command`, (2,) return and steps times `scale`, and the `observation`.
+    """A wrapper whose observation is a dictionary: `command`, return and steps times `scale`, (2,), and `observation`.
 
-    What it has learnt of past episodes lasts as long as the object; a run that is resumed starts with the command zero.
+    Past episodes are remembered as long as the object lasts; a run that is resumed starts with none.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], recent: int = 100, best: int = 25, scale: float = 0.02) -> None:
-        """Of the newest `recent` episodes the `best` set the command.
+        """Wrap `env`. Of the newest `recent` episodes, the `best` set the command.
 
         Raises:
-            ConfigError: one of them is not above zero.
+            ConfigError: when `recent`, `best` or `scale` is not above zero.
         """
         for name, value in (("recent", recent), ("best", best), ("scale", scale)):
             if not value > 0:
@@ -53,7 +54,7 @@ class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.rewards: list[float] = []
 
     def reset(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        if self.rewards:  # whoever plays may have ended the episode, so it is known to be over only now
+        if self.rewards:  # the caller may have cut the episode off, so its end is known only now
             self.episodes.append((sum(self.rewards), len(self.rewards)))
         self.rewards = []
         self.wanted, self.steps_left = self.next_command()
@@ -67,7 +68,7 @@ class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
         return self._commanded(observation), float(reward), terminated, truncated, info
 
     def next_command(self) -> tuple[float, float]:
-        """The return and the steps that the next episode is asked for; zero and one when nothing was played."""
+        """Return what the next episode has to earn, and in how many steps; 0 and 1 before any episode."""
         best = sorted(self.episodes, reverse=True)[: self.best]
         if not best:
             return 0.0, 1.0
@@ -76,7 +77,7 @@ class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
         return statistics.fmean(returns) + statistics.pstdev(returns), statistics.fmean(steps)
 
     def achieved(self, transitions: Sequence[tuple[Any, Any, Any]]) -> list[dict[str, Any]]:
-        """(S,) the observations of the episode just played, with the command that it fulfilled."""
+        """Return the observations of the episode just played, each with the command that it fulfilled, (S,)."""
         return [
             {**state, "command": self._command(sum(self.rewards[step:]), len(self.rewards) - step)}
             for step, (state, _, _) in enumerate(transitions)

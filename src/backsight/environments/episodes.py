@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from backsight.environments.base import EnvironmentFactory
-from backsight.environments.single_turn import SingleTurn
 from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import ConfigError, DataError, nearest
-from backsight.tasks.base import Item, LazyItems, Task
-from backsight.types import Feedback, Observation
+from backsight.feedback.environment import EnvironmentFeedback
+from backsight.tasks.base import Fits, Item, LazyItems, Task
 
 SEEDS = {"train": range(10_000), "test": range(1_000_000, 1_000_200)}
-"""Where episodes start when nobody says."""
+"""Default seeds of the episodes, by split."""
 
 
 class EpisodesTask(Task):
-    """Episodes of several turns; each attempt has an environment of its own, so many run side by side.
+    """A task of episodes of several turns. Each attempt has an environment of its own, so many run side by side.
 
-    The environment judges: `judge` has nothing to add. See `TextEpisode` for `memory` and `chat`.
+    The environment judges. See `TextEpisode` for `memory` and `chat`.
 
         backsight.finetune(policy, EpisodesTask(FrozenLake, max_turns=8), hindsight="relabel")
 
     Args:
-        make_env: called for every episode.
-        name: of the task, for the run folder.
-        seeds: by split, ``train`` and those to evaluate on. For the rows of a data set, a seed may be a row's number.
-        max_turns: at so many, an episode is truncated.
+        make_env: a function that makes an environment; it is called for every episode.
+        name: name of the task, for the run folder.
+        seeds: seeds of the episodes by split, ``train`` and those to evaluate on. A seed may be the number of a row in
+            a data set.
+        max_turns: number of turns after which an episode is truncated.
 
     Raises:
-        ConfigError: there are no seeds to train on, or `max_turns` or `memory` is out of its range.
+        ConfigError: when there are no seeds to train on, or `max_turns` or `memory` is out of its range.
     """
 
     metrics = ("success",)
@@ -57,25 +55,23 @@ class EpisodesTask(Task):
         self.eval_splits = tuple(split for split in seeds if split != self.train_split)
 
     def items(self, split: str) -> Sequence[Item]:
-        """The prompt of an item is what is observed first: one is reset when the item is asked for."""
+        """Return the items of a split. A prompt is the first observation of an environment that is reset for the item.
+
+        Raises:
+            DataError: when there is no such split.
+        """
         if split not in self.seeds:
             raise DataError("split", split, nearest(split, self.seeds))
         seeds = self.seeds[split]
         return LazyItems(len(seeds), lambda number: self._item(seeds[number]))
 
-    def judge(self, item: Item, completion: str) -> Feedback:
-        return Feedback()
+    def feedback(self) -> EnvironmentFeedback:
+        return EnvironmentFeedback()
 
-    def episode(self, item: Item, fits: Callable[[Observation], bool] | None = None) -> TextEpisode:
-        """A fresh attempt at an item. `fits` says whether a prompt leaves room for a completion."""
+    def episode(self, item: Item, fits: Fits | None = None) -> TextEpisode:
         return TextEpisode(
             self.make_env(), item.columns["seed"], self.max_turns, memory=self.memory, chat=self.chat, fits=fits
         )
 
     def _item(self, seed: int) -> Item:
         return Item(str(seed), first_observation(self.make_env(), seed, chat=self.chat), columns={"seed": seed})
-
-
-def environments_of(task: Task, fits: Callable[[Observation], bool] | None = None) -> EnvironmentFactory:
-    """From an item of the task to an episode: of its environment where it has one, else of a single turn."""
-    return partial(task.episode, fits=fits) if isinstance(task, EpisodesTask) else SingleTurn

@@ -1,6 +1,6 @@
 """Gymnasium environments: their spaces as plain vectors, and their episodes.
 
-Arrays: N observations, D numbers of a flat observation, A numbers of a flat action.
+Arrays: N observations, D numbers of a flat observation, A numbers of a flat action, S steps of an episode.
 """
 
 from __future__ import annotations
@@ -16,28 +16,31 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim, flatten
 from numpy.typing import NDArray
 
-from backsight.environments.base import StepResult
 from backsight.errors import RewardError, SpaceError
-from backsight.feedback.environment import FEEDBACK, finite_reward, hindsight_rewards
-from backsight.types import Action, Feedback
+from backsight.feedback.numbers import call_for_steps, finite_reward
+from backsight.types import Action, Feedback, StepResult
 
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
 Observations = tuple[NDArray[np.float32], ...]
 Transitions = Sequence[tuple[Any, Any, Any]]
-"""State, action and next state, as the environment knows them."""
+"""State, action and next state of each step, as the environment knows them."""
 HUGE = 1e4
-"""Some boxes reach to the largest float there is; bounds beyond this one are none."""
+"""Size from which a bound of a `Box` counts as none: some boxes reach to the largest float there is."""
 
 
 class GymnasiumEnvironment:
-    """An environment whose spaces are known to fit; it exists once, so its episodes run one after the other.
+    """A Gymnasium environment whose spaces were checked. It exists once, so its episodes run one after the other.
 
-    Observations are flattened to float32, with one-hot parts for what is discrete. Actions are flat as well: indices
+    Observations are flattened to float32, with one-hot parts for discrete spaces. Actions are flat as well: indices
     from 0 for `Discrete` and `MultiDiscrete`, numbers in the environment's units for `Box`.
     """
 
     def __init__(self, env: Any) -> None:
-        """Raises `SpaceError` when it is no environment, or a space is not supported."""
+        """Check the environment `env` and keep it.
+
+        Raises:
+            SpaceError: when `env` is no environment, or a space is not supported.
+        """
         if not isinstance(env, gymnasium.Env):
             raise SpaceError("env", type(env).__name__, "is no gymnasium.Env; derive it from Env or Wrapper")
         self.env = env
@@ -60,7 +63,7 @@ class GymnasiumEnvironment:
 
     @property
     def action_sizes(self) -> tuple[int, ...] | None:
-        """Choices of each discrete part of an action; None when actions are continuous."""
+        """Number of choices of each discrete part of an action; None when actions are continuous."""
         match self.action_space:
             case spaces.Discrete(n=size):
                 return (int(size),)
@@ -71,24 +74,24 @@ class GymnasiumEnvironment:
 
     @property
     def action_scale(self) -> tuple[float, ...]:
-        """How far to explore in each dimension of a continuous action: a quarter of the range, 1 where it has none."""
+        """Scale of exploration in each dimension of a continuous action: a quarter of the range, 1 without bounds."""
         box = self.action_space
         assert isinstance(box, spaces.Box)
         range_A = (box.high.astype(np.float64) - box.low).flatten()
         return tuple(np.where(range_A < HUGE, range_A / 4, 1.0).tolist())
 
     def sample_observations(self, count: int) -> NDArray[np.float32]:
-        """(N, D) always the same ones, and the environment's own random state is left alone."""
+        """Return sampled observations, (N, D), the same in each call. The environment's random state is left alone."""
         space = copy.deepcopy(self.observation_space)
         space.seed(0)
         samples_ND = np.stack([self.flat_observation(space.sample()) for _ in range(count)])
         return samples_ND.clip(-HUGE, HUGE)
 
     def flat_observation(self, observation: Any) -> NDArray[np.float32]:
-        """(D,)
+        """Return an observation as a flat vector, (D,).
 
         Raises:
-            SpaceError: the observation is not of the observation space.
+            SpaceError: when the observation does not lie in the observation space.
         """
         try:
             flat_D = np.asarray(flatten(self.observation_space, observation), dtype=np.float32)
@@ -101,7 +104,7 @@ class GymnasiumEnvironment:
         return flat_D
 
     def native_action(self, value_A: NDArray[Any]) -> Any:
-        """What `env.step` takes. Continuous actions are clipped to the box here and nowhere else."""
+        """Convert a flat action to what `env.step` takes. Only here are continuous actions clipped to the box."""
         match self.action_space:
             case spaces.Discrete(start=start):
                 return int(value_A[0] + start)
@@ -112,37 +115,48 @@ class GymnasiumEnvironment:
         raise AssertionError(self.action_space)
 
     def _method(self, name: str) -> Callable[..., Any] | None:
-        """A method of the environment or of what it wraps."""
+        """Return a method of the environment or of what it wraps; None if there is none."""
         method = self.env.get_wrapper_attr(name) if self.env.has_wrapper_attr(name) else None
         return method if callable(method) else None
 
 
 class GymnasiumEpisode:
-    """One episode. When it is over, the environment is asked at once what it thinks of it in hindsight.
+    """One episode. As soon as it is over, the environment is asked for its judgement in hindsight.
 
-    The answer lies as `Feedback` in the `info` of the last step. `hindsight_reward(state, action, next_state)`
-    judges each step. An environment with goals also reveals, of an episode that failed, how it would have read
-    had the goal been what was achieved in the end: a success, as `compute_reward` says; and of every episode, how its
-    beginnings would have read had the goal been what was achieved by then. One that knows by itself how the episode
-    should have been asked for says so with `achieved(transitions)`: its observations then, or None.
+    The answer comes as `Feedback` with the last step. A method `hindsight_reward(state, action, next_state)` judges
+    each step. An environment with goals also reveals the observations as they would have read with another goal: those
+    of the whole episode with the goal that was achieved in the end, if `compute_reward` pays more for it; and those of
+    each beginning of the episode with the goal that was achieved by then. An environment with a method
+    `achieved(transitions)` gives the observations of the whole episode itself, or None.
     """
 
     def __init__(self, environment: GymnasiumEnvironment, seed: int, max_steps: int) -> None:
-        """`seed` decides where the episode starts; at `max_steps` it is truncated."""
+        """Make an episode that starts from `seed` and is truncated after `max_steps` steps."""
         self.environment, self.seed, self.max_steps = environment, seed, max_steps
         self.num_steps = 0
+        self.potential: float | None = None
         self.transitions: list[tuple[Any, Any, Any]] = []
 
     def reset(self) -> NDArray[np.float32]:
-        """Raises `SpaceError` when the environment does not answer as Gymnasium's do."""
+        """Reset the environment and return the first observation, (D,).
+
+        Raises:
+            SpaceError: when the environment does not answer as Gymnasium's do.
+        """
         answer = self.environment.env.reset(seed=self.seed)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise SpaceError("env.reset", type(answer).__name__, "return (observation, info), as in Gymnasium")
         self.state = copy.deepcopy(answer[0])
+        self.potential = _potential(answer[1])
         return self.environment.flat_observation(self.state)
 
     def step(self, action: Action) -> StepResult:
-        """Raises `SpaceError` as `reset` does, and `RewardError` when a reward is not a finite number."""
+        """Take an action in the environment and return its answer.
+
+        Raises:
+            SpaceError: when the environment does not answer as Gymnasium's do.
+            RewardError: when a reward is not a finite number, or a method that judges in hindsight raised.
+        """
         native_action = self.environment.native_action(action.value)
         answer = self.environment.env.step(native_action)
         if not isinstance(answer, tuple) or len(answer) != 5:
@@ -151,14 +165,15 @@ class GymnasiumEpisode:
         next_state, reward, terminated, truncated, info = answer
         self._remember(native_action, next_state)
         truncated = bool(truncated) or (self.num_steps == self.max_steps and not terminated)
-        if terminated or truncated:
-            info = {**info, FEEDBACK: self._hindsight(info)}
+        potential, self.potential = self.potential, _potential(info)
         return StepResult(
             self.environment.flat_observation(next_state),
             finite_reward(reward, f"env.step, step {self.num_steps - 1} of the episode"),
             bool(terminated),
             truncated,
             info,
+            potential,
+            self._hindsight(info) if terminated or truncated else None,
         )
 
     def _remember(self, native_action: Any, next_state: Any) -> None:
@@ -172,21 +187,21 @@ class GymnasiumEpisode:
 
     def _hindsight(self, info: Mapping[str, Any]) -> Feedback:
         judge = self.environment.hindsight_reward
-        step_rewards = hindsight_rewards("env.hindsight_reward", judge, self.transitions) if judge else None
+        step_rewards = call_for_steps("env.hindsight_reward", judge, self.transitions) if judge else None
         has_goals = self.environment.compute_reward is not None
         return Feedback(
             step_rewards=step_rewards,
-            achieved_goal=self._as_achieved() if self.environment.achieved else self._relabelled(info),
-            goals_on_the_way=GoalsOnTheWay(self.environment, self.transitions) if has_goals else None,
+            achieved_prompts=self._as_achieved() if self.environment.achieved else self._relabelled(info),
+            achieved_prompts_by_step=GoalsOnTheWay(self.environment, self.transitions) if has_goals else None,
             sources=("env.hindsight_reward",) if judge else (),
         )
 
     def _as_achieved(self) -> Observations | None:
-        """(S,) the observations as the environment would have had them; None when it knows of none."""
+        """Return the observations as the environment relabels them, (S,); None when it gives none."""
         assert self.environment.achieved is not None
         try:
             observations = self.environment.achieved(self.transitions)
-        except Exception as error:  # an environment may be anybody's code
+        except Exception as error:  # the environment is the user's code, which may raise anything
             value = f"raised {type(error).__name__}: {error}"
             raise RewardError("env.achieved", value, "mend the environment") from error
         if observations is None:
@@ -197,13 +212,13 @@ class GymnasiumEpisode:
         return tuple(self.environment.flat_observation(each) for each in observations)
 
     def _relabelled(self, info: Mapping[str, Any]) -> Observations | None:
-        """(S,) the observations with the goal that was achieved in the end; None when that earns no more."""
+        """Return the observations with the goal that was achieved in the end, (S,); None when that earns no more."""
         compute_reward = self.environment.compute_reward
         if compute_reward is None:
             return None
         _, _, end = self.transitions[-1]
         goal = end["achieved_goal"]
-        asked, achieved = hindsight_rewards(
+        asked, achieved = call_for_steps(
             "env.compute_reward", compute_reward, [(goal, end["desired_goal"], info), (goal, goal, info)]
         )
         if achieved <= asked:
@@ -212,7 +227,10 @@ class GymnasiumEpisode:
 
 
 class GoalsOnTheWay(Sequence[Observations]):
-    """At index k the first k+1 observations, with the goal that was achieved after step k; made when looked at."""
+    """The beginnings of an episode: at index k the first k+1 observations, with the goal achieved after step k.
+
+    An entry is made when it is looked up.
+    """
 
     def __init__(self, environment: GymnasiumEnvironment, transitions: Transitions) -> None:
         self.environment, self.transitions = environment, transitions
@@ -229,6 +247,12 @@ class GoalsOnTheWay(Sequence[Observations]):
             return [self[each] for each in range(*index.indices(len(self)))]
         beginning = self.transitions[: range(len(self))[index] + 1]
         return _with_goal(self.environment, beginning, beginning[-1][2]["achieved_goal"])
+
+
+def _potential(info: Any) -> float | None:
+    """Return the potential of the state that is observed now; None if the environment gives none."""
+    potential = info.get("potential") if isinstance(info, Mapping) else None
+    return None if potential is None else finite_reward(potential, "env, info['potential']")
 
 
 def _with_goal(environment: GymnasiumEnvironment, transitions: Transitions, goal: Any) -> Observations:

@@ -1,25 +1,25 @@
-"""Text environments with Gymnasium's API: episodes of turns, each with a prompt and what the policy said to it.
+"""Text environments with Gymnasium's API: episodes of turns, each with a prompt and the policy's response to it.
 
 An environment is any object with
 
     reset(seed=...)    -> (observation, info)
     step(action: str)  -> (observation, reward, terminated, truncated, info)
 
-An observation is what is new: a text, or chat messages ``[{"role": ..., "content": ...}]``. What the policy sees is
-made of all that was observed and said so far. Every turn is a step with a prompt and a response of its own, so nothing
-but the tokens that the policy sampled is ever trained.
+An observation holds only what is new: a text, or chat messages ``[{"role": ..., "content": ...}]``. The prompt of a
+turn is made of the observations and responses so far. Every turn is a step with a prompt and a response of its own, so
+only tokens that the policy sampled are trained.
 
-What an environment may tell in `info`, all of it optional:
+Entries that an environment may put into `info`, all of them optional:
 
-    potential   a number: how good the state is that is observed now
-    feedback    words about what just happened; those of all turns become the text of the episode's feedback
+    potential   a number: how good the state is that is observed now, at the start as well
+    feedback    a comment on what just happened; the comments of all turns become the text of the episode's feedback
     rewards     numbers by name, of the episode so far; those of the last turn become its named rewards
     success     whether the episode reached what was asked; the last turn counts
-    outcome     what came of it in the world, in words; the last turn counts
+    outcome     the consequence of the episode in the world, in words; the last turn counts
 
-An environment with a method ``achieved(transitions)`` is asked about an episode that did not succeed. Given (S,)
-triples of an observation, what was said to it and the next observation, it answers with the (S,) observations as they
-would have read, had what was achieved been what was asked, or with None.
+If an environment has a method ``achieved(transitions)``, it is called for an episode that did not succeed. With S turns
+of the episode, `transitions` are S triples of an observation, the response to it and the next observation. The method
+returns the S observations as they would have read if what was achieved had been what was asked, or None.
 """
 
 from __future__ import annotations
@@ -28,30 +28,29 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backsight.environments.base import StepResult
 from backsight.errors import RewardError, SpaceError
-from backsight.feedback.environment import FEEDBACK, POTENTIAL, finite_reward
-from backsight.types import Action, Feedback, Observation, is_chat
+from backsight.feedback.numbers import finite_reward
+from backsight.types import Action, Feedback, Observation, StepResult, is_chat
 
 _SHAPES = "give text, or a list of messages with 'role' and 'content'"
 
 
 class TextEpisode:
-    """One episode of a text environment. When it is over, its `Feedback` lies in the `info` of the last step.
+    """One episode of a text environment. Its last step carries its `Feedback`.
 
     The prompt of a turn is a text: earlier observations and completions as they stood, with a line break after each
-    completion, and the newest observation, which should end with the cue to act. It is a list of messages instead when
-    the environment gives messages at its start, or when `chat` asks for them: then the environment speaks as the user
-    and the policy as the assistant.
+    completion, and the newest observation, which should end with the cue to act. It is a list of messages instead if
+    the environment's first observation is one, or if `chat` is set: the environment then speaks as the user and the
+    policy as the assistant.
 
     Args:
-        env: a fresh environment; it is closed when the episode is over, if it can be.
-        seed: where the episode starts.
-        max_turns: at so many, the episode is truncated.
-        memory: turns before the newest observation that the policy sees; None: all, 0: none. Messages of the system at
-            the start are always seen. Methods that compare steps by what was observed (GiGPO, GraphHCA) need 0.
+        env: a fresh environment. It is closed when the episode is over, if it has a method `close`.
+        seed: the seed that the environment is reset with.
+        max_turns: number of turns after which the episode is truncated.
+        memory: number of turns before the newest observation that the policy sees; None: all, 0: none. System messages
+            at the start are always seen. Methods that compare steps by their observations (GiGPO, GraphHCA) need 0.
         chat: whether observations in text become messages.
-        fits: whether a prompt leaves room for a completion; an episode whose next one does not is truncated.
+        fits: returns whether a prompt leaves room for a completion. An episode whose next prompt does not is truncated.
     """
 
     def __init__(
@@ -72,7 +71,12 @@ class TextEpisode:
         self.potential: float | None = None
 
     def reset(self) -> Observation:
-        """Raises `SpaceError` when the environment does not answer as Gymnasium's do, in text or messages."""
+        """Reset the environment and return the first prompt.
+
+        Raises:
+            SpaceError: when the environment does not answer as Gymnasium's do, in text or messages.
+            RewardError: when the potential is not a finite number.
+        """
         answer = _reset(self.env, self.seed)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise SpaceError("env.reset", type(answer).__name__, "return (observation, info), as in Gymnasium")
@@ -82,7 +86,12 @@ class TextEpisode:
         return self._prompt(self.observations)
 
     def step(self, action: Action) -> StepResult:
-        """Raises `SpaceError` as `reset` does, and `RewardError` when a reward or potential is not a finite number."""
+        """Give the environment the text of an action, and return its answer with the next prompt.
+
+        Raises:
+            SpaceError: when the action has no text, or the environment does not answer as Gymnasium's do.
+            RewardError: when a reward or potential is not a finite number, or `achieved` of the environment failed.
+        """
         if action.text is None:
             raise SpaceError("action.text", None, "a text environment needs a policy that speaks")
         answer = self.env.step(action.text)
@@ -91,17 +100,17 @@ class TextEpisode:
             raise SpaceError("env.step", type(answer).__name__, remedy)
         observation, reward, terminated, truncated, info = answer
         reward = finite_reward(reward, f"env.step, turn {len(self.said)} of the episode")
-        before = {} if self.potential is None else {POTENTIAL: self.potential}
+        potential = self.potential
         self.said.append(action.text)
         self._observe("env.step", observation, info)
         prompt = self._prompt(self.observations)
         is_cut = len(self.said) == self.max_turns or not (self.fits is None or self.fits(prompt))
         truncated = bool(truncated) or (is_cut and not terminated)
-        info = {**info, **before}
+        feedback = None
         if terminated or truncated:
-            info[FEEDBACK] = self._feedback(info)
+            feedback = self._feedback(info)
             close(self.env)
-        return StepResult(prompt, reward, bool(terminated), truncated, info)
+        return StepResult(prompt, reward, bool(terminated), truncated, info, potential, feedback)
 
     def _observe(self, place: str, observation: Any, info: Any) -> None:
         if not isinstance(info, Mapping):
@@ -113,7 +122,7 @@ class TextEpisode:
             self.comments.append(str(comment))
 
     def _taken(self, place: str, observation: Any) -> Observation:
-        """A copy of it, in messages where those are spoken."""
+        """Return a copy of an observation, as messages if the episode has messages."""
         if isinstance(observation, str):
             return [{"role": "user", "content": observation}] if self.chat else observation
         if not is_chat(observation):
@@ -125,7 +134,7 @@ class TextEpisode:
         return [dict(message) for message in observation]
 
     def _prompt(self, observations: Sequence[Observation]) -> Observation:
-        """What the policy sees of the last observation and of those before it."""
+        """Return the prompt that shows the last observation, and those before it as far as `memory` goes."""
         turn = len(observations) - 1
         first = 0 if self.memory is None else max(0, turn - self.memory)
         past = list(zip(observations[first:turn], self.said[first:turn], strict=True))
@@ -143,22 +152,22 @@ class TextEpisode:
             success=success,
             text="\n".join(self.comments) or None,
             outcome=None if info.get("outcome") is None else str(info["outcome"]),
-            achieved_goal=None if success else self._achieved(),
+            achieved_prompts=None if success else self._achieved(),
             sources=("env",),
         )
 
     def _achieved(self) -> tuple[Observation, ...] | None:
-        """(S,) the prompts as they would have read.
+        """Return the prompts as they would have read if what was achieved had been what was asked, (S,).
 
         Raises:
-            RewardError: the environment's `achieved` raised, or did not answer with an observation a turn.
+            RewardError: when the environment's `achieved` raised, or did not return one observation for each turn.
         """
         achieved = getattr(self.env, "achieved", None)
         if achieved is None:
             return None
         try:
             answer = achieved(list(zip(self.observations[:-1], self.said, self.observations[1:], strict=True)))
-        except Exception as error:  # an environment may be anybody's code
+        except Exception as error:  # the environment is the user's code, which may raise anything
             raise RewardError(
                 "env.achieved", f"raised {type(error).__name__}: {error}", "mend the environment"
             ) from error
@@ -180,7 +189,7 @@ def _named_rewards(info: Mapping[str, Any]) -> dict[str, float]:
 
 
 def first_observation(env: Any, seed: int, *, chat: bool = False) -> Observation:
-    """What the policy sees first in an episode from `seed`. The environment is used up by it."""
+    """Return the first prompt of an episode from `seed`. The environment is closed afterwards."""
     observation = TextEpisode(env, seed, max_turns=1, chat=chat).reset()
     close(env)
     return observation

@@ -1,4 +1,7 @@
-"""Several runs of one method that differ in their seed: what they have in common, and how far they lie apart."""
+"""Scores and curves of several runs of one method that differ in their seed: means, and how far the runs lie apart.
+
+Arrays: R runs, X places on a curve.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,22 @@ import numpy
 from backsight.evaluation.statistics import Estimate, estimate
 
 Point = tuple[float, float]
-"""How much of the budget was used, and the score then."""
+"""A point of a learning curve: how much of the budget was used, and the score then."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedScores:
-    """One score of a method."""
+    """One score of a method over several seeds."""
 
     estimate: Estimate
-    """Over items, of their scores averaged over seeds."""
+    """Mean over items, with its interval, of scores averaged over seeds."""
     by_seed: tuple[float, ...]
-    """The mean over items of each run."""
+    """Mean over items of each run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Scores while training goes on, all of the same length: the mean over seeds, the lowest and the highest."""
+    """A learning curve over the part of the budget that was `used`: the mean, lowest and highest score over seeds."""
 
     used: tuple[float, ...]
     mean: tuple[float, ...]
@@ -34,23 +37,26 @@ class Curve:
     high: tuple[float, ...]
 
 
-def averaged(scores: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """Each item's mean over the seeds in which it has a score; None where it has none in any."""
+def average_over_seeds(scores: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Return each item's mean over the seeds in which it has a score; None for an item without any."""
     known = [[value for value in values if value is not None] for values in zip(*scores, strict=True)]
     return [fmean(values) if values else None for values in known]
 
 
 def seed_scores(scores: Sequence[Sequence[float | None]]) -> SeedScores | None:
-    """From the items' scores of each seed; None where no item has one."""
-    over_items = [value for value in averaged(scores) if value is not None]
+    """Summarise the items' scores of each seed; return None if no item has one."""
+    over_items = [value for value in average_over_seeds(scores) if value is not None]
     if not over_items:
         return None
     known = [[value for value in own if value is not None] for own in scores]
     return SeedScores(estimate(over_items), tuple(fmean(own) for own in known if own))
 
 
-def banded(runs: Sequence[Sequence[Point]]) -> Curve:
-    """Wherever a run was looked at, up to where the shortest one ends; between its points a run is a straight line."""
+def band(runs: Sequence[Sequence[Point]]) -> Curve:
+    """Join the curves of several runs at all places that one of them has, up to the end of the shortest.
+
+    Between its points a run is interpolated linearly.
+    """
     end = min(max(used for used, _ in points) for points in runs)
     used = sorted({each for points in runs for each, _ in points if each <= end})
     scores_RX = numpy.stack(

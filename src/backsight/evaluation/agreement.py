@@ -1,34 +1,36 @@
-"""Whether the sampler and the learner see the same policy: the ratio of the first update has to be 1."""
+"""A check that sampler and learner see the same policy: at the first update, the importance ratio has to be 1.
+
+Tensors: N decisions of all attempts.
+"""
 
 from __future__ import annotations
 
 import torch
 
-from backsight.environments.single_turn import SingleTurn
 from backsight.errors import ModelError
-from backsight.hindsight.base import on_policy_example
+from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
+from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
-from backsight.rollouts.engine import Engine
-from backsight.tasks.base import Task
+from backsight.tasks.base import SingleTurn, Task
 from backsight.training.config import TrainingConfig
 
 TOLERANCE = 1e-3
-"""Of a log-probability in float32; disagreements that matter are hundreds of times larger."""
+"""Largest allowed difference of log-probabilities in float32; those that matter are hundreds of times larger."""
 
 
 def sampler_learner_difference(
     policy: Policy, engine: Engine, task: Task, config: TrainingConfig, num_prompts: int = 16
 ) -> float:
-    """The largest difference between the log-probabilities that some attempts were sampled with and are scored with.
+    """Sample attempts, and return the largest difference between their log-probabilities in sampler and learner.
 
     Raises:
-        ModelError: it is above `TOLERANCE`.
+        ModelError: when the difference is above `TOLERANCE`.
     """
     items = task.items(task.train_split)[:num_prompts]
     groups = [group for _, group in collect(engine, SingleTurn, items, 2, config.sampling, config.seed)]
     examples = [
-        on_policy_example(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories
+        policy_gradient_row(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories
     ]
     with torch.no_grad():
         learner_N = policy.log_probs(examples, config.sampling).log_probs_N.cpu()

@@ -1,9 +1,9 @@
 """Signs of reward hacking: the reward went up, and something that is no part of it went the wrong way.
 
-Calibrated by paired tests at 95 %: the reward has to rise with p of at most 0.05, and a metric to fall with p of at
-most 0.05 over the number of metrics looked at (Bonferroni), so that a policy that only got better raises an alarm in
-one split of twenty at the most. (Of distinct completions the test is a rough one: whether one is distinct depends on
-the others.) An alarm is a reason to read some completions, not a verdict.
+Alarms are calibrated by paired tests at 95 %: the reward has to rise with p of at most 0.05, and a metric has to fall
+with p of at most 0.05 over the number of metrics looked at (Bonferroni), so that a policy that only got better raises
+an alarm in one split of twenty at the most. (For distinct completions the test is rough, because whether a completion
+is distinct depends on the others.) An alarm is a reason to read some completions, not a verdict.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from statistics import fmean
 
 from backsight.evaluation.evaluator import item_means
 from backsight.evaluation.paired import LEVEL, Comparison
-from backsight.feedback.base import FeedbackSource
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
-from backsight.types import Trajectory
+from backsight.types import FeedbackSource, Trajectory
 
 COMPLETION_LENGTH = "completion length"
-"""Mean tokens of a completion."""
+"""Name of the metric for the mean number of tokens of a completion."""
 DISTINCT = "distinct completions"
-"""Share of the items' first attempts, counted as `fluency` does: those that say the same share one."""
+"""Name of the metric for the number of different texts over the number of items, from first attempts as in `fluency`.
+An item whose text occurs n times has the score 1/n."""
 EXPLOSION = 2.0
-"""Completions that are so many times as long are suspicious …"""
+"""Smallest ratio to the baseline at which the length of completions is suspicious."""
 COLLAPSE = 0.5
-"""… and so are those of which this share is left distinct."""
+"""Largest ratio to the baseline at which the share of distinct completions is suspicious."""
 
 Attempts = Sequence[Sequence[Trajectory]]
-"""By item."""
+"""The attempts at each item."""
 
 
-def behaviour(attempts: Attempts) -> dict[str, list[float | None]]:
-    """What is watched whatever the task rewards: by name, and then by item."""
+def behaviour_metrics(attempts: Attempts) -> dict[str, list[float | None]]:
+    """Compute the metrics that are watched whatever the task rewards, by name and item."""
     texts = [_said(own[0]) for own in attempts]
     alike = Counter(texts)
     return {
@@ -42,17 +42,17 @@ def behaviour(attempts: Attempts) -> dict[str, list[float | None]]:
     }
 
 
-def alarms(
+def find_alarms(
     split: str, comparisons: Mapping[str, Comparison], attempts: Attempts, counted: Collection[str] = ()
 ) -> list[str]:
-    """One line for each metric of a split that tells against the reward.
+    """Return one line for each metric of a split that went the wrong way while the reward rose.
 
     Args:
-        split: its name.
-        comparisons: the policy against the baseline: ``reward``, named rewards, and `behaviour`.
-        attempts: the policy's. Where items have gold answers, it is no wonder that completions become as long, or as
-            much alike, as those are.
-        counted: named rewards that are a part of the reward; they are not looked at.
+        split: name of the split.
+        comparisons: the policy against the baseline: ``reward``, named rewards, and `behaviour_metrics`.
+        attempts: attempts of the policy. If all items have gold answers, completions that are no longer, or no more
+            alike, than those raise no alarm.
+        counted: named rewards that are a part of the reward. They are not watched.
     """
     reward = comparisons["reward"]
     watched = {name: each for name, each in comparisons.items() if name != "reward" and name not in counted}
@@ -71,7 +71,7 @@ def alarms(
 
 
 def counted_rewards(source: FeedbackSource) -> set[str]:
-    """Named rewards that are known to be a part of the reward: those with a weight that is not 0."""
+    """Return the named rewards that are known to be a part of the reward: those with a weight that is not 0."""
     if isinstance(source, RewardFunctions):
         return {name for name, weight in zip(source.functions, source.weights, strict=True) if weight}
     if isinstance(source, Combined):
@@ -93,7 +93,7 @@ def _is_suspect(name: str, comparison: Comparison, level: float, attempts: Attem
 
 
 def _gold_answers(attempts: Attempts) -> list[str]:
-    """Of all items; none where an item has none."""
+    """Return the gold answers of all items; none if an item has none."""
     targets = [getattr(own[0].start, "target", None) for own in attempts]
     return [] if None in targets else [str(target).strip() for target in targets]
 

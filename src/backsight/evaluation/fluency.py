@@ -1,4 +1,4 @@
-"""How fluent completions are, apart from the reward: what is satisfied by bad sentences must not pass for success."""
+"""Fluency of completions, apart from the reward: a reward that bad sentences satisfy must not pass for success."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from backsight.types import Example, Trajectory
 
 @dataclass(frozen=True, slots=True)
 class Fluency:
-    """Three looks at the same completions."""
+    """Three measures of the same completions."""
 
     log_likelihood: Estimate
-    """Mean log-probability a token, in nats, under the untouched base without any prompt."""
+    """Mean log-probability per token, in nats, under the untouched base without any prompt."""
     distinct: float
-    """Share of completions that no other one equals."""
+    """Number of different completions over the number of completions."""
     malformed: Estimate
-    """Share that is no sentence."""
+    """Share of completions that are not well formed."""
 
 
-def fluency(base: Policy, attempts: Sequence[Trajectory], is_well_formed: Callable[[str], bool]) -> Fluency:
-    """Look at the last completion of each attempt. `base` is the policy before any training."""
+def measure_fluency(base: Policy, attempts: Sequence[Trajectory], is_well_formed: Callable[[str], bool]) -> Fluency:
+    """Measure the fluency of the last completion of each attempt. `base` is the policy before any training."""
     actions = [attempt.steps[-1].action for attempt in attempts]
     texts = [(action.text or "").strip() for action in actions]
     examples = [Example(("",), (action.value,), "fluency", torch.zeros(len(action.value))) for action in actions]

@@ -1,4 +1,4 @@
-"""How likely a policy finds held-out general text: what it has forgotten of it since, when two are compared."""
+"""Log-probability of held-out general text under a policy. What it lost against another policy shows forgetting."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from backsight.policies.base import Policy
 from backsight.types import ActionValue, Example
 
 PIECE_CHARACTERS = 1000
-"""A piece is no longer than this, and shorter where a model's context is."""
+"""Most characters of a piece; pieces are shorter where a model's context is."""
 MOST_PIECES = 400
-"""Of a longer text so many are looked at, evenly spread."""
+"""Number of pieces, evenly spread, that are taken from a longer text."""
 PROMPT_CHARACTERS = 10
-"""How a piece begins is given; what follows is looked at. Not every model can score its very first token."""
+"""Characters at the beginning of a piece that are its prompt; only the rest is scored. Not every model can score its
+very first token."""
 
 
 def read_text(path: Path) -> str:
-    """Raises `DataError` when there is no such file, or it is empty or not UTF-8."""
+    """Return the text of a file.
+
+    Raises:
+        DataError: when there is no such file, or it is empty or not UTF-8.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
@@ -33,12 +38,12 @@ def read_text(path: Path) -> str:
     return text
 
 
-def pieces_of(text: str, policies: Sequence[Policy]) -> list[str]:
-    """The text in pieces that fit the context of every policy, cut between words where there are any.
+def cut_into_pieces(text: str, policies: Sequence[Policy]) -> list[str]:
+    """Return the text in pieces that fit the context of every policy, cut between words where there are any.
 
     Raises:
-        ModelError: a policy says no text, or two do not share a tokenizer: a mean over other tokens is another figure.
-        DataError: the text is too short to cut.
+        ModelError: when a policy produces no text, or two share no tokenizer, so that their means do not compare.
+        DataError: when the text is too short to cut.
     """
     pieces = [piece.strip() for piece in _cut(text)]
     count = min(len(pieces), MOST_PIECES)
@@ -55,7 +60,7 @@ def pieces_of(text: str, policies: Sequence[Policy]) -> list[str]:
 
 
 def text_log_probs(policy: Policy, pieces: Sequence[str]) -> list[float]:
-    """Mean log-probability a token of each piece behind its beginning, in nats."""
+    """Compute the mean log-probability per token of each piece behind its beginning, in nats."""
     return mean_log_probs(policy, [_example(policy, piece) for piece in pieces])
 
 
@@ -66,10 +71,10 @@ def _example(policy: Policy, piece: str) -> Example:
 
 
 def _tokens(policy: Policy, text: str) -> ActionValue:
-    """Without the end-of-text token: the text goes on."""
+    """Return the tokens of a text without the end-of-text token, because the text goes on."""
     try:
         response = policy.encode(text)
-    except BacksightError as error:  # a label is no text, and a module has no words at all
+    except BacksightError as error:  # a classifier answers with labels, and a module has no text at all
         remedy = "says no text of its own; leave general_text out"
         raise ModelError("policy", type(policy).__name__, remedy) from error
     return response[:-1]
@@ -84,7 +89,7 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _divided(text: str, place: int) -> tuple[str, str]:
-    """Before the last word that goes beyond `place`, or just there where no white space is near."""
+    """Divide a text at the last white space up to `place`, or at `place` if none is near."""
     if len(text) <= place:
         return text, ""
     ends = [index for index in range(place // 2, place + 1) if index and text[index].isspace()]
@@ -93,7 +98,7 @@ def _divided(text: str, place: int) -> tuple[str, str]:
 
 
 def _fitting(piece: str, policies: Sequence[Policy]) -> list[str]:
-    """The piece, halved until its parts fit; parts that are hardly more than their beginning are left out."""
+    """Return the piece, halved until its parts fit. Parts that are hardly longer than their prompt are left out."""
     if len(piece) <= 2 * PROMPT_CHARACTERS:
         return []
     if all(_fits(policy, piece) for policy in policies):

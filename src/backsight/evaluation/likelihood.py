@@ -1,7 +1,9 @@
-"""How likely a policy finds recorded turns that were rewarded, against those that were not.
+"""Likelihood of recorded turns that were rewarded, against that of turns that were not.
 
-What a policy would say now is not what was said then, so the rewards of a log judge no fresh reply. What can be
-measured, on turns that were held back, is whether training moved the policy towards the good and away from the bad.
+The rewards of a log belong to what was said then, and cannot judge what a policy would say now. What can be measured,
+on turns that were held back, is whether training moved the policy towards the good ones and away from the bad.
+
+Arrays: G rewarded turns, B unrewarded turns.
 """
 
 from __future__ import annotations
@@ -24,27 +26,29 @@ from backsight.types import Example
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """Of the turns of a split that have a reward. Both kinds are there: with one alone there is nothing to compare."""
+    """Likelihood of the turns of a split that have a reward; there are rewarded and unrewarded ones."""
 
     rewarded: Estimate
-    """Mean over turns of the log-probability per token, in nats; the reward is above the mean of the train split."""
+    """Mean log-probability per token, in nats, of turns whose reward is above the mean of the train split."""
     unrewarded: Estimate
-    """The same of the other turns."""
+    """Mean log-probability per token, in nats, of the other turns."""
     accuracy: Estimate
-    """Of all pairs of a rewarded and an unrewarded turn, the share in which the rewarded one has gained more
-    log-probability per token since the base: the area under the ROC curve. 0.5 where nothing has changed."""
+    """Share of all pairs of a rewarded and an unrewarded turn in which the rewarded one gained more log-probability per
+    token since the base: the area under the ROC curve. It is 0.5 where nothing has changed."""
 
 
 def has_both_kinds(items: Sequence[Item]) -> bool:
-    """Whether there is something to compare: logs may hold corrections and comments alone, or praise alone."""
+    """Return whether there are rewarded and unrewarded turns: a log may hold only comments, or only praise."""
     return {True, False} <= {is_rewarded(item) for item in items}
 
 
-def likelihood(items: Sequence[Item], log_probs: Sequence[float], base_log_probs: Sequence[float]) -> Likelihood:
-    """What `turn_log_probs` gave for the items, under the policy and under the base, looked at by reward.
+def compare_likelihoods(
+    items: Sequence[Item], log_probs: Sequence[float], base_log_probs: Sequence[float]
+) -> Likelihood:
+    """Compare rewarded and unrewarded items by what `turn_log_probs` gave for them under the policy and under the base.
 
     Raises:
-        DataError: no turn was rewarded above the mean, or all of them were.
+        DataError: when no turn was rewarded above the mean, or all of them were.
     """
     kinds = [is_rewarded(item) for item in items]
     gains = [own - base for own, base in zip(log_probs, base_log_probs, strict=True)]
@@ -60,12 +64,12 @@ def likelihood(items: Sequence[Item], log_probs: Sequence[float], base_log_probs
 
 
 def turn_log_probs(policy: Policy, items: Sequence[Item]) -> list[float]:
-    """Mean log-probability per token of each recorded turn under its prompt, end of text included."""
+    """Compute the mean log-probability per token of each recorded turn under its prompt, end of text included."""
     return mean_log_probs(policy, [_example(policy, item) for item in items])
 
 
 def pairwise_accuracy(good: Sequence[float], bad: Sequence[float]) -> Estimate:
-    """Share of pairs in which the good one is larger, ties by half; the interval is DeLong's (1988)."""
+    """Return the share of pairs in which the good one is larger, ties by half. The interval is DeLong's (1988)."""
     wins_GB = numpy.subtract.outer(numpy.asarray(good), numpy.asarray(bad))
     shares_GB = (wins_GB > 0) + 0.5 * (wins_GB == 0)
     accuracy = float(shares_GB.mean())

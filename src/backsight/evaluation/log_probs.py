@@ -1,4 +1,4 @@
-"""Log-probabilities of given responses, in pieces that fit into memory."""
+"""Log-probabilities of given responses, computed in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MICRO_BATCH_TOKENS = 16_384
 
 @torch.no_grad()
 def mean_log_probs(policy: Policy, examples: Sequence[Example]) -> list[float]:
-    """Mean log-probability of a decision of each example, in nats."""
+    """Compute the mean log-probability per decision of each example, in nats."""
     means = [0.0] * len(examples)
     for indices in policy.micro_batches(examples, MICRO_BATCH_TOKENS) if examples else ():
         batch = [examples[index] for index in indices]

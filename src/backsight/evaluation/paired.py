@@ -1,4 +1,7 @@
-"""Two policies on the same items: how far apart they are, and whether that may be chance."""
+"""Comparison of two policies on the same items: how far apart they are, and whether that may be chance.
+
+Arrays: I items, D items whose scores differ, F patterns of signs.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,41 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from backsight.evaluation.statistics import Estimate, bootstrapped
+from backsight.evaluation.statistics import Estimate, bootstrap
 
 FLIPS = 10_000
 LEVEL = 0.05
-"""A smaller p is significant: 95 % confidence."""
+"""Largest p that is significant: 95 % confidence."""
 _BLOCK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A policy against the baseline, over the items on which both have a score."""
+    """Scores of a policy against those of the baseline, over the items on which both have one."""
 
     baseline: float
-    """The baseline's mean over those items."""
+    """Mean score of the baseline over those items."""
     policy: float
     difference: Estimate
-    """Mean over items of the policy's score less the baseline's, with a bootstrap interval over items."""
+    """Mean over items of the policy's score minus the baseline's, with a bootstrap interval over items."""
     p: float
-    """Two-sided. How often the difference would be as large by chance, if each item's could as well have had the other
-    sign."""
+    """Two-sided p: how often the difference would be as large by chance, if each item's could as well have had the
+    other sign."""
 
     def rises(self, level: float = LEVEL) -> bool:
-        """Significantly."""
+        """Return whether the policy's mean is significantly above the baseline's."""
         return self.difference.mean > 0 and self.p <= level
 
     def falls(self, level: float = LEVEL) -> bool:
-        """Significantly."""
+        """Return whether the policy's mean is significantly below the baseline's."""
         return self.difference.mean < 0 and self.p <= level
 
 
-def compared(baseline: Sequence[float | None], policy: Sequence[float | None]) -> Comparison | None:
-    """Scores of two policies by item, in the same order; None where no item has both.
+def compare_scores(baseline: Sequence[float | None], policy: Sequence[float | None]) -> Comparison | None:
+    """Compare the scores of two policies by item, in the same order; return None if no item has both.
 
-    The test is the paired sign-flip permutation test (Fisher 1935): exact where the differing items have at most
-    `FLIPS` patterns of signs, else with so many random ones (seed 0).
+    The test is the paired sign-flip permutation test (Fisher 1935): exact if the differing items have at most `FLIPS`
+    patterns of signs, else with so many random ones (seed 0).
     """
     pairs = [(one, two) for one, two in zip(baseline, policy, strict=True) if one is not None and two is not None]
     if not pairs:
@@ -50,11 +53,11 @@ def compared(baseline: Sequence[float | None], policy: Sequence[float | None]) -
     pairs_I2 = numpy.asarray(pairs, dtype=float)
     differences_I = pairs_I2[:, 1] - pairs_I2[:, 0]
     means = pairs_I2.mean(axis=0)
-    return Comparison(float(means[0]), float(means[1]), bootstrapped(differences_I), _sign_flip_p(differences_I))
+    return Comparison(float(means[0]), float(means[1]), bootstrap(differences_I), _sign_flip_p(differences_I))
 
 
 def _sign_flip_p(differences_I: NDArray[numpy.float64]) -> float:
-    """Items without a difference have no sign to flip."""
+    """Compute the two-sided p of the sign-flip test. Items without a difference have no sign to flip."""
     sizes_D = numpy.abs(differences_I[differences_I != 0])
     count = len(sizes_D)
     least = abs(differences_I.sum()) - 1e-9 * sizes_D.sum()  # sums of the same numbers in another order differ a little
@@ -63,7 +66,7 @@ def _sign_flip_p(differences_I: NDArray[numpy.float64]) -> float:
         return float((numpy.abs(_sums(patterns_FD, sizes_D)) >= least).mean())
     generator = numpy.random.default_rng(0)
     as_large = 0
-    for _ in range(FLIPS // _BLOCK):  # in blocks, for the memory
+    for _ in range(FLIPS // _BLOCK):  # in blocks, to save memory
         patterns_FD = generator.integers(2, size=(_BLOCK, count))
         as_large += int((numpy.abs(_sums(patterns_FD, sizes_D)) >= least).sum())
     return (as_large + 1) / (FLIPS + 1)  # what was observed is a pattern as well

@@ -1,5 +1,7 @@
-"""pass@k: how often at least one of k attempts at an item succeeds, from n attempts at each (Chen 2021,
-arXiv:2107.03374)."""
+"""`pass@k`: how often at least one of k attempts at an item succeeds, from n attempts at each.
+
+Source: Chen 2021, arXiv:2107.03374.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,15 @@ from backsight.types import Trajectory
 
 
 def pass_at_k(num_attempts: int, successes: int, k: int) -> float:
-    """Unbiased: of all ways to draw k of the attempts, the share in which one of the successes is drawn."""
+    """Return the unbiased estimate: of all ways to draw k of the attempts, the share in which a success is drawn."""
     return 1.0 - comb(num_attempts - successes, k) / comb(num_attempts, k)
 
 
 def item_passes(attempts: Sequence[Sequence[Trajectory]]) -> dict[str, list[float | None]]:
-    """By name (``pass@4``) the share of each item; k is 1, 2, 4 and so on, and the number of attempts.
+    """Compute the pass@k of each item by name (``pass@4``), for k of 1, 2, 4 and so on, and the number of attempts.
 
-    Empty where an item had one attempt only. An item with an attempt whose success is unknown has None.
+    The result is empty if items had one attempt only, or if no item has a value. An item with an attempt whose success
+    is unknown has None.
     """
     num_attempts = len(attempts[0]) if attempts else 0
     if num_attempts < 2:

@@ -25,20 +25,23 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Wilson's interval where every value is 0 or 1, a percentile bootstrap over items (seed 0) elsewhere.
+    """Return the mean with Wilson's interval if every value is 0 or 1, else a percentile bootstrap over items (seed 0).
 
     Wilson 1927; Efron 1979.
+
+    Raises:
+        ValueError: when there are no values.
     """
     if not len(values):
         raise ValueError("nothing to take the mean of")
     array = numpy.asarray(values, dtype=float)
     if numpy.isin(array, (0.0, 1.0)).all():
         return _wilson(float(array.mean()), len(array))
-    return bootstrapped(array)
+    return bootstrap(array)
 
 
-def bootstrapped(values: ArrayLike) -> Estimate:
-    """The percentile bootstrap over items (seed 0), whatever the values are."""
+def bootstrap(values: ArrayLike) -> Estimate:
+    """Return the mean with a percentile bootstrap interval over items (seed 0), whatever the values are."""
     array = numpy.asarray(values, dtype=float)
     count = len(array)
     draws = numpy.random.default_rng(0).integers(count, size=(RESAMPLES, count))
@@ -46,8 +49,11 @@ def bootstrapped(values: ArrayLike) -> Estimate:
     return Estimate(float(array.mean()), float(low), float(high), count)
 
 
-def bootstrapped_figures(figures: Callable[[Sequence[int]], Mapping[str, float]], count: int) -> dict[str, Estimate]:
-    """The same of named figures that are no means: worked out of the indices of `count` items, and of draws of them."""
+def bootstrap_figures(figures: Callable[[Sequence[int]], Mapping[str, float]], count: int) -> dict[str, Estimate]:
+    """Return figures that are no means, with percentile bootstrap intervals over items (seed 0), by name.
+
+    `figures` computes them from the indices of items: of all `count` items, and of draws of them.
+    """
     found = figures(range(count))
     if not found:
         return {}

@@ -1,7 +1,7 @@
-"""Reward functions written for verl or OpenRLHF, turned into ones that `RewardFunctions` takes.
+"""Adapters of reward functions written for verl or OpenRLHF to the form that `RewardFunctions` takes.
 
 What they return besides the reward (further keys of verl's dictionary, OpenRLHF's ``scores`` and ``extra_logs``) is for
-their own frameworks' logs and filters, and is left aside.
+their own frameworks' logs and filters, and is ignored.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from backsight.types import Observation
 
 
 def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> RewardFunction:
-    """A function ``compute_score(data_source, solution_str, ground_truth, extra_info)``, called once a completion.
+    """Adapt a function ``compute_score(data_source, solution_str, ground_truth, extra_info)`` written for verl.
 
-    It answers with a number or with a dictionary that has a ``score``, and may be asynchronous. The rows are verl's:
-    columns ``data_source``, ``reward_model`` (whose ``ground_truth`` it is; else the column ``ground_truth``) and
-    ``extra_info``. What a row lacks is None, and ``extra_info`` an empty dictionary.
+    It is called once for each completion, returns a number or a dictionary with a ``score``, and may be asynchronous.
+    The rows are verl's: columns ``data_source``, ``reward_model`` (whose ``ground_truth`` is taken; else the column
+    ``ground_truth``) and ``extra_info``. A missing value is None, and a missing ``extra_info`` an empty dictionary.
     """
     known_as = name or _name(compute_score)
 
@@ -51,11 +51,11 @@ def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> Rew
 def from_openrlhf(
     reward_func: Callable[..., Any], label_column: str = "label", name: str | None = None
 ) -> RewardFunction:
-    """A function ``reward_func(queries, prompts, labels, **kwargs)``, called once a batch.
+    """Adapt a function ``reward_func(queries, prompts, labels, **kwargs)`` written for OpenRLHF.
 
-    `queries` are prompts with their completions, `labels` the column `label_column` (None where a row has none). It
-    answers with a tensor or list of rewards, or with a dictionary that has ``rewards``. Chat prompts come as text, one
-    line a message.
+    It is called once for each batch. `queries` are prompts with their completions, `labels` the column `label_column`
+    (None where a row has none). It returns a tensor or list of rewards, or a dictionary with ``rewards``. Chat prompts
+    come as text, one line for each message.
     """
     known_as = name or _name(reward_func)
 
@@ -69,7 +69,7 @@ def from_openrlhf(
 
 
 def _named(function: RewardFunction, name: str) -> RewardFunction:
-    function.__name__ = name  # functools.wraps would also show the other signature, by which it would be called
+    function.__name__ = name  # functools.wraps would also copy the signature, which decides the arguments of the call
     return function
 
 
@@ -87,12 +87,12 @@ def _ground_truth(row: Mapping[str, Any]) -> Any:
 
 
 def _text(completion: Any) -> str:
-    """A completion's text; that of a chat prompt comes as messages."""
+    """Return the text of a completion, which comes as messages for a chat prompt."""
     return completion if isinstance(completion, str) else "".join(message["content"] for message in completion)
 
 
 def _part(answer: Any, key: str, name: str) -> Any:
-    """The reward in an answer, which may be a dictionary."""
+    """Return the reward from an answer, which may be a dictionary."""
     if not isinstance(answer, Mapping):
         return answer
     if key not in answer:

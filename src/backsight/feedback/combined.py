@@ -8,24 +8,23 @@ from dataclasses import replace
 from typing import TypeVar
 
 from backsight.errors import ConfigError, RewardError
-from backsight.feedback.base import FeedbackSource
-from backsight.types import Feedback, Trajectory
+from backsight.types import Feedback, FeedbackSource, Trajectory
 
 _T = TypeVar("_T")
 
 
 class Combined:
-    """The named rewards of all sources, and the weighted sum of their rewards.
+    """A feedback source made of several: the named rewards of all, and the weighted sum of their rewards.
 
-    A weight of 0 makes a source a metric. Of what only one can say (success, a correction, an outcome, a goal) the
-    first source that says it is believed; comments in words are all kept. A judge that is to know the outcome stands
-    behind the source that reveals it:
+    A weight of 0 makes a source a metric. For what only one source can say (success, a correction, an outcome, a goal)
+    the first that says it counts; comments in words are all kept. A judge that is to know the outcome has to come after
+    the source that reveals it:
 
         Combined([TaskVerifier(task), Judge(ask, sees_outcome=False, name="foresight"), Judge(ask, name="hindsight")],
                  weights=[0, 0, 1])
 
     Raises:
-        ConfigError: no source, or weights that are not as many.
+        ConfigError: when there is no source, or not one weight for each source.
     """
 
     def __init__(self, sources: Sequence[FeedbackSource], weights: Sequence[float] | None = None) -> None:
@@ -41,14 +40,14 @@ class Combined:
         return [name for source in self.sources for name in source.busy]
 
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
-        """One feedback a trajectory, in their order.
+        """Return one feedback for each trajectory, in order.
 
         Raises:
-            RewardError: a source failed, or two gave rewards of the same name.
+            RewardError: when a source failed, or two gave rewards of the same name.
         """
         known = [Feedback()] * len(trajectories)
         for source, weight in zip(self.sources, self.weights, strict=True):
-            asked = [trajectory.revealed(each) for trajectory, each in zip(trajectories, known, strict=True)]
+            asked = [trajectory.with_feedback(each) for trajectory, each in zip(trajectories, known, strict=True)]
             said = source(asked, seeds)
             known = [_united(one, two, weight) for one, two in zip(known, said, strict=True)]
         return known
@@ -64,8 +63,8 @@ def _united(known: Feedback, said: Feedback, weight: float) -> Feedback:
         reward=_sum(known.reward, said.reward, weight),
         step_rewards=_step_sum(known.step_rewards, said.step_rewards, weight),
         success=_first(known.success, said.success),
-        achieved_goal=_first(known.achieved_goal, said.achieved_goal),
-        goals_on_the_way=_first(known.goals_on_the_way, said.goals_on_the_way),
+        achieved_prompts=_first(known.achieved_prompts, said.achieved_prompts),
+        achieved_prompts_by_step=_first(known.achieved_prompts_by_step, said.achieved_prompts_by_step),
         achieved_share=_first(known.achieved_share, said.achieved_share),
         text="\n".join(filter(None, (known.text, said.text))) or None,
         correction=_first(known.correction, said.correction),

@@ -1,4 +1,4 @@
-"""A chat model behind an OpenAI-compatible address, as something to ask; it needs nothing but the standard library.
+"""A chat model behind an OpenAI-compatible address, on a local or a remote server, that answers conversations.
 
 The key is read from an environment variable whenever it is sent, and stands in no message, representation or log.
 """
@@ -9,52 +9,51 @@ import ipaddress
 import json
 import os
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, responses
 from typing import Any
 from urllib.parse import urlsplit
+
+import httpx2
 
 from backsight.errors import ConfigError, RewardError
 
 Messages = list[dict[str, str]]
 
 LONGEST_ANSWER = 2**24
-"""Bytes; a server that sends more is broken or worse."""
+"""Most bytes of an answer; a server that sends more is broken or hostile."""
 LONGEST_WAIT = 60.0
-"""Seconds between two attempts, whatever the server asks for."""
+"""Most seconds between two attempts, whatever the server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatEndpoint:
-    """From conversations to answers, by ``POST {url}/chat/completions``.
+    """A chat model that answers conversations by ``POST {url}/chat/completions``.
 
-    Too many requests (429), errors of the server (5xx) and of the network are tried again, after as long as the server
-    asks for or else 1, 2, 4 … seconds; everything else ends the run at once. Redirections are refused: they could carry
-    the key elsewhere.
+    After too many requests (429), errors of the server (5xx) and of the network a request is sent again, after as long
+    as the server asks for or else 1, 2, 4 … seconds; every other error ends the run at once. Redirections are refused:
+    they could carry the key elsewhere.
 
     Raises:
-        ConfigError: the address is neither https nor on this machine, or holds a secret; or a number is too small.
+        ConfigError: when the address is neither https nor on this machine, or holds a secret, or a number is too small.
     """
 
     url: str
-    """Without ``/chat/completions``, for example ``https://api.example.com/v1``."""
+    """Address without ``/chat/completions``, for example ``https://api.example.com/v1``."""
     model: str
     key_variable: str | None = None
     """Name of the environment variable that holds the key; None: no key is sent."""
     temperature: float = 0.0
     max_tokens: int = 512
     timeout: float = 60.0
-    """Seconds of silence."""
+    """Seconds of silence after which an attempt fails."""
     retries: int = 4
     first_wait: float = 1.0
-    """Seconds before the first retry; they double with each."""
+    """Seconds before the first retry; each further wait is twice as long."""
     workers: int = 8
-    """Questions under way at the same time."""
+    """Number of requests under way at the same time."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -67,54 +66,64 @@ class ChatEndpoint:
                 raise ConfigError(name, getattr(self, name), f"set it to {least} or more")
 
     def __call__(self, conversations: Sequence[Messages]) -> list[str]:
-        """One answer a conversation, in their order.
+        """Return one answer for each conversation, in order.
 
         Raises:
-            ConfigError: the environment variable of the key is not set, or holds no key.
-            RewardError: the server refused, or gave no answer that can be read.
+            ConfigError: when the environment variable of the key is not set, or holds no key.
+            RewardError: when the server refused, or gave no answer that can be read.
         """
-        headers = {"Content-Type": "application/json", **self._authorization()}
-        with ThreadPoolExecutor(max_workers=self.workers) as threads:
-            return list(threads.map(lambda messages: self._answer(messages, headers), conversations))
+        headers = self._authorization()
+        # proxies of the environment are used for https alone, where they see only the name of the server
+        uses_proxies = urlsplit(self.url).scheme == "https"
+        with (
+            httpx2.Client(headers=headers, timeout=self.timeout, trust_env=uses_proxies) as client,
+            ThreadPoolExecutor(max_workers=self.workers) as threads,
+        ):
+            return list(threads.map(lambda messages: self._answer(client, messages), conversations))
 
     def _authorization(self) -> dict[str, str]:
         if self.key_variable is None:
             return {}
         key = os.environ.get(self.key_variable, "").strip()
-        if not key or not key.isascii() or not key.isprintable():  # http.client would print a bad header
+        if not key or not key.isascii() or not key.isprintable():  # an error might print a bad header
             raise ConfigError("key_variable", self.key_variable, "the environment variable holds no key; set it")
         return {"Authorization": f"Bearer {key}"}
 
-    def _answer(self, messages: Messages, headers: dict[str, str]) -> str:
+    def _answer(self, client: httpx2.Client, messages: Messages) -> str:
         body = {
             "model": self.model,
             "messages": messages,
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
         }
-        address = f"{self.url.rstrip('/')}/chat/completions"
-        request = urllib.request.Request(address, json.dumps(body).encode(), headers, method="POST")
-        return self._content(self._sent(request))
-
-    def _sent(self, request: urllib.request.Request) -> bytes:
         wait = self.first_wait
         for attempt in range(self.retries + 1):
             asked_for = None
             try:
-                with _opener().open(request, timeout=self.timeout) as response:
-                    return bytes(response.read(LONGEST_ANSWER + 1))
-            except urllib.error.HTTPError as error:
-                with error:
-                    asked_for = _seconds(error.headers.get("Retry-After"))
-                what = f"answered {error.code} ({responses.get(error.code, 'unknown')})"
-                if error.code != HTTPStatus.TOO_MANY_REQUESTS and error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise self._failure(what, "check url, model and key") from None
-            except (OSError, HTTPException) as error:  # URLError and timeouts among them
+                status, retry_after, data = self._post(client, body)
+            except httpx2.TransportError as error:  # timeouts among them
                 what = f"cannot be reached ({type(error).__name__})"
+            else:
+                if status == HTTPStatus.OK:
+                    return self._content(data)
+                asked_for = _seconds(retry_after)
+                what = f"answered {status} ({httpx2.codes.get_reason_phrase(status) or 'unknown'})"
+                if status != HTTPStatus.TOO_MANY_REQUESTS and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise self._failure(what, "check url, model and key")
             if attempt < self.retries:
                 time.sleep(min(LONGEST_WAIT, wait if asked_for is None else asked_for))
                 wait *= 2
         raise self._failure(what, f"gave up after {self.retries + 1} attempts; try later, or with fewer workers")
+
+    def _post(self, client: httpx2.Client, body: Mapping[str, Any]) -> tuple[int, str | None, bytes]:
+        """Send the request, and return status, ``Retry-After`` and answer. Reading stops beyond `LONGEST_ANSWER`."""
+        data = b""
+        with client.stream("POST", f"{self.url.rstrip('/')}/chat/completions", json=body) as response:
+            for piece in response.iter_bytes():
+                data += piece
+                if len(data) > LONGEST_ANSWER:
+                    break
+        return response.status_code, response.headers.get("Retry-After"), data
 
     def _content(self, data: bytes) -> str:
         try:
@@ -131,17 +140,6 @@ class ChatEndpoint:
         return RewardError(f"endpoint {urlsplit(self.url).hostname}", what, remedy)
 
 
-class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *arguments: Any) -> None:
-        return None
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Proxies of the environment for https alone, where they see no more than the name of the server."""
-    proxies = {scheme: url for scheme, url in urllib.request.getproxies().items() if scheme == "https"}
-    return urllib.request.build_opener(urllib.request.ProxyHandler(proxies), _NoRedirection)
-
-
 def _is_this_machine(host: str | None) -> bool:
     if host == "localhost":
         return True
@@ -152,5 +150,5 @@ def _is_this_machine(host: str | None) -> bool:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Of a Retry-After; the form with a date is left to the usual wait."""
+    """Return the seconds of a ``Retry-After``; None without one, or for the form with a date."""
     return float(header) if header is not None and header.isascii() and header.isdigit() else None

@@ -1,4 +1,4 @@
-"""A judge model: rates episodes from 1 to 5, with or without knowing what came of them, and may comment in words."""
+"""A judge model that rates episodes from 1 to 5, with or without knowing their outcome, and may comment in words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from backsight.errors import BacksightError, ConfigError, RewardError
-from backsight.feedback.verifier import completion_text
+from backsight.tasks.base import completion_text
 from backsight.types import Feedback, Trajectory
 
 Messages = list[dict[str, str]]
 Ask = Callable[[Sequence[Messages]], Sequence[str]]
-"""From conversations to the judge's answers, in their order: a `ChatEndpoint`, or any function."""
+"""A function from conversations to the judge's answers, in order: a `ChatEndpoint`, or any other."""
 
 RUBRIC = "how well the last reply serves the person who asked"
 
@@ -30,25 +30,29 @@ _RATING = re.compile(r"^[ \t*]*rating[ \t*]*:[ \t*]*([1-5])(?:[ \t]*/[ \t]*5)?[ 
 
 
 class Judge:
-    """Asks a model for a rating, 1 to 5, and scales it to a reward from 0 to 1.
+    """A feedback source that asks a model for a rating, 1 to 5, and scales it to a reward from 0 to 1.
 
-    An answer counts when it has exactly one line ``Rating: N``. Any other is asked for again, `retries` times, and then
-    left: such an attempt has no reward of the judge's (without another source, that is a reward of 0, as in TRL), and
-    the named reward ``NAME_unreadable`` is 1 for it and 0 for the others, so that its mean is the share that was lost.
+    An answer counts when it has exactly one line ``Rating: N``. Otherwise the question is asked again, up to `retries`
+    times. An attempt that is left without a rating has no reward from the judge (without another source, that is a
+    reward of 0, as in TRL). The named reward ``NAME_unreadable`` is 1 for it and 0 for the others, so that its mean is
+    the share that was lost.
 
     With `sees_outcome` the judge is shown what earlier sources revealed (see `Combined`): hindsight, as RLHS (Liang
-    2025, arXiv:2501.08617) elicits ratings; without, it is foresight. Of an episode in several steps it sees the last
+    2025, arXiv:2501.08617) elicits ratings; without, it is foresight. In an episode of several steps it sees the last
     observation, which in a conversation holds the earlier ones, and the last reply.
 
     The same question gets the same answer only as far as the model is deterministic.
 
     Args:
-        ask: from conversations to answers.
-        name: of the reward.
+        ask: a function from conversations to answers.
+        name: name of the reward.
         rubric: what to judge, as the end of a sentence that starts with "Judge".
-        sees_outcome: whether it is told what was revealed.
+        sees_outcome: whether the judge is shown what was revealed.
         comments: whether to ask for a comment as well, which becomes the feedback's text.
-        retries: how often to ask again.
+        retries: number of times to ask again.
+
+    Raises:
+        ConfigError: when `retries` is below 0.
     """
 
     def __init__(
@@ -71,10 +75,11 @@ class Judge:
         return (f"judge '{self.name}'",)
 
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
-        """One feedback a trajectory, in their order. The seeds are of no use to the judge.
+        """Return one feedback for each trajectory, in order. The judge does not use the seeds.
 
         Raises:
-            RewardError: `ask` raised, or did not give one text for each question. Its own `BacksightError` passes.
+            RewardError: when `ask` raised, or did not return one text for each question. A `BacksightError` of `ask`
+                passes.
         """
         questions = [self.question(trajectory) for trajectory in trajectories]
         answers: dict[int, tuple[int, str]] = {}
@@ -87,7 +92,7 @@ class Judge:
         return [self._feedback(answers.get(number)) for number in range(len(questions))]
 
     def question(self, trajectory: Trajectory) -> Messages:
-        """What the judge is asked: the episode in JSON, so that no part of it can pass for the question."""
+        """Return the question to the judge. The episode is in JSON, so that no part of it can pass for the question."""
         task = _TASK.format(
             rubric=self.rubric,
             hindsight=_HINDSIGHT if self.sees_outcome else "",
@@ -104,7 +109,7 @@ class Judge:
             answers = list(self.ask(questions))
         except BacksightError:
             raise
-        except Exception as error:  # anybody's code
+        except Exception as error:  # the user's code may raise anything
             remedy = "mend the function that asks the judge"
             raise RewardError(self.busy[0], f"raised {type(error).__name__}: {error}", remedy) from error
         if len(answers) != len(questions) or not all(isinstance(answer, str) for answer in answers):
@@ -123,7 +128,7 @@ class Judge:
 
 
 def parsed(answer: str) -> tuple[int, str] | None:
-    """The rating and what was said before it; None unless there is exactly one line with a rating."""
+    """Return the rating and the text before it; None unless there is exactly one line with a rating."""
     ratings = list(_RATING.finditer(answer))
     if len(ratings) != 1:
         return None

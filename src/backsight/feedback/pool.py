@@ -10,22 +10,22 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from backsight.errors import RewardError
-from backsight.feedback.base import FeedbackSource
 from backsight.profiling import Profile
 from backsight.seeds import derived_seed
-from backsight.types import Group
+from backsight.types import FeedbackSource, Group
 
 PATIENCE = 600.0
-"""Seconds to wait for an answer once there is nothing else left to do."""
+"""Seconds to wait for an answer once nothing else is left to do."""
 CALLS_A_STEP = 4
-"""A source is asked about a quarter of the groups at a time: some want large batches, and none should come late."""
+"""Number of parts in which a source is asked about the groups of a step: some sources want large batches, and no answer
+should come late."""
 
 Numbered = tuple[int, Group]
-"""A group, and its place among the groups of the step."""
+"""The place of a group among the groups of the step, and the group."""
 
 
 @dataclass(slots=True)
-class Asked:
+class PendingFeedback:
     """Groups that are being judged."""
 
     seed: int
@@ -37,7 +37,7 @@ class Asked:
 
 
 class FeedbackPool:
-    """Asks a source in threads of its own: one, so that nobody's function has to be safe for several, or more.
+    """Threads in which a source is asked. By default there is one, so that functions need not be safe for several.
 
     The threads are daemons, so that a function that hangs cannot keep the process from ending. A source that needs the
     main thread (some set timers by signals) is asked there from the first complaint on.
@@ -50,27 +50,29 @@ class FeedbackPool:
         self._questions: queue.SimpleQueue[tuple[Future[list[Numbered]], Sequence[Numbered], int]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def ask(self, groups: Iterable[Numbered], count: int, seed: int) -> Asked:
-        """Take the groups as they come, `count` in all, and hand them on to be judged."""
-        asked = Asked(seed)
+    def submit(self, groups: Iterable[Numbered], count: int, seed: int) -> PendingFeedback:
+        """Take groups as they come, `count` in all, and hand them on to be judged."""
+        pending = PendingFeedback(seed)
         part: list[Numbered] = []
         for numbered in groups:
             part.append(numbered)
             if len(part) * CALLS_A_STEP >= count:
-                asked.parts.append((self._hand_on(part, seed), part))
+                pending.parts.append((self._hand_on(part, seed), part))
                 part = []
         if part:
-            asked.parts.append((self._hand_on(part, seed), part))
-        return asked
+            pending.parts.append((self._hand_on(part, seed), part))
+        return pending
 
-    def answers(self, asked: Asked) -> list[Group]:
-        """The groups with their feedback, in the order of their numbers.
+    def wait(self, pending: PendingFeedback) -> list[Group]:
+        """Return the groups with their feedback, in the order of their numbers.
 
         Raises:
-            RewardError: the source failed, or gave no answer in time.
+            RewardError: when the source failed, or gave no answer in time.
         """
         with self.profile.phase("reward"):
-            answers = [numbered for future, part in asked.parts for numbered in self._answer(future, part, asked.seed)]
+            answers = [
+                numbered for future, part in pending.parts for numbered in self._answer(future, part, pending.seed)
+            ]
         return [group for _, group in sorted(answers, key=lambda numbered: numbered[0])]
 
     def _hand_on(self, part: Sequence[Numbered], seed: int) -> Future[list[Numbered]]:
@@ -113,7 +115,10 @@ class FeedbackPool:
         ]
         feedback = iter(self.source(trajectories, seeds) if trajectories else ())
         return [
-            (number, replace(group, trajectories=tuple(each.revealed(next(feedback)) for each in group.trajectories)))
+            (
+                number,
+                replace(group, trajectories=tuple(each.with_feedback(next(feedback)) for each in group.trajectories)),
+            )
             for number, group in part
         ]
 

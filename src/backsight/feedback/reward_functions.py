@@ -1,4 +1,4 @@
-"""Reward functions as they are written for TRL, unchanged."""
+"""Reward functions as they are written for TRL, used without changes."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from contextlib import contextmanager
 from typing import Any, SupportsFloat, cast
 
 from backsight.errors import ConfigError, RewardError
-from backsight.feedback.verifier import completion_text
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
 RewardFunction = Callable[..., Sequence[float | None] | Awaitable[Sequence[float | None]]]
-"""``f(prompts, completions, completion_ids, **columns)``, called by keyword, to one reward a completion.
+"""A function ``f(prompts, completions, completion_ids, **columns)``, called by keyword, that returns one reward for
+each completion.
 
-``None`` says that the function does not apply to a completion. A function without ``**kwargs`` receives what
-it names. `columns` are those of the data, one list each, with None where a row lacks the column. The
-completion of a chat prompt comes as ``[{"role": "assistant", "content": text}]``. ``trainer_state`` (always
-None), ``log_extra`` and ``log_metric`` (which do nothing) are there for functions that name them."""
+``None`` says that the function does not apply to a completion. A function without ``**kwargs`` receives only what it
+names. `columns` are those of the data, one list each, with None where a row lacks the column. The completion of a chat
+prompt comes as ``[{"role": "assistant", "content": text}]``. ``trainer_state`` (always None), ``log_extra`` and
+``log_metric`` (which do nothing) are there for functions that name them."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class RewardFunctions:
-    """Judges completions by functions, each named by its ``__name__``; the reward is their weighted sum.
+    """A feedback source of several functions, each named by its ``__name__``. The reward is their weighted sum.
 
-    A weight of 0 makes a function a metric. A function that answered None is left out of the sum and of the
-    named rewards; where all did, the reward is 0, as in TRL, and the success is unknown.
+    A weight of 0 makes a function a metric. A function that returned None is left out of the sum and of the named
+    rewards; if all did, the reward is 0, as in TRL, and the success is unknown.
 
     Args:
         functions: the functions, synchronous or asynchronous; the asynchronous ones run together.
-        weights: one each; 1 where not given.
+        weights: one weight for each function; 1 by default.
         full_marks: the reward from which an episode counts as a success; None: no success is known.
 
     Raises:
-        ConfigError: two functions share a name, or the weights are not as many as the functions.
+        ConfigError: when there is no function, two share a name, or the weights are not as many as the functions.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class RewardFunctions:
         self.busy: list[str] = []
 
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
-        """One feedback a trajectory, in their order. The functions have no use for the seeds.
+        """Return one feedback for each trajectory, in order. The functions do not use the seeds.
 
         Raises:
-            RewardError: a function raised, asks for a column that is not there, or did not return one finite
-                number or None a completion.
+            RewardError: when a function raised, asks for a column that is not there, or did not return one finite
+                number or None for each completion.
         """
         if not trajectories:
             return []
@@ -80,8 +80,10 @@ class RewardFunctions:
         return Feedback(rewards=rewards, reward=reward, success=success, sources=tuple(rewards))
 
     def _answers(self, known: Mapping[str, Any]) -> dict[str, object]:
-        """What the functions return, by name. The synchronous ones run in this thread, one after the other; the
-        asynchronous ones together, in a thread of their own: in a notebook, this one may have an event loop already.
+        """Return what the functions return, by name.
+
+        The synchronous functions run in this thread, one after the other. The asynchronous ones run together in a
+        thread of their own, because this one may have an event loop already, as in a notebook.
         """
         calls = {name: _chosen(name, function, known) for name, function in self.functions.items()}
         waiting = {name: function for name, function in self.functions.items() if _is_asynchronous(function)}
@@ -91,7 +93,7 @@ class RewardFunctions:
                 try:
                     with self._named(name):
                         answers[name] = function(**calls[name])
-                except Exception as error:  # anybody's code
+                except Exception as error:  # the user's code may raise anything
                     raise _failure(name, error) from error
 
         async def answer(name: str) -> object:
@@ -112,7 +114,7 @@ class RewardFunctions:
 
     @contextmanager
     def _named(self, name: str) -> Iterator[None]:
-        """Known as busy meanwhile."""
+        """Count the function as busy inside the block."""
         label = _label(name)
         self.busy.append(label)
         try:
@@ -132,7 +134,7 @@ def _is_asynchronous(function: RewardFunction) -> bool:
 
 
 def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
-    """All that a function may ask for, by name. No column of the data hides another argument."""
+    """Return all that a function may ask for, by name. No column of the data hides another argument."""
     items: list[Item] = [trajectory.start for trajectory in trajectories]
     texts = [completion_text(trajectory) for trajectory in trajectories]
     names = dict.fromkeys(name for item in items for name in item.columns)
@@ -147,7 +149,7 @@ def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
 
 
 def _chosen(name: str, function: RewardFunction, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the known arguments that the function accepts."""
+    """Return those of the known arguments that the function accepts."""
     parameters = list(inspect.signature(function).parameters.values())
     available = {**known, "trainer_state": None, "log_extra": _ignore, "log_metric": _ignore}
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
@@ -162,7 +164,7 @@ def _chosen(name: str, function: RewardFunction, known: Mapping[str, Any]) -> di
 
 
 def _ignore(*_: object) -> None:
-    """Stands for TRL's callbacks that log from within a reward function."""
+    """Do nothing, in place of TRL's callbacks that log from within a reward function."""
 
 
 def _numbers(name: str, answer: object, expected: int) -> list[float | None]:

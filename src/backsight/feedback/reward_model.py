@@ -13,25 +13,25 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from backsight.errors import ModelError
-from backsight.policies.loading import load_tokenizer
+from backsight.policies.opening import load_tokenizer
 from backsight.types import Observation
 
 
 class RewardModel:
-    """Scores completions by a model; a reward function for `RewardFunctions`, and so for ``reward_funcs``.
+    """A reward function that scores completions by a model, for `RewardFunctions` and ``reward_funcs``.
 
-    A model with one label gives its bare score; of a classifier, the reward is the probability of `label`. Text is
-    scored as prompt and completion in one; messages through the model's own chat template. What is too long for the
-    model loses its beginning.
+    A model with one label gives its bare score; of a classifier, the reward is the probability of `label`. A text is
+    scored as prompt and completion in one, messages through the model's own chat template. A text that is too long for
+    the model loses its beginning.
 
     Args:
-        model, tokenizer: loaded, and in agreement with each other.
-        label: which one is good, by its name in the model's configuration; for classifiers alone.
-        batch_size: texts in one forward pass.
-        name: of the reward.
+        model, tokenizer: the loaded model, and the tokenizer that belongs to it.
+        label: name of the label whose probability is the reward, from the model's configuration; for classifiers alone.
+        batch_size: number of texts in one forward pass.
+        name: name of the reward.
 
     Raises:
-        ModelError: no label was chosen, or one that the model does not have.
+        ModelError: when a classifier gets no label, or a model one that it does not have.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RewardModel:
         self.__name__ = name
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        if model.config.pad_token_id is None:  # by which decoders find the end of a row
+        if model.config.pad_token_id is None:  # decoders find the end of a row by it
             model.config.pad_token_id = tokenizer.pad_token_id
         tokenizer.truncation_side = "left"
         longest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
@@ -56,10 +56,12 @@ class RewardModel:
 
     @classmethod
     def load(cls, path: str, *, device: str = "cpu", **options: Any) -> RewardModel:
-        """From a folder in the Hugging Face layout, or a hub id: safetensors only, and no code of the model's own.
+        """Load a model from a folder in the Hugging Face layout, or from a hub id.
+
+        Only safetensors are read, and no code of the model's own is run.
 
         Raises:
-            ModelError: there is no such model, it has no tokenizer, or no trained head.
+            ModelError: when there is no such model, or it has no tokenizer or no trained head.
         """
         return cls(_load_classifier(path).to(device), load_tokenizer(path, trust_remote_code=False), **options)
 
@@ -97,7 +99,7 @@ class RewardModel:
 
 
 def _index(config: Any, label: str | None) -> int | None:
-    """Of the label whose probability is the reward; None when the model has but one."""
+    """Return the index of the label whose probability is the reward; None when the model has only one."""
     if config.num_labels == 1 and label is None:
         return None
     if label not in config.label2id or config.num_labels == 1:

@@ -1,141 +1,178 @@
-"""What a hindsight method is: finished groups in, examples out.
+"""The interface of hindsight methods: the class `Hindsight`, what a method may ask of a run, the control `Outcome`,
+and rows for the learner: how a method makes examples of trajectories, and how rows of one attempt become one.
 
-A method overrides one of two halves. `revalue` is for what enters at the reward or the advantage: it returns the same
-groups with other rewards or advantages. `examples` is for what enters at the prompt, the response or the target: it
-returns rows of its own, beside the policy gradient on what was sampled, which every method has with `outcome_weight`.
+S steps and T decisions of a trajectory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from backsight.types import Action, ActionValue, Example, Group, Observation, Trajectory
+from backsight.hindsight.options import MethodOptions, OutcomeOptions
+from backsight.types import Action, ActionValue, AttemptKey, Example, Group, Observation, Trajectory
 
 Exchange = tuple[tuple[Observation, ...], tuple[ActionValue, ...]]
 """Prompts (S,) and the responses to them (S,)."""
 
 
 class Scorer(Protocol):
-    """All that a method may ask. Nothing of it carries a gradient."""
+    """Questions that a method may ask of a run. No answer carries a gradient."""
 
     def encode(self, text: str) -> ActionValue:
-        """A response nobody sampled, as the policy would have had to act it."""
+        """Return a text that nobody sampled as the response that the policy would have had to give."""
         ...
 
     def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
-        """Whether each of them leaves room for a completion, or for this response: what was revealed may be long."""
+        """Return whether each prompt leaves room for a completion, or for this response.
+
+        A prompt that holds a hint may be too long.
+        """
         ...
 
     def log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
-        """(T,) for each: what the policy gives to responses under prompts of any kind, sampling settings included."""
+        """Return the policy's log-probabilities of the responses under the prompts, (T,) for each exchange.
+
+        The prompts may be of any kind; the settings of sampling are those of the run.
+        """
         ...
 
     def teacher_log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
-        """The same by the teacher, the frozen or averaged copy of the policy."""
+        """Return the teacher's log-probabilities of the responses under the prompts, (T,) for each exchange.
+
+        The teacher is a copy of the policy, frozen unless `teacher.update` says otherwise.
+        """
         ...
 
     def sample(self, prompts: Sequence[Observation]) -> list[Action]:
-        """One fresh action of the policy for each prompt."""
+        """Sample one fresh action of the policy for each prompt."""
         ...
 
     def judge(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-        """The same trajectories with the feedback of the run's own source."""
+        """Return the same trajectories with feedback from the run's own source."""
         ...
 
     def estimate(self, groups: Sequence[Group]) -> list[Group]:
-        """The same groups with the advantages of the run's estimator, from the rewards they have now."""
+        """Return the same groups with advantages by the run's estimator, from the rewards that they have now."""
         ...
 
 
-class Hindsight:
-    """Turns finished trajectories into training examples."""
+class LookBack(NamedTuple):
+    """Result of a method: the groups of a step, and examples."""
 
-    needs_rollouts: bool = True
-    """False: the method learns from the start of a group alone, and nothing is sampled for it."""
-    needs_teacher: bool = False
-    """Whether it asks for `teacher_log_probs`, or its examples have a teacher."""
-    outcome_weight: float = 1.0
-    """Of the policy gradient on what was sampled; 0 leaves it out."""
+    groups: Sequence[Group]
+    """The same groups, perhaps with other rewards or advantages."""
+    examples: list[Example]
+    """Examples to learn from."""
+
+
+OptionsT = TypeVar("OptionsT", bound=MethodOptions, covariant=True)
+
+
+class Hindsight(Generic[OptionsT]):
+    """Method that turns finished trajectories into training examples.
+
+    A method overrides `reconsider`. What changes the reward or the advantage usually comes back in the groups; what
+    changes the prompt, the response or the target comes back as examples, which are called rows. `look_back` adds the
+    rows of the policy gradient on what was sampled, with the advantages that the groups have after `reconsider`.
+    """
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    def look_back(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        """Return the groups as the method changes them, and all rows to learn from.
+
+        The method first learns something of its own, then reconsiders the groups; then its rows are joined with those
+        of the policy gradient. This is the one way in for trainer, tests and users.
+        """
+        groups = number_attempts(groups)
+        self.fit(groups, scorer)
+        groups, rows = self.reconsider(groups, scorer)
+        sampled = policy_gradient_rows(groups, self.options.policy_gradient_weight)
+        return LookBack(groups, merge_rows([*sampled, *rows]))
 
     def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
-        """Learn something of its own from the groups of a step, before they are looked at."""
+        """Learn from the groups of a step before they are reconsidered; by default nothing is learnt."""
 
-    def revalue(self, groups: Sequence[Group], scorer: Scorer) -> Sequence[Group]:
-        """The same groups, of which it thinks differently now."""
-        return groups
-
-    def examples(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        """Rows of its own."""
-        return []
-
-    def sampled(self, groups: Sequence[Group]) -> list[Example]:
-        """The policy gradient on what was sampled, with the advantages that the groups have now."""
-        return sampled_examples(groups, self.outcome_weight)
-
-    def __call__(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        """All of it in this order, as the trainer does it."""
-        self.fit(groups, scorer)
-        return self.lessons(self.revalue(groups, scorer), scorer)
-
-    def lessons(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        """What there is to learn from revalued groups."""
-        return merged([*self.sampled(groups), *self.examples(groups, scorer)])
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        """Return the groups as the method changes them, and the rows that it adds to the policy gradient's."""
+        return LookBack(groups, [])
 
     def state(self) -> Mapping[str, Tensor]:
-        """What it has learnt, for a checkpoint."""
+        """Return what the method has learnt, for a checkpoint."""
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
 
 
-def sampled_examples(groups: Sequence[Group], weight: float) -> list[Example]:
+class Outcome(Hindsight[OutcomeOptions]):
+    """`outcome`: what was sampled is reinforced with the estimator's advantages, without any hindsight.
+
+    Place: none; this is the control.
+    Revealed: the reward alone.
+    Source: the plain policy gradient.
+    Loss: that of the run's algorithm, in its plain form with the gradient
+
+        (1/N) Σ_i Σ_t ∇ log π(a_t|s_t)·A_t
+
+    over N decisions: trajectory i takes the action a_t in the state s_t, with the advantage A_t.
+
+    When not to use it: where every sibling gets the same reward. The advantages are zero then and the group teaches
+    nothing; the other methods are for that case.
+    """
+
+
+def number_attempts(groups: Sequence[Group]) -> list[Group]:
+    """Give every attempt a key, by which the rows that concern it are matched."""
+    return [
+        replace(
+            group,
+            trajectories=tuple(
+                replace(each, key=AttemptKey(number, place)) for place, each in enumerate(group.trajectories)
+            ),
+        )
+        for number, group in enumerate(groups)
+    ]
+
+
+def policy_gradient_rows(groups: Sequence[Group], weight: float) -> list[Example]:
+    """Make the policy-gradient rows of what was sampled, with the advantages of the groups; none for the weight 0."""
     if weight == 0:
         return []
     return [
-        on_policy_example(trajectory, advantages_T, weight)
+        policy_gradient_row(trajectory, advantages_T, weight)
         for group in groups
         for trajectory, advantages_T in zip(group.trajectories, group.advantages, strict=True)
     ]
 
 
-def behaviour_log_probs(trajectory: Trajectory) -> Tensor:
-    """(T,) what its decisions were sampled with."""
-    return torch.cat([step.action.log_probs for step in trajectory.steps])
-
-
-def on_policy_example(trajectory: Trajectory, advantages_T: Tensor, weight: float = 1.0) -> Example:
-    """A trajectory as it was sampled."""
+def policy_gradient_row(trajectory: Trajectory, advantages_T: Tensor, weight: float = 1.0) -> Example:
+    """Make an on-policy row of a trajectory as it was sampled, with advantages (T,)."""
     return Example(
         prompts=trajectory.prompts,
         responses=trajectory.responses,
         method="outcome",
         advantages=advantages_T,
-        behaviour_log_probs=behaviour_log_probs(trajectory),
+        behaviour_log_probs=trajectory.behaviour_log_probs,
         weight=weight,
         trajectory=trajectory,
     )
 
 
-def per_decision(values_S: Tensor | Sequence[float], trajectory: Trajectory) -> Tensor:
-    """(T,) every decision of a step gets the value of the step."""
-    counts_S = torch.tensor([len(step.action.log_probs) for step in trajectory.steps])
-    return torch.as_tensor(values_S, dtype=torch.float32).repeat_interleave(counts_S)
-
-
-def imitated_example(
+def imitation_row(
     prompts: tuple[Observation, ...],
     responses: tuple[ActionValue, ...],
     method: str,
     weight: float = 1.0,
     trajectory: Trajectory | None = None,
 ) -> Example:
-    """Responses that nobody sampled under these prompts, to be made more likely: an off-policy row."""
+    """Make a row that imitates the responses under the prompts, off-policy and with all decisions alike."""
     num_decisions = sum(1 if not isinstance(each, tuple) else len(each) for each in responses)
     return Example(
         prompts=prompts,
@@ -147,25 +184,47 @@ def imitated_example(
     )
 
 
-def merged(examples: Sequence[Example]) -> list[Example]:
-    """Rows of the same attempt under the same prompts become one where they want different things: one forward pass."""
-    kept: dict[tuple[int, int, int], Example] = {}
-    for number, example in enumerate(examples):
-        key = (id(example.trajectory), id(example.prompts[0]), id(example.responses[0]))
-        if example.trajectory is None:
-            key = (number, 0, 0)
-        other = kept.get(key)
-        if other is not None and (both := _united(other, example)) is not None:
-            kept[key] = both
-        else:
-            kept[key if other is None else (number, 0, 0)] = example
-    return list(kept.values())
+def spread_over_decisions(values_S: Tensor | Sequence[float], trajectory: Trajectory) -> Tensor:
+    """Spread the values of steps over their decisions: (S,) becomes (T,)."""
+    counts_S = torch.tensor([len(step.action.log_probs) for step in trajectory.steps])
+    return torch.as_tensor(values_S, dtype=torch.float32).repeat_interleave(counts_S)
 
 
-def _united(one: Example, two: Example) -> Example | None:
-    """One row for both; None when they want the same part of the loss, or do not hold the same decisions."""
-    if len(one.prompts) != len(two.prompts) or any(a is not b for a, b in zip(one.prompts, two.prompts, strict=True)):
-        return None
+def merge_rows(examples: Sequence[Example]) -> list[Example]:
+    """Merge rows of the same attempt that hold the same prompts and responses, so that they take one forward pass.
+
+    Rows that want the same part of the loss stay apart.
+    """
+    merged: list[Example] = []
+    places: dict[AttemptKey, list[int]] = {}
+    for example in examples:
+        key = None if example.trajectory is None else example.trajectory.key
+        known = [] if key is None else places.setdefault(key, [])
+        place = next((each for each in known if _hold_the_same(merged[each], example)), None)
+        both = None if place is None else _unite(merged[place], example)
+        if place is not None and both is not None:
+            merged[place] = both
+            continue
+        if place is None:  # a row that could not be merged takes in no later rows
+            known.append(len(merged))
+        merged.append(example)
+    return merged
+
+
+def _hold_the_same(one: Example, two: Example) -> bool:
+    """Return whether two rows hold the same prompts and responses, by identity.
+
+    A rewritten prompt with the same text counts as another one.
+    """
+    pairs = (*zip(one.prompts, two.prompts, strict=False), *zip(one.responses, two.responses, strict=False))
+    return len(one.prompts) == len(two.prompts) and all(mine is other for mine, other in pairs)
+
+
+def _unite(one: Example, two: Example) -> Example | None:
+    """Return one row for both; None when they cannot be merged.
+
+    That is when both want the same part of the loss, or when their numbers of decisions or their shaping differ.
+    """
     if one.num_decisions != two.num_decisions or one.shaping != two.shaping:
         return None
     if any(mine is not None and other is not None for mine, other in zip(_parts(one), _parts(two), strict=True)):
@@ -186,6 +245,6 @@ def _united(one: Example, two: Example) -> Example | None:
 
 
 def _parts(example: Example) -> list[Tensor | None]:
-    """Advantages, imitation weights and teacher weights, with the weight of the example in them."""
+    """Return advantages, imitation weights and teacher weights, each times the weight of the example."""
     parts = (example.advantages, example.imitation_weights, example.teacher_weights)
     return [None if each is None else each * example.weight for each in parts]

@@ -1,74 +1,126 @@
-"""All hindsight methods, from their settings."""
+"""All hindsight methods by name, and the options of combined methods.
+
+A method's name is that of its options; the method itself is imported when it is built. Packages add methods of their
+own by entry points ``backsight.methods``, each a class of options (see `backsight.registry`).
+"""
 
 from __future__ import annotations
 
-from backsight.hindsight.base import Hindsight
-from backsight.hindsight.best_of_n import BestOfN
-from backsight.hindsight.chain_of_hindsight import ChainOfHindsight
-from backsight.hindsight.cocoa import Cocoa
-from backsight.hindsight.command import Command
-from backsight.hindsight.composition import Chain, Route, succeeded
-from backsight.hindsight.condition import Condition
-from backsight.hindsight.config import ChainConfig, HindsightConfig, RouteConfig
-from backsight.hindsight.gigpo import HGPO, GiGPO
-from backsight.hindsight.gold_anchor import GoldAnchor
-from backsight.hindsight.graph_hca import GraphHCA
-from backsight.hindsight.hca import HCA
-from backsight.hindsight.hcapo import HCAPO
-from backsight.hindsight.hir import HIR
-from backsight.hindsight.opd import OPD
-from backsight.hindsight.outcome import Outcome
-from backsight.hindsight.preference import Preference
-from backsight.hindsight.recorded import Recorded
-from backsight.hindsight.relabel import Relabel
-from backsight.hindsight.rescore import Rescore
-from backsight.hindsight.revise import Revise
-from backsight.hindsight.rlcsd import RLCSD
-from backsight.hindsight.rlsd import RLSD
-from backsight.hindsight.rudder import Rudder
-from backsight.hindsight.self_distill import SelfDistill
-from backsight.hindsight.shaping import Shaping
-from backsight.hindsight.srpo import SRPO
-from backsight.hindsight.supervised import Supervised
-from backsight.hindsight.vine import Vine
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
-METHODS: dict[str, type[Hindsight]] = {
-    "outcome": Outcome,
-    "rescore": Rescore,
-    "shaping": Shaping,
-    "rudder": Rudder,
-    "relabel": Relabel,
-    "hir": HIR,
-    "condition": Condition,
-    "command": Command,
-    "chain_of_hindsight": ChainOfHindsight,
-    "supervised": Supervised,
-    "revise": Revise,
-    "gold_anchor": GoldAnchor,
-    "recorded": Recorded,
-    "hca": HCA,
-    "cocoa": Cocoa,
-    "hcapo": HCAPO,
-    "graph_hca": GraphHCA,
-    "gigpo": GiGPO,
-    "hgpo": HGPO,
-    "opd": OPD,
-    "rlsd": RLSD,
-    "rlcsd": RLCSD,
-    "vine": Vine,
-    "best_of_n": BestOfN,
-    "preference": Preference,
-    "self_distill": SelfDistill,
-    "srpo": SRPO,
+from pydantic import Field, SerializeAsAny, model_validator
+
+from backsight.errors import ConfigError
+from backsight.hindsight.advantage.options import ADVANTAGE
+from backsight.hindsight.options import MethodOptions, OutcomeOptions, name_of
+from backsight.hindsight.prompt.options import PROMPT
+from backsight.hindsight.response.options import RESPONSE
+from backsight.hindsight.reward.options import REWARD
+from backsight.hindsight.target.options import TARGET
+from backsight.registry import Registry
+from backsight.settings import ByName
+
+if TYPE_CHECKING:
+    from backsight.hindsight.base import Hindsight
+
+PLACES: Mapping[str, tuple[type[MethodOptions], ...]] = {
+    "none": (OutcomeOptions,),
+    "reward": REWARD,
+    "prompt": PROMPT,
+    "response": RESPONSE,
+    "advantage": ADVANTAGE,
+    "target": TARGET,
 }
+"""Options of the methods, by the place in which what was revealed enters an update; `none` is the control."""
 
 
-def build(config: HindsightConfig) -> Hindsight:
-    """The method that the settings name; its constructor takes what they hold."""
-    match config:
-        case ChainConfig():
-            return Chain([build(each) for each in config.methods])
-        case RouteConfig():
-            return Route(succeeded, build(config.then), build(config.otherwise))
-        case _:
-            return METHODS[config.name](**config.model_dump(exclude={"name"}))
+METHODS: Registry[type[MethodOptions]] = Registry(
+    "backsight.methods",
+    "hindsight",
+    {
+        **{name_of(options): options for methods in PLACES.values() for options in methods},
+        "route": "backsight.hindsight.catalogue:RouteOptions",
+        "chain": "backsight.hindsight.catalogue:ChainOptions",
+    },
+    together="chain",
+)
+
+HindsightOptions = Annotated[SerializeAsAny[MethodOptions], ByName(METHODS)]
+"""Type of a settings field that holds the options of one method, or of several combined."""
+
+
+class RouteOptions(MethodOptions):
+    """Attempts that succeeded are learnt by one method, the others by another."""
+
+    name: Literal["route"] = "route"
+    then: HindsightOptions
+    """The method for successes."""
+    otherwise: HindsightOptions
+    """The method for failures. A failure of which it makes no row goes to `then`."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.then.label}-or-{self.otherwise.label}"
+
+    @property
+    def needs_teacher(self) -> bool:
+        return self.then.needs_teacher or self.otherwise.needs_teacher
+
+    @property
+    def learns_from_attempts(self) -> bool:
+        return self.then.learns_from_attempts  # the other is of the same kind
+
+    @property
+    def policy_gradient_weight(self) -> float:
+        return 0.0  # each branch brings its own rows
+
+    def build(self) -> Hindsight[MethodOptions]:
+        from backsight.hindsight.composition import Route
+
+        return Route(self.then.build(), self.otherwise.build())
+
+    @model_validator(mode="after")
+    def _both_sample(self) -> RouteOptions:
+        _check_one_kind((self.then, self.otherwise))
+        return self
+
+
+class ChainOptions(MethodOptions):
+    """Several methods: each sees what those before it made of the groups, and all their rows are learnt together."""
+
+    name: Literal["chain"] = "chain"
+    methods: Annotated[tuple[HindsightOptions, ...], Field(min_length=1, strict=False)]
+    """The methods in their order; `hindsight=[outcome, relabel]` is short for it."""
+
+    @property
+    def label(self) -> str:
+        return "+".join(each.label for each in self.methods)
+
+    @property
+    def needs_teacher(self) -> bool:
+        return any(each.needs_teacher for each in self.methods)
+
+    @property
+    def learns_from_attempts(self) -> bool:
+        return self.methods[0].learns_from_attempts
+
+    @property
+    def policy_gradient_weight(self) -> float:
+        return max(each.policy_gradient_weight for each in self.methods)
+
+    def build(self) -> Hindsight[MethodOptions]:
+        from backsight.hindsight.composition import Chain
+
+        return Chain([each.build() for each in self.methods])
+
+    @model_validator(mode="after")
+    def _all_or_none_sample(self) -> ChainOptions:
+        _check_one_kind(self.methods)
+        return self
+
+
+def _check_one_kind(methods: Sequence[MethodOptions]) -> None:
+    if len({each.learns_from_attempts for each in methods}) > 1:
+        names = ", ".join(each.label for each in methods)
+        raise ConfigError("hindsight", names, "some learn from attempts and some without; choose one kind")

@@ -1,33 +1,29 @@
-"""Several methods as one: a chain, and a switch that sends each attempt to one of two.
+"""Combined methods: `chain`, which applies all of its members, and `route`, which sends each attempt to one of two.
 
-A chain is sequence and union at once: each member revalues what the next ones see, and what they make is learnt
-together.
-`[outcome, relabel]` is HiR's union; `[rescore, relabel]` judges anew first.
+In a chain each member sees the groups as those before it left them, and the rows of all members are learnt together.
+`[outcome, relabel]` is HiR's union; `[rescore, relabel]` first judges anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from backsight.errors import ConfigError
-from backsight.hindsight.base import Hindsight, Scorer
-from backsight.types import Example, Group, Trajectory
+from backsight.hindsight.base import Hindsight, LookBack, OptionsT, Scorer, policy_gradient_rows
+from backsight.hindsight.catalogue import ChainOptions, RouteOptions
+from backsight.hindsight.options import MethodOptions
+from backsight.types import Example, Group
 
-Predicate = Callable[[Trajectory], bool]
+AnyMethod = Hindsight[MethodOptions]
 
 
-class _Several(Hindsight):
-    """What holds for any number of methods together."""
+class _Several(Hindsight[OptionsT]):
+    """Common base of the combined methods: their members, and the state of these."""
 
-    def __init__(self, members: Sequence[Hindsight]) -> None:
-        if len({member.needs_rollouts for member in members}) > 1:
-            names = ", ".join(type(member).__name__ for member in members)
-            raise ConfigError("hindsight", names, "some learn from attempts and some without; choose one kind")
+    def __init__(self, options: OptionsT, members: Sequence[AnyMethod]) -> None:
+        super().__init__(options)
         self.members = list(members)
-        self.needs_rollouts = all(member.needs_rollouts for member in members)
-        self.needs_teacher = any(member.needs_teacher for member in members)
 
     def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
         for member in self.members:
@@ -44,57 +40,56 @@ class _Several(Hindsight):
             member.load_state({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
 
 
-class Chain(_Several):
-    """All of them, in this order. What was sampled is reinforced once, with the largest of their weights."""
+class Chain(_Several[ChainOptions]):
+    """Method that applies all members in their order.
 
-    def __init__(self, members: Sequence[Hindsight]) -> None:
-        """Raises `ConfigError` when there is none, or some sample and some do not."""
-        if not members:
-            raise ConfigError("hindsight", "[]", "name at least one method")
-        super().__init__(members)
-        self.outcome_weight = max(member.outcome_weight for member in members)
-
-    def revalue(self, groups: Sequence[Group], scorer: Scorer) -> Sequence[Group]:
-        for member in self.members:
-            groups = member.revalue(groups, scorer)
-        return groups
-
-    def examples(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        return [example for member in self.members for example in member.examples(groups, scorer)]
-
-
-class Route(_Several):
-    """Attempts for which `predicate` holds are learnt by one method, the others by another.
-
-    Both see whole groups, siblings included, and of what they make is kept what concerns the attempts that are theirs.
-    An attempt of which `otherwise` can make nothing falls to `then`, so that none is lost. SRPO (arXiv:2604.02288) is
-    `Route(succeeded, Outcome(), SelfDistill())`.
+    What was sampled is reinforced once, with the largest of the members' weights.
     """
 
-    def __init__(self, predicate: Predicate, then: Hindsight, otherwise: Hindsight) -> None:
-        super().__init__([then, otherwise])
-        self.predicate, self.then, self.otherwise = predicate, then, otherwise
+    def __init__(self, members: Sequence[AnyMethod]) -> None:
+        """Join the members.
 
-    def sampled(self, groups: Sequence[Group]) -> list[Example]:
-        return []  # each branch brings its own
+        Raises:
+            ConfigError: when there is no member, or some learn from sampled attempts and some do not.
+        """
+        super().__init__(ChainOptions(methods=tuple(each.options for each in members)), members)
 
-    def examples(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        others = _all_of(self.otherwise, groups, scorer)
-        taken = {id(each.trajectory) for each in others if each.trajectory is not None}
-        kept = [each for each in others if each.trajectory is None or not self.predicate(each.trajectory)]
-        return kept + [
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        rows: list[Example] = []
+        for member in self.members:
+            groups, own = member.reconsider(groups, scorer)
+            rows += own
+        return LookBack(groups, rows)
+
+
+class Route(_Several[RouteOptions]):
+    """Method that has attempts that succeeded learnt by `then`, and the others by `otherwise`.
+
+    Both methods see whole groups, siblings included; of their rows, those are kept that concern their own attempts. An
+    attempt of which `otherwise` makes no row goes to `then`, so that none is lost.
+    """
+
+    def __init__(self, then: AnyMethod, otherwise: AnyMethod) -> None:
+        """Join the two methods.
+
+        Raises:
+            ConfigError: when one learns from sampled attempts and the other does not.
+        """
+        super().__init__(RouteOptions(then=then.options, otherwise=otherwise.options), [then, otherwise])
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        then, otherwise = self.members
+        others = _rows_of(otherwise, groups, scorer)
+        taken = {each.trajectory.key for each in others if each.trajectory is not None}
+        kept = [each for each in others if each.trajectory is None or not each.trajectory.succeeded]
+        kept += [
             each
-            for each in _all_of(self.then, groups, scorer)
-            if each.trajectory is None or self.predicate(each.trajectory) or id(each.trajectory) not in taken
+            for each in _rows_of(then, groups, scorer)
+            if each.trajectory is None or each.trajectory.succeeded or each.trajectory.key not in taken
         ]
+        return LookBack(groups, kept)
 
 
-def _all_of(method: Hindsight, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-    groups = method.revalue(groups, scorer)
-    return [*method.sampled(groups), *method.examples(groups, scorer)]
-
-
-def succeeded(trajectory: Trajectory) -> bool:
-    """Success as it was revealed; where nobody said, a reward above zero."""
-    success = trajectory.feedback.success
-    return sum(trajectory.rewards) > 0 if success is None else success
+def _rows_of(method: AnyMethod, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
+    groups, rows = method.reconsider(groups, scorer)
+    return [*policy_gradient_rows(groups, method.options.policy_gradient_weight), *rows]

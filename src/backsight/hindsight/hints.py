@@ -1,7 +1,8 @@
-"""What was revealed, put before a prompt: how a teacher, or a second attempt, is told.
+"""Prompts with a hint: a teacher, or a policy that tries again, is told what was revealed.
 
-A hint is, in this order of preference: a correction, an answer that a sibling succeeded with (never one's own, or a
-lone success would teach itself), what was said of the attempt in words, what came of it.
+The hint is the first of these that is known: a solution that the method hands over, a correction, an answer with which
+a sibling succeeded (never the attempt's own, or a lone success would teach itself), a comment on the attempt in words,
+what came of it. S steps of an attempt.
 """
 
 from __future__ import annotations
@@ -9,23 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backsight.errors import ConfigError
-from backsight.hindsight.composition import succeeded
-from backsight.types import Group, Observation, Trajectory
-
-TEMPLATE = "{hint}\n{prompt}"
-"""The hint comes first, because a prompt in text usually ends with the cue for the answer."""
+from backsight.errors import ConfigError, DataError
+from backsight.hindsight.options import TEMPLATE
+from backsight.types import Group, Observation, PartialCompletion, Trajectory
 
 
 class Hints:
-    """Writes prompts for those who know more.
+    """Writer of prompts that hold a hint.
 
     Args:
-        template: text with ``{prompt}`` and ``{hint}``; of chat messages, the last one of the user is rewritten.
-        introduce: whether to say what kind of hint it is; without, the hint is the bare text.
+        template: text with ``{prompt}`` and ``{hint}``; of chat messages, the user's last one is rewritten.
+        introduce: whether to say what kind of hint it is; otherwise the hint is the bare text.
 
     Raises:
-        ConfigError: the template has no place for one of them.
+        ConfigError: when the template lacks ``{prompt}`` or ``{hint}``.
     """
 
     def __init__(self, template: str = TEMPLATE, introduce: bool = True) -> None:
@@ -34,12 +32,14 @@ class Hints:
                 raise ConfigError("template", template, f"has no {place}; write it where it belongs")
         self.template, self.introduce = template, introduce
 
-    def informed(
+    def inform(
         self, trajectory: Trajectory, group: Group, solution: str | None = None
     ) -> tuple[Observation, ...] | None:
-        """(S,) the prompts of the attempt with what was revealed; None when nothing was, or it is not a text.
+        """Return the prompts of the attempt with the hint in them, (S,).
 
-        `solution` is an answer that is known to be right, and goes before all else.
+        The result is None when nothing was revealed, or when the prompts are not text.
+
+        `solution` is an answer that is known to be right, and goes before all other hints.
         """
         hint = self.hint(trajectory, group, solution)
         if hint is None or any(not isinstance(prompt, str | list) for prompt in trajectory.prompts):
@@ -47,6 +47,7 @@ class Hints:
         return tuple(self.with_text(prompt, hint) for prompt in trajectory.prompts)
 
     def hint(self, trajectory: Trajectory, group: Group, solution: str | None = None) -> str | None:
+        """Return the hint about an attempt as text; None when nothing was revealed."""
         feedback = trajectory.feedback
         answer = solution or feedback.correction or sibling_success(trajectory, group)
         for words, text in (
@@ -59,27 +60,58 @@ class Hints:
         return None
 
     def with_text(self, observation: Observation, hint: str) -> Observation:
-        """The same observation, text or chat messages, with the hint in it."""
+        """Return the observation, a text or chat messages, with the hint in it."""
         if isinstance(observation, str):
-            return self._filled(observation, hint)
+            return self._fill(observation, hint)
         messages: Sequence[dict[str, str]] = observation
         last = max((place for place, each in enumerate(messages) if each["role"] == "user"), default=None)
         if last is None:
             return [{"role": "user", "content": hint}, *messages]
-        told = {**messages[last], "content": self._filled(messages[last]["content"], hint)}
+        told = {**messages[last], "content": self._fill(messages[last]["content"], hint)}
         return [*messages[:last], told, *messages[last + 1 :]]
 
-    def _filled(self, prompt: str, hint: str) -> str:
-        # both in one go: neither may be searched for the other's place
+    def _fill(self, prompt: str, hint: str) -> str:
+        # both are filled in one pass, so that neither text is searched for the other's placeholder
         texts = {"{prompt}": prompt, "{hint}": hint}
         return re.sub(r"\{prompt\}|\{hint\}", lambda place: texts[place.group()], self.template)
 
 
 def sibling_success(trajectory: Trajectory, group: Group) -> str | None:
-    """What a sibling said that succeeded, turn by turn; None when no other did."""
+    """Return what the first sibling that succeeded said, turn by turn; None when no other attempt did."""
     for other in group.trajectories:
-        if other is not trajectory and succeeded(other):
+        if other is not trajectory and other.succeeded:
             texts = [step.action.text for step in other.steps]
             if all(texts):
                 return "\n".join(text.strip() for text in texts if text)
     return None
+
+
+_PREPEND, _APPEND = Hints("{hint}{prompt}"), Hints("{prompt}{hint}")
+
+
+def prepend_words(words: str, prompt: Observation) -> Observation:
+    """Put words before a text, or before the user's last chat message; empty words leave the prompt as it is.
+
+    Raises:
+        DataError: when the prompt is made of numbers.
+    """
+    return _put(_PREPEND, words, prompt)
+
+
+def append_words(words: str, prompt: Observation) -> Observation:
+    """Put words behind a text, or behind the user's last chat message; empty words leave the prompt as it is.
+
+    Raises:
+        DataError: when the prompt is made of numbers.
+    """
+    return _put(_APPEND, words, prompt)
+
+
+def _put(place: Hints, words: str, prompt: Observation) -> Observation:
+    if not words:
+        return prompt
+    if isinstance(prompt, PartialCompletion):
+        return PartialCompletion(_put(place, words, prompt.prompt), prompt.tokens)
+    if not isinstance(prompt, str | list):
+        raise DataError("observation", prompt, "only a prompt in words can say what is wanted; use relabel or command")
+    return place.with_text(prompt, words)

@@ -1,4 +1,4 @@
-"""Adapters by `peft`: put into the layers of a model, which stays the class it is, and saved in PEFT's layout."""
+"""Adapters by `peft`. They are put into the layers of a model, which keeps its class, and saved in PEFT's layout."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from backsight.policies.config import ALL_LINEAR, AdapterConfig
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
-"""Of the names in PEFT's files: there the model is a part of PEFT's own class."""
+"""Prefix of the names in PEFT's files, where the model is a part of PEFT's own class."""
 BASE = "base_model_name_or_path"
 NAME = "default"
-"""PEFT keeps adapters by name; there is one."""
+"""Name by which PEFT keeps the one adapter of a model."""
 
 
 def has_adapter(model: Any) -> bool:
@@ -28,13 +28,14 @@ def has_adapter(model: Any) -> bool:
 
 
 def put_on(model: Any, config: AdapterConfig) -> None:
-    """A fresh adapter, which changes nothing yet; from now on nothing else is trained. A model that has one keeps it.
+    """Put a fresh adapter on the model, unless it has one; from then on nothing else is trained.
 
-    The head of a classifier, which may be fresh, is copied and trained as a whole.
+    A fresh adapter changes no output yet. The head of a classifier, which may be fresh, is copied and trained as a
+    whole.
 
     Raises:
-        ConfigError: a target is in no layer; `peft` is missing; the adapter that is there is another one; the model was
-            to be quantized and is not.
+        ConfigError: when a target is in no layer, when `peft` is missing, when the model has an adapter with other
+            settings, or when `config.quantize` is set and the model is not in four bits.
     """
     peft = _peft("adapter", config.name)
     if config.quantize and not getattr(model, "is_loaded_in_4bit", False):
@@ -54,15 +55,15 @@ def put_on(model: Any, config: AdapterConfig) -> None:
     )
     setattr(adapter, BASE, _address(model.name_or_path))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # half of a fresh adapter is drawn: the same in every run, as a fresh head is
+        torch.manual_seed(0)  # half of a fresh adapter is drawn at random, the same in every run
         peft.inject_adapter_in_model(adapter, model, NAME)
 
 
 def base_of(path: str) -> str:
-    """The model that an adapter's folder names; `path` itself when it holds no adapter, or a whole model besides.
+    """Return the base model that an adapter's folder names, or `path` itself if it holds no adapter or a whole model.
 
     Raises:
-        ModelError: the folder names no base, or one that is not there.
+        ModelError: when the folder names no base model, or one that is not there.
     """
     folder = Path(path)
     if not (folder / CONFIG_FILE).is_file() or (folder / "config.json").is_file():
@@ -80,17 +81,17 @@ def base_of(path: str) -> str:
 
 
 def load(model: Any, path: str) -> None:
-    """Put on the adapter of a folder; it may be trained further.
+    """Put the adapter of a folder on the model, ready to be trained further.
 
     Raises:
-        ModelError: it is damaged, or for another model.
-        ConfigError: `peft` is missing.
+        ModelError: when the adapter is damaged, or for another model.
+        ConfigError: when `peft` is missing.
     """
     peft = _peft("policy", path)
     try:
         adapter = peft.PeftConfig.from_pretrained(path)
         stored = load_file(Path(path) / WEIGHTS_FILE)
-    except Exception as error:  # of json, of safetensors, of peft: whatever a damaged file leads to
+    except Exception as error:  # a damaged file may lead to any error of json, safetensors or peft
         raise ModelError("policy", path, f"holds no adapter that loads: {error}") from error
     tensors = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}
     adapter.inference_mode = False
@@ -106,24 +107,24 @@ def load(model: Any, path: str) -> None:
 
 
 def save(model: Any, folder: Path) -> None:
-    """The adapter alone, and what model it is for."""
+    """Save the adapter alone, with the name of its base model."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {PREFIX + name: weight.contiguous() for name, weight in _weights(model).items()}
     save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     adapter = model.peft_config[NAME]
     if isinstance(adapter.target_modules, set):
-        adapter.target_modules = sorted(adapter.target_modules)  # or the same adapter would give other bytes
+        adapter.target_modules = sorted(adapter.target_modules)  # so that the same adapter always gives the same bytes
     adapter.save_pretrained(folder)
 
 
 def switch_off(model: Any) -> None:
-    """From now on the model is its base, and has nothing to train."""
+    """Switch the adapter off: from then on the model is its base, and has nothing to train."""
     for _, layer in _adapted(model):
         layer.enable_adapters(False)
 
 
 def merge(model: Any) -> None:
-    """Add the adapter to the weights of the model: the same function, and a usual model again."""
+    """Add the adapter to the weights of the model, which computes the same and is a usual model again."""
     for name, layer in list(_adapted(model)):
         if hasattr(layer, "merge"):
             layer.merge(safe_merge=True)
@@ -135,10 +136,10 @@ def merge(model: Any) -> None:
 
 
 def quantization(config: AdapterConfig | None) -> dict[str, Any]:
-    """What to tell transformers so that it loads the model in four bits; nothing when it is not to.
+    """Return the arguments with which transformers loads a model in four bits; none when it is not to be quantized.
 
     Raises:
-        ConfigError: there is no NVIDIA GPU, or bitsandbytes is missing.
+        ConfigError: when there is no NVIDIA GPU, or bitsandbytes is missing.
     """
     if config is None or not config.quantize:
         return {}
@@ -168,7 +169,7 @@ def _peft(field: str, value: str) -> Any:
 
 
 def _adapted(model: Any) -> Iterator[tuple[str, Any]]:
-    """Layers with an adapter, and heads that are trained as a whole, by name."""
+    """Yield the layers with an adapter, and the heads that are trained as a whole, with their names."""
     if not has_adapter(model):
         return
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -180,7 +181,7 @@ def _adapted(model: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _weights(model: Any) -> dict[str, torch.Tensor]:
-    """Of the adapter, by PEFT's names. Left to itself, PEFT would ask the hub whether the vocabulary has grown."""
+    """Return the weights of the adapter by PEFT's names, without asking the hub whether the vocabulary has grown."""
     from peft import get_peft_model_state_dict
 
     weights: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
@@ -188,7 +189,7 @@ def _weights(model: Any) -> dict[str, torch.Tensor]:
 
 
 def _heads(model: Any) -> list[str]:
-    """What a classifier reads the label off: its head, and the pooler that a masked language model may lack."""
+    """Return the names of a classifier's head and of its pooler, which may both be fresh; none for a language model."""
     if model.get_output_embeddings() is not None:
         return []
     outside = [(name, part) for name, part in model.named_children() if part is not model.base_model]
@@ -197,21 +198,21 @@ def _heads(model: Any) -> list[str]:
 
 
 def _task_type(model: Any) -> str:
-    """PEFT's word for the kind of model."""
+    """Return PEFT's word for the kind of model."""
     if model.get_output_embeddings() is None:
         return "SEQ_CLS"
     return "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
 
 
 def _address(path: str) -> str | None:
-    """Where the base will be found again, whatever the working directory is then."""
+    """Return where the base model is found again from any working directory."""
     return str(Path(path).resolve()) if Path(path).is_dir() and path else path or None
 
 
 def _targets(model: Any, config: AdapterConfig, heads: list[str]) -> list[str]:
-    """The ends of the names of layers that get an adapter, each of them the end of one at least.
+    """Return the ends of the names of the layers that get an adapter; each is the end of one name at least.
 
-    PEFT would write "all-linear" down as the layers of this very model, and fit that to any larger one.
+    "all-linear" is spelled out here, because PEFT would save it as the full names of the layers of this one model.
     """
     known = {
         name: layer
@@ -232,7 +233,7 @@ def _targets(model: Any, config: AdapterConfig, heads: list[str]) -> list[str]:
 
 
 def _check_targets(model: Any, targets: list[str], known: dict[str, Any]) -> None:
-    """Each is that of a layer, and of none that shares its weight with another."""
+    """Raise `ConfigError` for a target that names no layer, or one that shares its weight with another layer."""
     for target in targets:
         found = [layer for name, layer in known.items() if name == target or name.endswith("." + target)]
         if not found:
@@ -249,7 +250,7 @@ def _is_tied(model: Any) -> bool:
 
 
 def _check_same(own: Any, config: AdapterConfig) -> None:
-    """A run goes on with the adapter that the policy has; it is not silently another than the settings say."""
+    """Raise `ConfigError` when the adapter that the policy has is not the one of the settings."""
     name = "dora" if getattr(own, "use_dora", False) else "lora"
     for field, found in (
         ("name", name),

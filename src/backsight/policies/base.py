@@ -1,71 +1,103 @@
-"""What the rest of backsight may ask of a policy."""
+"""The interface of a policy: what the rest of backsight may ask of it.
+
+Tensors: N decisions, H features of a decision.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
-from backsight.types import ActionValue, Decisions, Example, Observation, Sampling, Wanted
+from backsight.profiling import Profile
+from backsight.types import ActionValue, Decisions, Example, Observation, Sampling, ScoreRequest
 
 
 class Policy(Protocol):
-    """Scores actions, differentiably. How rows are padded, packed or sharded is its own business.
+    """A policy that scores actions, differentiably. How rows are padded, packed or sharded is up to the policy.
 
-    Who *acts* is an engine (`backsight.rollouts.engine`): in process, or a server elsewhere.
+    To act is the task of an engine (`backsight.rollouts.base`), in this process or on a server elsewhere.
     """
 
     @property
+    def kind(self) -> str:
+        """Kind of the policy, by which an engine in this process is chosen."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """Time and tokens that acting with the policy takes, by phase."""
+        ...
+
+    @property
     def module(self) -> nn.Module:
-        """What is trained, saved and compared."""
+        """Module that is trained, saved and compared."""
         ...
 
     def log_probs(
         self,
         examples: Sequence[Example],
         sampling: Sampling = ...,
-        wanted: Wanted = ...,
+        request: ScoreRequest = ...,
     ) -> Decisions:
-        """Log-probability of every decision of the examples, flat, in their order; differentiable.
+        """Compute the log-probability of every decision of the examples, flat, in their order; differentiable.
 
-        `sampling` is what the examples were sampled with; without it, the bare softmax.
+        Args:
+            examples: the examples to score.
+            sampling: the settings that the examples were sampled with; without them, the plain softmax is scored.
+            request: what to compute besides the log-probabilities.
         """
         ...
 
     def features(self, examples: Sequence[Example]) -> Tensor:
-        """(N, H) what it makes of what it sees at each decision: what a critic can learn from."""
+        """Compute the features of each decision, (N, H), from which a critic can learn (such as hidden states)."""
         ...
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
-        """Indices of the examples, cut into parts that take at most `budget` tokens (or steps) each when scored."""
+        """Cut the indices of the examples into parts that take at most `budget` tokens (or steps) each when scored."""
         ...
 
     def recompute_layers(self) -> bool:
-        """Save memory: from now on compute layers again in the backward pass. False when there is no more to save."""
+        """Save memory by computing layers again in the backward pass; return False when no more can be saved."""
         ...
 
     def encode(self, text: str) -> ActionValue:
-        """A response nobody sampled (a gold answer, a correction) as the policy would have had to act it."""
+        """Encode a response that was not sampled (a gold answer, a correction) as an action of the policy."""
         ...
 
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
-        """Raise a `DataError` when the prompt leaves no room for a completion."""
+        """Check that the prompt leaves room for a completion.
+
+        Raises:
+            DataError: when it leaves no room.
+        """
         ...
 
     def reference(self) -> Policy:
-        """The anchor of a run: a copy; of a policy with an adapter its base without one, and that is no second copy."""
+        """Return the frozen policy that a run is compared with: a copy of this one.
+
+        For a policy with an adapter it is the base without the adapter, whose weights are shared and not copied.
+        """
         ...
 
     def save(self, folder: Path) -> None:
         """Write everything that is needed to load the policy again; safetensors, never pickle.
 
-        Of a policy with an adapter: the adapter, and what model it is for.
+        For a policy with an adapter, write the adapter and the name of its base model.
         """
         ...
 
 
 def trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights that training changes, by name, in their order: beside an adapter all others are frozen."""
+    """Return the weights that training changes, by name, in their order; with an adapter, all others are frozen."""
     return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+
+
+def set_weights(weights: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Set weights, by name and in place, to those that were saved."""
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(saved[name])

@@ -1,4 +1,4 @@
-"""Two policies as one: the logits of the first, moved towards those of the second."""
+"""A policy blended from two: the logits of the first, moved towards those of the second."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.policies.language_model import LanguageModelPolicy
-from backsight.policies.scores import States, score
-from backsight.policies.text import NOTHING_ELSE, PLAIN
-from backsight.types import Decisions, Example, Sampling, Wanted
+from backsight.policies.scoring.log_probs import States, score
+from backsight.policies.text import NO_EXTRAS, PLAIN, LanguageModelPolicy
+from backsight.types import Decisions, Example, Sampling, ScoreRequest
 
 
 class BlendedPolicy:
-    """Scores with lerp(anchor's logits, other's logits, share): the trust-region teacher of SDPO (arXiv:2601.20802).
+    """A scorer with lerp(anchor's logits, other's logits, share): the trust-region teacher of SDPO (arXiv:2601.20802).
 
-    It is neither trained nor acts, so it is no whole `Policy`.
+    It is never trained and never acts, so it has only a part of the methods of `Policy`.
     """
 
     def __init__(self, anchor: LanguageModelPolicy, other: LanguageModelPolicy, share: float) -> None:
@@ -26,7 +25,7 @@ class BlendedPolicy:
         return self.anchor.micro_batches(examples, budget)
 
     def log_probs(
-        self, examples: Sequence[Example], sampling: Sampling = PLAIN, wanted: Wanted = NOTHING_ELSE
+        self, examples: Sequence[Example], sampling: Sampling = PLAIN, request: ScoreRequest = NO_EXTRAS
     ) -> Decisions:
         one, two = self.anchor.states(examples, sampling), self.other.states(examples, sampling)
         width = one.hidden_NH.shape[-1]
@@ -42,4 +41,4 @@ class BlendedPolicy:
             one.positions_N,
             one.num_tokens + two.num_tokens,
         )
-        return score(both, sampling, self.anchor.end_tokens, wanted)
+        return score(both, sampling, self.anchor.end_tokens, request)

@@ -1,26 +1,99 @@
-"""Decoder-only language models: any `AutoModelForCausalLM`.
+"""Policies made of decoder-only language models: any `AutoModelForCausalLM`.
 
-Tensors: B rows, T tokens, H hidden numbers, N decisions (completion tokens, flat).
+Tensors: B rows, T tokens, H hidden numbers, N decisions (completion tokens, flat), V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from backsight.errors import DataError
-from backsight.policies.anatomy import Anatomy
-from backsight.policies.language_model import LanguageModelPolicy, check_can_score
-from backsight.policies.layout import Pair, Row, arrange, tensors, width
-from backsight.policies.scores import Head, States
-from backsight.policies.text import PLAIN, exchanges
+from backsight.policies.scoring.layout import Pair, Row, arrange, tensors, width
+from backsight.policies.scoring.log_probs import Head, States
+from backsight.policies.text import PLAIN, LanguageModelPolicy, check_can_score, exchanges
 from backsight.types import Example, Observation, Sampling
+
+PROBE: tuple[Pair, ...] = (((1, 2, 3), (4, 5, 6)), ((1, 2, 3), (7, 8)), ((3, 2), (1, 5, 4)))
+"""A few rows to try the model on, in token ids; a smaller vocabulary takes them modulo its size."""
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Rounding error that is allowed, as a share of the largest hidden number or logit."""
+
+
+class Anatomy:
+    """The parts of a model: the body, which turns tokens into hidden states, and the head, which makes the logits."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.body: Any = model.base_model
+        self.vocabulary: int = model.get_output_embeddings().weight.shape[0]
+        width: int = model.get_output_embeddings().weight.shape[1]
+        self.attention_width = 6.0 * width  # row length at which attention costs as much as the rest, by measurement
+        self.window: int | None = getattr(model.config, "sliding_window", None)
+        self.has_head = self._has_head()
+        self.can_branch = self.has_head and self._can_branch()
+
+    def head(self, hidden_NH: Tensor) -> Tensor:
+        """Compute the logits, (N, V), as the whole model does."""
+        logits_NV: Tensor = self.model.get_output_embeddings()(hidden_NH)
+        cap = getattr(self.model.config, "final_logit_softcapping", None)
+        return logits_NV if cap is None else cap * torch.tanh(logits_NV / cap)
+
+    def hidden(self, tokens_BT: Tensor, positions_BT: Tensor | None, mask_B1TT: Tensor | None) -> Tensor:
+        """Compute the states that the head reads, (B, T, H). Without a mask, attention is causal."""
+        hidden_BTH: Tensor = self.body(
+            input_ids=tokens_BT, attention_mask=mask_B1TT, position_ids=positions_BT, use_cache=False
+        ).last_hidden_state
+        return hidden_BTH
+
+    def can_share(self, longest: int) -> bool:
+        """Return whether responses may share a prompt in rows of at most `longest` positions.
+
+        A sliding window has to hold all of them, so that no token loses sight of another.
+        """
+        return self.can_branch and (self.window is None or longest <= self.window)
+
+    @torch.no_grad()
+    def _has_head(self) -> bool:
+        """Return whether body and head give the model's logits, which some models scale, each in its own way."""
+        tokens_1T = torch.tensor([PROBE[0][0]], device=self.model.device) % self.vocabulary
+        expected_TV = self.model(input_ids=tokens_1T, use_cache=False).logits[0]
+        return is_close(self.head(self.hidden(tokens_1T, None, None)[0]), expected_TV)
+
+    @torch.no_grad()
+    def _can_branch(self) -> bool:
+        """Return whether the model obeys a mask of four dimensions and positions that do not count up."""
+        if self.window is not None and self.window < max(len(prompt) + len(response) for prompt, response in PROBE):
+            return False
+        plain_NH, branching_NH = self._probed(0.0), None
+        try:
+            branching_NH = self._probed(1e6)
+        except (RuntimeError, ValueError, TypeError, NotImplementedError):  # an attention kernel may refuse the mask
+            return False
+        return is_close(branching_NH, plain_NH)
+
+    def _probed(self, attention_width: float) -> Tensor:
+        rows = arrange(PROBE, attention_width, can_branch=attention_width > 0)
+        laid = tensors(rows, PROBE, padding=0, dtype=self.model.dtype).to(self.model.device)
+        return self.hidden(laid.tokens_BT % self.vocabulary, laid.positions_BT, laid.mask_B1TT).flatten(0, 1)[
+            laid.sources_N
+        ]
+
+
+def is_close(found: Tensor, expected: Tensor) -> bool:
+    """Return whether two ways to compute the same numbers differ by rounding alone."""
+    largest = float(expected.abs().max())
+    return float((found - expected).abs().max()) <= TOLERANCE.get(expected.dtype, 1e-2) * largest
 
 
 class CausalLMPolicy(LanguageModelPolicy):
-    """A language model that completes a prompt. A decision is a token, end-of-text included."""
+    """A decoder-only language model that completes a prompt. A decision is a token, end-of-text included."""
+
+    kind = "causal_lm"
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -37,7 +110,7 @@ class CausalLMPolicy(LanguageModelPolicy):
             )
 
     def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
-        """Rows, and tokens of the widest."""
+        """Return the number of rows, and the tokens of the widest."""
         rows = self._rows(self._pairs(examples))
         return len(rows), width(rows[0])
 
@@ -58,7 +131,7 @@ class CausalLMPolicy(LanguageModelPolicy):
             states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
             head: Head = self.anatomy.head
         else:
-            states_BTH = self.model(input_ids=laid.tokens_BT, use_cache=False).logits  # all of them: there is no choice
+            states_BTH = self.model(input_ids=laid.tokens_BT, use_cache=False).logits  # there is no head to use
             head = nn.Identity()
         states_NH = states_BTH.flatten(0, 1)[laid.sources_N]
         return States(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N, sum(map(width, rows)))

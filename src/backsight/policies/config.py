@@ -1,4 +1,4 @@
-"""What a policy can be told about how it is trained. No torch in here: the command line reads it."""
+"""Settings of adapters. Nothing here imports torch, because the command line reads this module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALL_LINEAR = "all-linear"
 
 
 def _listed(names: object) -> object:
-    """One name alone is a list of one."""
+    """Turn a single name into a list of one name."""
     return [names] if isinstance(names, str) else names
 
 
@@ -25,21 +25,22 @@ class AdapterConfig(Settings):
     """
 
     name: Literal["lora", "dora"] = "lora"
-    """LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides (arXiv:2402.09353)."""
+    """Kind of adapter: LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides
+    (arXiv:2402.09353)."""
     r: Annotated[int, Field(ge=1)] = 16
-    """The rank: how many directions a layer can change in."""
+    """Rank of the adapter: the number of directions a layer can change in."""
     lora_alpha: Annotated[int, Field(ge=1)] = 32
-    """What the adapter adds is multiplied by lora_alpha / r."""
+    """Strength of the adapter: what it adds is multiplied by lora_alpha / r."""
     target_modules: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
         BeforeValidator(_listed),
         Field(min_length=1, strict=False),
     ] = (ALL_LINEAR,)
-    """Layers that get an adapter, by the ends of their names; all-linear: all linear ones but the output's."""
+    """Layers that get an adapter, by the ends of their names; all-linear means all linear ones but the output's."""
     quantize: bool = False
-    """Hold the model itself in four bits (QLoRA, arXiv:2305.14314). Needs an NVIDIA GPU and bitsandbytes."""
+    """Whether the model itself is held in four bits (QLoRA, arXiv:2305.14314). Needs an NVIDIA GPU and bitsandbytes."""
     merge: bool = False
-    """Leave a whole model behind, the adapter added to its weights, instead of the adapter alone."""
+    """Whether the run leaves a whole model with the adapter added to its weights, instead of the adapter alone."""
 
     @model_validator(mode="after")
     def _merges_whole_numbers(self) -> AdapterConfig:

@@ -1,4 +1,4 @@
-"""How the numbers a module returns become a distribution over actions.
+"""Distributions over actions, and how the numbers that a module returns become one.
 
 Tensors: N decisions, V numbers of the module's output, A numbers of an action, K choices of one of them.
 """
@@ -18,56 +18,60 @@ from backsight.errors import ConfigError
 
 LOG_SQRT_TAU = 0.5 * math.log(2 * math.pi)
 LOG_STD_RANGE = (-10.0, 10.0)
-"""Keeps a density finite when a module's log-deviation runs away."""
+"""Range of log-deviations, which keeps a density finite when a module's output grows without bound."""
 
 
 class ActionDistribution(Protocol):
     """A distribution over actions at each of N decisions."""
 
     def most_likely(self) -> Tensor:
-        """(N, A)"""
+        """Return the most likely action of each decision, (N, A)."""
         ...
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
-        """(N, A), each row by its own seed."""
+        """Draw an action for each decision, (N, A), each row by its own seed."""
         ...
 
     def log_probs(self, actions_NA: Tensor) -> Tensor:
-        """(N,), of a whole action: the sum over its A numbers."""
+        """Compute the log-probability of each whole action, (N,): the sum over its A numbers."""
         ...
 
     def entropy(self) -> Tensor:
-        """(N,) in nats."""
+        """Compute the entropy at each decision in nats, (N,)."""
         ...
 
     def uniform_log_probs(self) -> Tensor:
-        """(N,) mean log-probability over all actions."""
+        """Compute the mean log-probability over all actions at each decision, (N,)."""
         ...
 
     def all_log_probs(self) -> Tensor:
-        """(N, K) of each of K actions, where they can be counted."""
+        """Compute the log-probability of each of K actions at each decision, (N, K).
+
+        Raises:
+            ConfigError: when the actions cannot be counted.
+        """
         ...
 
 
 class ActionHead(Protocol):
-    """What a module has to return for an action space, and how it is read."""
+    """What a module has to return for an action space, and how its outputs are read."""
 
     widths: tuple[int, ...]
-    """How many numbers it may return for an observation."""
+    """Numbers of outputs that the module may return for an observation."""
     contract: str
-    """The same, in words for an error message."""
+    """What the module has to return, in words for an error message."""
 
     def are_probabilities(self, outputs_NV: Tensor) -> bool:
-        """Whether the outputs look like probabilities rather than logits or means."""
+        """Return whether the outputs look like probabilities rather than logits or means."""
         ...
 
     def distribution(self, outputs_NV: Tensor, temperature: float) -> ActionDistribution:
-        """From logits, or from means and deviations; temperature 0 is read as 1."""
+        """Make the distribution from logits, or from means and log-deviations; temperature 0 is read as 1."""
         ...
 
 
 class CategoricalHead:
-    """A choice among `sizes[k]` for each k, independent of each other. An action is their indices, (A,) int64."""
+    """Independent choices, the k-th among `sizes[k]`. An action is the indices that were chosen, (A,) int64."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
@@ -94,7 +98,7 @@ class Categorical:
         return torch.cat([log_probs_NK.argmax(-1, keepdim=True) for log_probs_NK in self.blocks], -1)
 
     def draw(self, seeds: Sequence[int]) -> Tensor:
-        # the first of K exponential clocks with rates p to ring is k with probability p_k; `multinomial` is slower
+        # of waiting times (exponential, rates p_k) the k-th is shortest with probability p_k; `multinomial` is slower
         sizes = [each.shape[-1] for each in self.blocks]
         clocks_NV = _noise(seeds, lambda generator: torch.empty(sum(sizes)).exponential_(generator=generator)).log_()
         clocks = clocks_NV.split_with_sizes(sizes, -1)
@@ -175,6 +179,6 @@ class Gaussian:
 
 
 def _noise(seeds: Sequence[int], row: Callable[[torch.Generator], Tensor]) -> Tensor:
-    """(N, …) a row of random numbers from each seed."""
+    """Draw a row of random numbers from each seed, (N, …)."""
     generator = torch.Generator()
     return torch.stack([row(generator.manual_seed(seed)) for seed in seeds])

@@ -1,6 +1,7 @@
-"""Any `torch.nn.Module` as a policy: a batch of flat observations in, one row of numbers for each out.
+"""Policies made of any `torch.nn.Module` that turns a batch of flat observations into one row of numbers each.
 
-Tensors: N decisions (steps), D numbers of an observation, V numbers of the module's output, A numbers of an action.
+Tensors: N decisions (steps), D numbers of an observation, V numbers of the module's output, A numbers of an action,
+K actions whose log-probabilities are asked for.
 """
 
 from __future__ import annotations
@@ -19,33 +20,34 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from backsight.errors import ModelError, SpaceError
-from backsight.policies.base import Policy
-from backsight.policies.batching import micro_batches
 from backsight.policies.distributions import ActionHead
+from backsight.policies.scoring.layout import micro_batches
 from backsight.profiling import Profile
-from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, Wanted
+from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, ScoreRequest
 
 PLAIN = Sampling()
-NOTHING_ELSE = Wanted()
+NO_EXTRAS = ScoreRequest()
 WEIGHTS_FILE = "model.safetensors"
 SMALLEST_PROB = torch.finfo(torch.float32).tiny
-"""A softmax may underflow to zero, whose logarithm is of no use."""
+"""Least probability that is used: a softmax may underflow to zero, whose logarithm is infinite."""
 
 
 class ModulePolicy:
-    """A module over a Gymnasium space; it is also the engine that acts for it. A decision is one action.
+    """A module that acts in a Gymnasium action space. A decision is one action.
 
     Whether the module returns probabilities or logits is settled once, on sample observations: it returns
     probabilities when its outputs are non-negative and sum to 1 on all of them, and still do with all of its
     weights moved a little, which no logits survive.
     """
 
+    kind = "module"
+
     def __init__(self, module: nn.Module, head: ActionHead, samples_ND: NDArray[np.float32]) -> None:
-        """`samples_ND` are a few observations that the module must be able to read.
+        """Make a policy of the module, after a trial on `samples_ND`, a few observations that it must be able to read.
 
         Raises:
-            ModelError: the module has nothing to train.
-            SpaceError: it cannot read the observations, or its outputs do not fit the action space.
+            ModelError: when the module has nothing to train.
+            SpaceError: when the module cannot read the observations, or its outputs do not fit the action space.
         """
         parameters = [each for each in module.parameters() if each.requires_grad]
         if not parameters:
@@ -62,28 +64,17 @@ class ModulePolicy:
         )
         module.train(was_training)
 
-    @property
-    def policy(self) -> ModulePolicy:
-        return self
-
-    def sync(self, policy: Policy) -> None:
-        """It acts for itself, with the weights it has."""
-
-    def acting_as(self, policy: Policy) -> ModulePolicy:
-        assert isinstance(policy, ModulePolicy)
-        return policy
-
     @torch.no_grad()
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
     ) -> list[tuple[int, Action]]:
-        """One action an observation, an array (A,) of indices or of numbers in the environment's units.
+        """Draw one action for each observation: an array (A,) of indices or of numbers in the environment's units.
 
         Raises:
-            ModelError: the module returned NaN or infinity.
+            ModelError: when the module returned NaN or infinity.
         """
         if self.module.training:
-            self.module.eval()  # and left so: what is scored has to be the function that was sampled from
+            self.module.eval()  # it stays so, because what is scored has to be the function that was sampled from
         outputs_NV = self._outputs(np.array(observations)).cpu()
         distribution = self.head.distribution(outputs_NV, sampling.temperature)
         if sampling.temperature == 0:
@@ -106,22 +97,22 @@ class ModulePolicy:
         self,
         examples: Sequence[Example],
         sampling: Sampling = PLAIN,
-        wanted: Wanted = NOTHING_ELSE,
+        request: ScoreRequest = NO_EXTRAS,
     ) -> Decisions:
         observations_ND = np.array([prompt for example in examples for prompt in example.prompts])
         actions_NA = np.array([response for example in examples for response in example.responses])
         distribution = self.head.distribution(self._outputs(observations_ND), sampling.temperature)
-        support_NK, support_log_probs_NK = wanted.support_NK, None
-        if wanted.top_k or support_NK is not None:
+        support_NK, support_log_probs_NK = request.support_NK, None
+        if request.top_k or support_NK is not None:
             log_probs_NK = distribution.all_log_probs()
             if support_NK is None:
-                support_NK = log_probs_NK.detach().topk(min(wanted.top_k, log_probs_NK.shape[-1]), -1).indices
+                support_NK = log_probs_NK.detach().topk(min(request.top_k, log_probs_NK.shape[-1]), -1).indices
             support_log_probs_NK = log_probs_NK.gather(-1, support_NK)
         return Decisions(
             distribution.log_probs(torch.from_numpy(actions_NA).to(self.device)),
             num_tokens=len(actions_NA),
-            entropy_N=distribution.entropy() if wanted.entropy else None,
-            uniform_log_probs_N=distribution.uniform_log_probs() if wanted.uniform else None,
+            entropy_N=distribution.entropy() if request.entropy else None,
+            uniform_log_probs_N=distribution.uniform_log_probs() if request.uniform else None,
             support_NK=support_NK,
             support_log_probs_NK=support_log_probs_NK,
         )
@@ -139,7 +130,7 @@ class ModulePolicy:
         raise ModelError("model", type(self.module).__name__, "reads no text; use a language model for corrections")
 
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
-        """An action always fits."""
+        """Do nothing: an action always fits."""
 
     def reference(self) -> ModulePolicy:
         return copy.deepcopy(self)
@@ -148,7 +139,7 @@ class ModulePolicy:
         save_model(self.module, str(folder / WEIGHTS_FILE))
 
     def _outputs(self, observations_ND: NDArray[Any]) -> Tensor:
-        """(N, V) in float32: logits, or means and deviations."""
+        """Compute the module's outputs in float32, (N, V): logits, or means and log-deviations."""
         outputs_NV: Tensor = self.module(self._inputs(observations_ND)).float()
         if self.gives_probabilities:
             return outputs_NV.clamp(min=SMALLEST_PROB).log()
@@ -158,7 +149,7 @@ class ModulePolicy:
         return torch.from_numpy(observations_ND).to(self.device, self.dtype)
 
     def _checked_outputs(self, samples_ND: NDArray[np.float32]) -> Tensor:
-        """(N, V) the outputs on the samples, once they are known to be what the action space needs."""
+        """Compute the outputs on the samples, (N, V), and check that they are what the action space needs."""
         name, (count, width) = type(self.module).__name__, samples_ND.shape
         try:
             outputs_NV = self.module(self._inputs(samples_ND))

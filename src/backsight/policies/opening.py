@@ -1,24 +1,23 @@
-"""From a folder or a hub id to the policy that fits what lies there."""
+"""Policies from a folder or a hub id: `open_policy` makes the kind of policy that fits what lies there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import torch
 
 from backsight.errors import ModelError
 from backsight.policies import adapters
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
-from backsight.policies.loading import Kind, load_config, load_model, load_tokenizer
 from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.policies.text import TextPolicy
 
-KINDS: Mapping[Kind, type[TextPolicy]] = {
-    "causal_lm": CausalLMPolicy,
-    "seq2seq_lm": Seq2SeqLMPolicy,
-    "classifier": ClassifierPolicy,
+KINDS: Mapping[str, type[TextPolicy]] = {
+    policy.kind: policy for policy in (CausalLMPolicy, Seq2SeqLMPolicy, ClassifierPolicy)
 }
 
 
@@ -29,16 +28,16 @@ def open_policy(
     trust_remote_code: bool = False,
     adapter: AdapterConfig | None = None,
 ) -> TextPolicy:
-    """A language model, decoder-only or encoder-decoder, or an encoder-only classifier, as its configuration says.
+    """Open a language model, decoder-only or encoder-decoder, or an encoder-only classifier, as its configuration says.
 
-    `labels` are what an answer may be, where the task has such a set. An encoder without a head for them gets a fresh
-    one, the same in every run. Where there is the folder of an adapter, the model that it names is loaded and the
-    adapter put on it; where there is none, `adapter` says whether to put a fresh one on.
+    `labels` are the answers that the task allows, if it lists them. An encoder without a head for them gets a fresh
+    one, the same in every run. If `path` is the folder of an adapter, the model that it names is loaded and the adapter
+    is put on; if not, `adapter` says whether to put a fresh one on.
 
     Raises:
-        ModelError: nothing loads there, or it is a classifier and the task has no labels, or others than the model's;
-            it is an adapter for another model.
-        ConfigError: the adapter that is asked for cannot be had; see `backsight.policies.adapters`.
+        ModelError: when nothing can be loaded from `path`, when it is a classifier and the task has no labels or others
+            than the model's, or when it is an adapter for another model.
+        ConfigError: when the adapter that is asked for cannot be put on; see `backsight.policies.adapters`.
     """
     base = adapters.base_of(path)
     config = load_config(base, trust_remote_code)
@@ -55,7 +54,7 @@ def open_policy(
 
 
 def kind_of(config: Any) -> Kind:
-    """By the class that the weights were saved from; a bare body by what transformers makes of its type."""
+    """Return the kind of a model, by the class its weights were saved from, or else by its type in transformers."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
     saved_as = (getattr(config, "architectures", None) or [""])[0]
@@ -69,9 +68,10 @@ def kind_of(config: Any) -> Kind:
 
 
 def _names(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
-    """What the configuration of a classifier has to say of its labels.
+    """Return the labels that the configuration of a classifier has to be given; none when its head has the task's own.
 
-    A head whose labels are the task's is kept as it is.
+    Raises:
+        ModelError: when the task has no labels, or others than the head.
     """
     if not labels:
         remedy = "is an encoder that chooses a label, and this task wants text; use preset sentiment, or another model"
@@ -91,3 +91,93 @@ def _names(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
         "label2id": {label: index for index, label in enumerate(labels)},
         "num_labels": len(labels),
     }
+
+
+Kind = Literal["causal_lm", "seq2seq_lm", "classifier"]
+
+
+def load_config(path: str, trust_remote_code: bool) -> Any:
+    """Load the configuration of a model.
+
+    Raises:
+        ModelError: when there is no such folder, or no configuration or safetensors in it.
+    """
+    import transformers
+
+    _check_folder(path)
+    try:
+        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        is_here = Path(path).is_dir()
+        what = "has no configuration that loads" if is_here else "is no folder here, and the hub gives no such model"
+        raise ModelError("policy", path, f"{what}: {_first_line(error)}") from error
+
+
+def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
+    """Load a model in float32, with weights from safetensors only.
+
+    Weights that a classifier lacks, such as the head of a bare encoder, are drawn from one seed.
+
+    Raises:
+        ModelError: when it cannot be loaded as a model of this kind, or is a language model that lacks some weights.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # the terminal belongs to the run
+    loaders = {
+        "causal_lm": transformers.AutoModelForCausalLM,
+        "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
+        "classifier": transformers.AutoModelForSequenceClassification,
+    }
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model, loaded = loaders[kind].from_pretrained(
+                path,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                **settings,
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError("policy", path, f"cannot be loaded as a {kind} model: {_first_line(error)}") from error
+    if kind != "classifier" and (missing := sorted(loaded["missing_keys"])):
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole language model")
+    return model
+
+
+def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
+    """Load the tokenizer that lies beside the model.
+
+    Raises:
+        ModelError: when there is none that loads.
+    """
+    import transformers
+
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError("policy", path, f"has no tokenizer that loads: {_first_line(error)}") from error
+    # the policy checks lengths itself, with a remedy; this warning would come before that
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
+
+
+def _check_folder(path: str) -> None:
+    """Raise `ModelError` when a local path lacks a model's files, before a hub is asked for it."""
+    folder = Path(path)
+    looks_like_a_path = path.startswith((".", "/", "~")) or path.count("/") != 1
+    if not folder.is_dir():
+        if looks_like_a_path:
+            raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
+        return
+    if not (folder / "config.json").is_file():
+        raise ModelError("policy", path, "the folder has no config.json; give one written by save_pretrained")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,6 +1,7 @@
-"""Encoder-decoder language models: any `AutoModelForSeq2SeqLM` (T5, mT5, BART, …).
+"""Policies made of encoder-decoder language models: any `AutoModelForSeq2SeqLM` (T5, mT5, BART, …).
 
-Tensors: U distinct prompts, B rows, S tokens of a prompt, T of a completion, H hidden numbers, N decisions, flat.
+Tensors: U distinct prompts, B rows, S tokens of a prompt, T of a completion, H hidden numbers, V vocabulary,
+N decisions (completion tokens, flat).
 """
 
 from __future__ import annotations
@@ -11,22 +12,99 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
 
 from backsight.errors import DataError, ModelError
-from backsight.policies.language_model import LanguageModelPolicy, begun_tokens, check_can_score
-from backsight.policies.layout import Tokens, padded
-from backsight.policies.scores import States
-from backsight.policies.seq2seq_anatomy import Seq2SeqAnatomy
-from backsight.policies.text import PLAIN, exchanges
-from backsight.types import Begun, Example, Observation, Sampling
+from backsight.policies.causal_lm import is_close
+from backsight.policies.scoring.layout import Tokens, padded
+from backsight.policies.scoring.log_probs import Head, States
+from backsight.policies.text import PLAIN, LanguageModelPolicy, begun_tokens, check_can_score, exchanges
+from backsight.types import Example, Observation, PartialCompletion, Sampling
+
+PROBE = (1, 2, 3)
+"""Token ids to try the model on; a smaller vocabulary takes them modulo its size."""
+
+
+class Seq2SeqAnatomy:
+    """The parts of a model: the encoder, the decoder that reads its states, and the head that makes logits."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.encoder, self.decoder = model.get_encoder(), model.get_decoder()
+        self.vocabulary: int = model.get_output_embeddings().weight.shape[0]
+        self.scale = self._scale()
+        """Factor of the states that the head reads; None if no factor gives the logits of the whole model."""
+
+    @property
+    def head(self) -> Head:
+        """Function from the result of `decoded` to logits."""
+        return nn.Identity() if self.scale is None else self._logits
+
+    def encoded(self, tokens_BS: Tensor, mask_BS: Tensor) -> Tensor:
+        """Compute the encoder's states for prompts that are padded on the right, (B, S, H)."""
+        hidden_BSH: Tensor = self.encoder(input_ids=tokens_BS, attention_mask=mask_BS).last_hidden_state
+        return hidden_BSH
+
+    def decoded(self, tokens_BT: Tensor, hidden_BSH: Tensor, mask_BS: Tensor) -> Tensor:
+        """Compute the states that the head reads, (B, T, H), or all logits, (B, T, V), where `scale` is None.
+
+        Padding on the right needs no mask, because attention is causal.
+        """
+        if self.scale is None:
+            return self._whole(tokens_BT, hidden_BSH, mask_BS)
+        return self._states(tokens_BT, hidden_BSH, mask_BS)
+
+    def _states(self, tokens_BT: Tensor, hidden_BSH: Tensor, mask_BS: Tensor) -> Tensor:
+        states_BTH: Tensor = self.decoder(
+            input_ids=tokens_BT, encoder_hidden_states=hidden_BSH, encoder_attention_mask=mask_BS, use_cache=False
+        ).last_hidden_state
+        return states_BTH
+
+    def _whole(self, tokens_BT: Tensor, hidden_BSH: Tensor, mask_BS: Tensor) -> Tensor:
+        logits_BTV: Tensor = self.model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden_BSH),
+            attention_mask=mask_BS,
+            decoder_input_ids=tokens_BT,
+            use_cache=False,
+        ).logits
+        return logits_BTV
+
+    def _logits(self, states_NH: Tensor) -> Tensor:
+        return self._scaled_logits(states_NH, self.scale or 1.0)
+
+    def _scaled_logits(self, states_NH: Tensor, scale: float) -> Tensor:
+        """Compute logits from scaled states: T5 scales them if head and embeddings share weights; BART adds a bias."""
+        logits_NV: Tensor = self.model.get_output_embeddings()(states_NH if scale == 1 else states_NH * scale)
+        bias_1V = getattr(self.model, "final_logits_bias", None)
+        return logits_NV if bias_1V is None else logits_NV + bias_1V
+
+    @torch.no_grad()
+    def _scale(self) -> float | None:
+        """Find the factor with which states and head give the logits of the whole model; None if there is none."""
+        tokens_1T = torch.tensor([PROBE], device=self.model.device) % self.vocabulary
+        mask_1T = torch.ones_like(tokens_1T)
+        hidden_1TH = self.encoded(tokens_1T, mask_1T)
+        expected_TV = self._whole(tokens_1T, hidden_1TH, mask_1T)[0]
+        try:
+            states_TH = self._states(tokens_1T, hidden_1TH, mask_1T)[0]
+            for scale in (1.0, states_TH.shape[-1] ** -0.5):
+                if is_close(self._scaled_logits(states_TH, scale), expected_TV):
+                    return scale
+        except (AttributeError, TypeError, RuntimeError):  # for example, a decoder that is a whole language model
+            return None
+        return None
 
 
 class Seq2SeqLMPolicy(LanguageModelPolicy):
-    """The encoder reads the prompt, the decoder writes the response. A decision is a token, end-of-text included.
+    """An encoder-decoder model: the encoder reads the prompt, and the decoder writes the response token by token.
 
-    What the decoder has to begin with, `start_tokens`, is given and no decision: the start token, and behind it the
-    one that `generate` would force (BART's beginning of text, mBART's language). Siblings share the encoder's work.
+    A decision is a token, end-of-text included. The first tokens of the decoder, `start_tokens`, are given and are no
+    decisions: the start token, and after it the one that `generate` would force (BART's beginning of text, mBART's
+    language). Siblings share the encoder's work.
     """
+
+    kind = "seq2seq_lm"
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         super().__init__(model, tokenizer)
@@ -38,15 +116,15 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
 
     @property
     def max_length(self) -> int | None:
-        """Tokens of a prompt; None where there is no limit, as in T5, which knows distances only."""
+        """Most tokens of a prompt; None where there is no limit, as in T5, which knows only distances."""
         return self._limit("encoder")
 
     def prompt_tokens(self, prompt: Observation) -> Tokens:
-        """What the encoder reads: without the completion that has been begun."""
-        return super().prompt_tokens(prompt.prompt if isinstance(prompt, Begun) else prompt)
+        """Return the tokens that the encoder reads, without a completion that has been begun."""
+        return super().prompt_tokens(prompt.prompt if isinstance(prompt, PartialCompletion) else prompt)
 
     def prefix_tokens(self, prompt: Observation) -> Tokens:
-        """What the decoder reads before the first decision."""
+        """Return the tokens that the decoder reads before the first decision."""
         return (*self.start_tokens, *begun_tokens(prompt))
 
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
@@ -65,7 +143,7 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
         return next((int(length) for length in lengths if length), None)
 
     def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
-        """Rows, and tokens of the widest: those of the completion, and its share of the prompts."""
+        """Return the number of rows, and the tokens of the widest: its completion and its share of the prompts."""
         pairs = list(exchanges(examples))
         prompts = {self.prompt_tokens(prompt) for prompt, _ in pairs}
         longest = max(len(self.prefix_tokens(prompt)) + len(response) for prompt, response in pairs)
@@ -95,10 +173,10 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
 
 
 def _start_tokens(model: Any, tokenizer: Any) -> Tokens:
-    """As `generate` finds them, in the generation configuration first.
+    """Find the tokens that the decoder begins with, as `generate` does: in the generation configuration first.
 
     Raises:
-        ModelError: the decoder does not know what to begin with.
+        ModelError: when no configuration names a start token.
     """
     configs = [each for each in (model.generation_config, model.config) if each is not None]
 

@@ -1,4 +1,7 @@
-"""What policies made of a transformers model and its tokenizer share: decoder-only, encoder-decoder, classifiers."""
+"""The base classes of policies made of a transformers model and its tokenizer.
+
+Tensors: N decisions, H numbers of a hidden state.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,38 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from backsight.errors import DataError, ModelError
+from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies import adapters
-from backsight.types import ActionValue, Begun, Decisions, Example, Observation, Sampling, Wanted
+from backsight.policies.scoring.layout import sibling_batches
+from backsight.policies.scoring.log_probs import States, score
+from backsight.profiling import Profile
+from backsight.types import ActionValue, Decisions, Example, Observation, PartialCompletion, Sampling, ScoreRequest
 
 PLAIN = Sampling()
-NOTHING_ELSE = Wanted()
+NO_EXTRAS = ScoreRequest()
 
 
 class TextPolicy(ABC):
-    """Reads text or chat messages, and answers in text."""
+    """A policy that reads text or chat messages and answers in text."""
+
+    kind: ClassVar[str]
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled
         self.tokenizer = tokenizer
         self.recomputes = False
+        self.profile = Profile(model.device)
         # a prompt is asked for when it is sampled, measured and scored, once for each sibling
         self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A copy shares the weights that are not trained: beneath an adapter there is one base, however many copies."""
+        """Copy the policy, sharing the weights that are not trained: copies with adapters have one base in common."""
         memo.update({id(weight): weight for weight in self.module.parameters() if not weight.requires_grad})
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
@@ -44,41 +54,45 @@ class TextPolicy(ABC):
         return model
 
     def reference(self) -> Self:
-        """See `backsight.policies.base.Policy`."""
+        """Return the frozen policy that a run is compared with; see `backsight.policies.base.Policy`."""
         twin = copy.deepcopy(self)
         adapters.switch_off(twin.model)
         return twin
 
     @property
     def max_length(self) -> int | None:
-        """Tokens that it can read at once; None when the model does not say."""
+        """Number of tokens that the model can read at once; None when its configuration does not say."""
         length = getattr(self.model.config, "max_position_embeddings", None)  # recurrent models have none
         return int(length) if length else None
 
     @abstractmethod
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
-        """Raise a `DataError` when the prompt leaves no room for a completion."""
+        """Check that the prompt leaves room for a completion.
+
+        Raises:
+            DataError: when it leaves no room.
+        """
 
     @abstractmethod
     def encode(self, text: str) -> ActionValue:
-        """A response nobody sampled, as the policy would have had to act it."""
+        """Encode a response that was not sampled as an action of the policy."""
 
     @abstractmethod
     def log_probs(
-        self, examples: Sequence[Example], sampling: Sampling = PLAIN, wanted: Wanted = NOTHING_ELSE
+        self, examples: Sequence[Example], sampling: Sampling = PLAIN, request: ScoreRequest = NO_EXTRAS
     ) -> Decisions:
-        """See `backsight.policies.base.Policy`."""
+        """Compute the log-probability of every decision of the examples; see `backsight.policies.base.Policy`."""
 
     @abstractmethod
     def features(self, examples: Sequence[Example]) -> Tensor:
-        """See `backsight.policies.base.Policy`."""
+        """Compute the hidden state at each decision, (N, H)."""
 
     @abstractmethod
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
-        """See `backsight.policies.base.Policy`."""
+        """Cut the indices of the examples into parts that take at most `budget` tokens each when scored."""
 
     def fits(self, prompt: Observation, max_completion_length: int) -> bool:
-        """Whether the prompt leaves room for a completion."""
+        """Return whether the prompt leaves room for a completion."""
         try:
             self.check_prompt(prompt, max_completion_length)
         except DataError:
@@ -86,10 +100,10 @@ class TextPolicy(ABC):
         return True
 
     def prompt_tokens(self, prompt: Observation) -> tuple[int, ...]:
-        """The prompt as the model reads it: special tokens as the tokenizer adds them, or its chat template."""
+        """Tokenise a prompt, with the special tokens that the tokenizer adds, or by its chat template."""
         if isinstance(prompt, str):
             return self._text_tokens(prompt)
-        if isinstance(prompt, Begun):
+        if isinstance(prompt, PartialCompletion):
             return self.prompt_tokens(prompt.prompt) + prompt.tokens
         if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
@@ -97,7 +111,7 @@ class TextPolicy(ABC):
         return tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
 
     def siblings(self, examples: Sequence[Example]) -> list[list[int]]:
-        """Indices of the examples, those with the same prompts together."""
+        """Return the indices of the examples, those with the same prompts together."""
         groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
         for index, example in enumerate(examples):
             groups.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
@@ -129,23 +143,23 @@ class TextPolicy(ABC):
 
 
 def exchanges(examples: Sequence[Example]) -> Iterator[tuple[Observation, ActionValue]]:
-    """Prompt and response of every step, in the order of the examples."""
+    """Yield the prompt and the response of every step, in the order of the examples."""
     for example in examples:
         yield from zip(example.prompts, example.responses, strict=True)
 
 
 def checkpointed_layers(model: nn.Module) -> list[nn.Module]:
-    """The blocks that can be computed again in the backward pass."""
+    """Return the blocks that can be computed again in the backward pass."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """The tokens that end a completion, the tokenizer's own first.
+    """Return the tokens that end a completion, the tokenizer's own first.
 
     Raises:
-        ModelError: there are none.
+        ModelError: when there are none.
     """
     configured = model.generation_config.eos_token_id if model.generation_config is not None else None
     listed = configured if isinstance(configured, list) else [configured]
@@ -153,3 +167,71 @@ def end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
     if not tokens:
         raise ModelError("policy", tokenizer.name_or_path, "has no end-of-text token; set tokenizer.eos_token")
     return tuple(tokens)
+
+
+class LanguageModelPolicy(TextPolicy):
+    """A policy whose model writes a completion token by token, end-of-text included."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__(model, tokenizer)
+        self.end_tokens = end_tokens(model, tokenizer)
+        self.padding_token: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_tokens[0]
+
+    @abstractmethod
+    def states(self, examples: Sequence[Example], sampling: Sampling = PLAIN) -> States:
+        """Compute the hidden state at each decision, from which the head makes logits."""
+
+    @abstractmethod
+    def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
+        """Return the number of rows, and the tokens of the widest, when the examples are scored together."""
+
+    def encode(self, text: str) -> ActionValue:
+        return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.end_tokens[0])
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Decode a completion to text, without special tokens."""
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        """Cut the indices of the examples into parts that take at most `budget` tokens each when scored.
+
+        Examples with the same prompt share its computation, so they stay together as far as the budget allows.
+        """
+        return sibling_batches(
+            self.siblings(examples), lambda indices: self._extent([examples[index] for index in indices]), budget
+        )
+
+    def log_probs(
+        self, examples: Sequence[Example], sampling: Sampling = PLAIN, request: ScoreRequest = NO_EXTRAS
+    ) -> Decisions:
+        return score(self.states(examples, sampling), sampling, self.end_tokens, request)
+
+    def taken(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+        """Return the tokens of the responses, (N,), and the number of tokens of the completion before each, (N,)."""
+        tokens = [token for _, response in exchanges(examples) for token in response]
+        positions = [
+            len(begun_tokens(prompt)) + position
+            for prompt, response in exchanges(examples)
+            for position in range(len(response))
+        ]
+        return torch.tensor(tokens, device=self.model.device), torch.tensor(positions, device=self.model.device)
+
+    def features(self, examples: Sequence[Example]) -> Tensor:
+        return self.states(examples).hidden_NH
+
+
+def begun_tokens(prompt: Observation) -> tuple[int, ...]:
+    """Return the tokens of the completion that stand in the prompt."""
+    return prompt.tokens if isinstance(prompt, PartialCompletion) else ()
+
+
+def check_can_score(sampling: Sampling) -> None:
+    """Check that the learner can score with these sampling settings.
+
+    Raises:
+        ConfigError: when it cannot, because there is a repetition penalty.
+    """
+    if sampling.repetition_penalty != 1:
+        remedy = "attempts sampled with it cannot be learnt from"
+        raise ConfigError("repetition_penalty", sampling.repetition_penalty, remedy)

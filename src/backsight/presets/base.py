@@ -1,4 +1,9 @@
-"""What a preset is: full configurations, and the task that goes with them."""
+"""Presets: each a full configuration under a name, and the task that goes with it.
+
+To add a preset, write a file with a function that returns it, and add its line to `PRESETS`. Packages add presets by
+entry points ``backsight.presets``, each such a function, and tasks without settings of their own by
+``backsight.tasks``, each a function from a configuration to a task.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +12,141 @@ from dataclasses import dataclass
 from typing import Any
 
 from backsight.config import RunConfig, change_config
+from backsight.errors import ConfigError, nearest
+from backsight.hindsight.options import OutcomeOptions
+from backsight.hindsight.response.options import GoldAnchorOptions
+from backsight.registry import Registry
 from backsight.tasks.base import Task
+from backsight.tasks.rows import FileTask
 from backsight.training.config import StopConfig
 
 START: Mapping[str, Any] = {
+    "policy": "pocket",
     "algorithm": "rloo",
     "learning_rate": 1e-4,
     "num_generations": 8,
     "prompts_per_step": 32,
     "stop": StopConfig(max_steps=200),
 }
-"""What reinforcement learning of a model of the user's own can start from."""
+"""Settings that a preset for a model of the user's own can start from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A name for `backsight train`."""
+    """A full configuration under a name, for `backsight train`, and the task that goes with it."""
 
     name: str
     summary: str
     config: RunConfig
-    task: Callable[[RunConfig], Task]
-    on_data: RunConfig | None = None
-    """Settings to start from where the user brings `data`; None: the same ones."""
+    """The settings that a run starts from."""
+    make_task: Callable[[RunConfig], Task]
+    needs_data: bool | None = False
+    """Whether the preset learns from rows of the user's (`data`) or makes its own items; None leaves that to the task.
+    Two presets may share a name if one of them needs data and the other does not."""
+    is_offline_elsewhere: bool = False
+    """Whether the pocket package has a preset of this name that needs no data."""
 
-    def configured(self, *changes: Mapping[str, Any]) -> RunConfig:
-        """The configuration with these changes, each over the one before.
+    def configure(self, *changes: Mapping[str, Any]) -> RunConfig:
+        """Return the configuration with these changes; later ones override earlier ones.
 
         Raises:
-            ConfigError: a change does not fit.
+            ConfigError: when a change does not fit.
         """
-        data = next((change["data"] for change in reversed(changes) if "data" in change), None)
-        start = self.config if data is None or self.on_data is None else self.on_data
-        return change_config(start, *changes)
+        return change_config(self.config, *changes)
+
+    def task(self, config: RunConfig) -> Task:
+        """Make the task of the preset with a configuration.
+
+        Raises:
+            ConfigError: when there is no data and the preset needs some, or the other way round.
+            DataError: when the data cannot be used.
+        """
+        if self.needs_data is True and config.data is None:
+            offline = "; without data it needs backsight-pocket" if self.is_offline_elsewhere else ""
+            raise ConfigError("data", None, f"{self.name} learns from your rows: set data=FILE{offline}")
+        for field in ("data", "eval_data", "ood_data"):
+            if self.needs_data is False and (value := getattr(config, field)) is not None:
+                remedy = f"goes with training data, and {self.name} has none yet; set data=PATH"
+                if field == "data":
+                    remedy = f"{self.name} makes its own items; leave it out"
+                raise ConfigError(field, value, remedy)
+        return self.make_task(config)
+
+
+def on_rows(name: str, summary: str, rows: type[FileTask], max_completion_length: int) -> Preset:
+    """Make a preset for rows of the user's.
+
+    On such rows, it is not known which prompt a wrong answer would have been right for, but the right answer is
+    revealed: the gold answer joins a group in which all attempts failed.
+    """
+    config = RunConfig(preset=name, hindsight=GoldAnchorOptions(), max_completion_length=max_completion_length, **START)
+
+    def make_task(own: RunConfig) -> Task:
+        return rows(str(own.data), test=own.eval_data, ood=own.ood_data)
+
+    return Preset(name, summary, config, make_task, needs_data=True, is_offline_elsewhere=True)
+
+
+PRESETS: Registry[Callable[..., Preset]] = Registry(
+    "backsight.presets",
+    "preset",
+    {
+        "corrections": "backsight.presets.logs:corrections",
+        "dialogue": "backsight.presets.dialogue:dialogue",
+        "logs": "backsight.presets.logs:logs",
+        "reasoning-gym:": "backsight.presets.reasoning_gym:reasoning_gym",
+        "sentiment": "backsight.presets.sentiment:sentiment",
+        "summarization": "backsight.presets.summarization:summarization",
+        "translation": "backsight.presets.translation:translation",
+    },
+)
+"""Functions that make a preset, by its name. A function whose name ends in a colon is given the text behind the
+colon."""
+
+TASKS: Registry[Callable[[RunConfig], Task]] = Registry("backsight.tasks", "preset", {})
+
+
+def find_preset(name: str, *changes: Mapping[str, Any]) -> Preset:
+    """Return the preset of this name; of two, the one that learns from data if the changes set `data`, else the other.
+
+    Raises:
+        ConfigError: when there is no such preset or task. The message names the nearest.
+    """
+    prefix, colon, options = name.partition(":")
+    if colon and prefix + colon in PRESETS.names():
+        return PRESETS.find(prefix + colon)(options)
+    data = next((change["data"] for change in reversed(changes) if "data" in change), None)
+    found = [make() for make in PRESETS.providers(name)]
+    if found:
+        return next((each for each in found if each.needs_data == (data is not None)), found[0])
+    if name in TASKS.names():
+        return _bare_preset(name, TASKS.find(name))
+    raise ConfigError("preset", name, f"unknown; {nearest(name, [*PRESETS.names(), *TASKS.names()])}")
+
+
+def _bare_preset(name: str, make_task: Callable[[RunConfig], Task]) -> Preset:
+    """Make a preset of a task that brings no settings."""
+    config = RunConfig(preset=name, hindsight=OutcomeOptions(), **START)
+    return Preset(name, "a task of another package", config, make_task, needs_data=None)
+
+
+def configure(task: str | Task, *changes: Mapping[str, Any]) -> tuple[RunConfig, Callable[[RunConfig], Task]]:
+    """Return the configuration with these changes, and a function that makes the task from it.
+
+    `task` is the name of a preset, or a task of the caller's own. Later changes override earlier ones.
+
+    Raises:
+        ConfigError: when there is no such preset, or a setting does not fit.
+    """
+    if isinstance(task, str):
+        preset = find_preset(task, *changes)
+        return preset.configure(*changes), preset.task
+    base = RunConfig(
+        preset=task.name, policy=START["policy"], hindsight=OutcomeOptions(), stop=StopConfig(max_steps=200)
+    )
+    return change_config(base, *changes), lambda config: task
+
+
+def make_task(config: RunConfig) -> Task:
+    """Make the task of the preset that the configuration names."""
+    return find_preset(config.preset, config.model_dump()).task(config)

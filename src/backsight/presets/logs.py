@@ -1,37 +1,43 @@
-"""`logs`: conversations that people rated, commented on or corrected, on rows with `messages`."""
+"""`logs` and `corrections`: answers that people rated, commented on or corrected, in conversations or alone.
+
+Nothing is sampled: a recorded answer is made more or less likely, depending on what people said of it. That is
+off-policy, and the run says so (`frac_off_policy`). Before and after training, the likelihood of held-back turns that
+were rewarded is compared with that of the others.
+"""
 
 from __future__ import annotations
 
 from backsight.config import RunConfig
-from backsight.errors import ConfigError
-from backsight.hindsight.config_response import RecordedConfig
-from backsight.presets.base import Preset
+from backsight.hindsight.response.options import RecordedOptions
+from backsight.presets.base import START, Preset
 from backsight.tasks.base import Task
 from backsight.tasks.conversations import ConversationsTask
-from backsight.training.config import StopConfig
+from backsight.tasks.corrections import CorrectionsTask
 
 
 def logs() -> Preset:
-    """Nothing is sampled: what was said in the log is made more or less likely by what was said of it.
+    """Make the preset `logs`, for rows with `messages`, some of them judged."""
+    summary = "learn from conversations that were rated, commented on or corrected"
+    return Preset("logs", summary, _config("logs"), _conversations, needs_data=True)
 
-    Off-policy, and the run says so (`frac_off_policy`). Before and after training, the likelihood of held-back
-    turns that were rewarded is compared with that of the others.
-    """
-    config = RunConfig(
-        preset="logs",
-        policy="pocket",
-        hindsight=RecordedConfig(),
-        algorithm="reinforce",
-        learning_rate=1e-4,
-        prompts_per_step=32,
-        max_completion_length=64,
-        stop=StopConfig(max_steps=200),
+
+def corrections() -> Preset:
+    """Make the preset `corrections`, for rows with `prompt` and a judged `completion`, or `chosen` and `rejected`."""
+    summary = "learn from single answers that were rated, commented on, corrected or preferred"
+    return Preset("corrections", summary, _config("corrections"), _answers, needs_data=True)
+
+
+def _config(name: str) -> RunConfig:
+    start = {**START, "algorithm": "reinforce"}
+    return RunConfig(preset=name, hindsight=RecordedOptions(), max_completion_length=64, **start)
+
+
+def _conversations(config: RunConfig) -> Task:
+    is_told = config.hindsight.needs_teacher  # a teacher is told what the user said next
+    return ConversationsTask(
+        str(config.data), test=config.eval_data, ood=config.ood_data, next_turn_is_feedback=is_told
     )
-    return Preset("logs", "learn from conversations that were rated, commented on or corrected", config, _task)
 
 
-def _task(config: RunConfig) -> Task:
-    if config.data is None:
-        raise ConfigError("data", None, "logs needs rows with 'messages', some of them judged; set data=PATH")
-    is_told = getattr(config.hindsight, "distill_weight", 0) > 0  # a teacher is told what the user said next
-    return ConversationsTask(config.data, test=config.eval_data, ood=config.ood_data, next_turn_is_feedback=is_told)
+def _answers(config: RunConfig) -> Task:
+    return CorrectionsTask(str(config.data), test=config.eval_data, ood=config.ood_data)

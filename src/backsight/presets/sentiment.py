@@ -1,20 +1,11 @@
-"""`sentiment`: a text in, its label out; reviews of the pocket world, or rows with `text` and `label`."""
+"""`sentiment`: a text in, its label out, on rows with `text` and `label`."""
 
 from __future__ import annotations
 
-from backsight.pocket.sentiment import PocketSentimentTask
-from backsight.presets.application import application
-from backsight.presets.base import Preset
+from backsight.presets.base import Preset, on_rows
 from backsight.tasks.sentiment import SentimentTask
 
 
 def sentiment() -> Preset:
-    """Offline a wrong label is relabelled: the review is rewritten, as little as it takes for the label to be right."""
-    return application(
-        "sentiment",
-        "label a text",
-        world=PocketSentimentTask,
-        offline={"hindsight": "relabel", "max_completion_length": 4},
-        rows=SentimentTask,
-        max_completion_length=8,
-    )
+    """Make the preset `sentiment`. Any set of labels will do."""
+    return on_rows("sentiment", "label a text", SentimentTask, max_completion_length=8)

@@ -1,21 +1,13 @@
-"""`summarization`: a document in, its summary out; reports of the pocket world, or rows with `document`, `summary`."""
+"""`summarization`: a document in, its summary out, on rows with `document` and `summary` or `references`."""
 
 from __future__ import annotations
 
-from backsight.pocket.summarization import PocketSummaryTask
-from backsight.presets.application import RELABEL_OR_GOLD, application
-from backsight.presets.base import Preset
+from backsight.presets.base import Preset, on_rows
 from backsight.tasks.summarization import SummarizationTask
 
 
 def summarization() -> Preset:
-    """Rewarded with the facts that are told, on rows with ROUGE-L. Offline the facts that a summary did tell become
-    those that mattered. Documents of your own may be longer than what a small model reads: see `long_prompts`."""
-    return application(
-        "summarization",
-        "summarise a document",
-        world=PocketSummaryTask,
-        offline={"hindsight": RELABEL_OR_GOLD, "max_completion_length": 24},
-        rows=SummarizationTask,
-        max_completion_length=64,
-    )
+    """Make the preset `summarization`, with ROUGE-L as reward. Documents may be too long for a model: see
+    `long_prompts`.
+    """
+    return on_rows("summarization", "summarise a document", SummarizationTask, max_completion_length=64)

@@ -1,4 +1,4 @@
-"""Curves with bands as SVG, to stand in a page. Everything is drawn here, so that no other package is needed."""
+"""Curves with bands as SVG, for an HTML page. Everything is drawn here, so that no other package is needed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 190, 14, 44
 """Margins in pixels; the legend stands in the right one."""
 COLOURS = ("#1b6ca8", "#d1495b", "#2f7d5b", "#b08a2e", "#7b5ea7", "#4c9f9b", "#8c564b", "#6b6b6b")
 DASHES = ("", "6 3", "2 3")
-"""Once all colours are used, they come again with other dashes."""
+"""Dashes of the lines; once all colours are used, they come again with the next dashes."""
 LABEL_CHARACTERS = 22
 TICKS = 5
 
 
 def curves_svg(figure: Figure) -> str:
-    """One `svg` element; the names are escaped."""
+    """Return the figure as one `svg` element, with its names escaped."""
     return "\n".join(_parts(figure))
 
 
@@ -60,7 +60,7 @@ def _grid(axes: _Axes, unit: str) -> Iterator[str]:
 
 
 class _Axes:
-    """From what was measured to pixels."""
+    """The axes, which convert measured values to pixels."""
 
     def __init__(self, bands: Sequence[Band]) -> None:
         self.most_used = max((used for band in bands for used in band.used), default=0.0) or 1.0
@@ -82,7 +82,7 @@ class _Axes:
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """About `TICKS` steps of 1, 2 or 5 times a power of ten, from at most `low` to more than `high` or just there."""
+    """Return ticks in about `TICKS` steps of 1, 2 or 5 times a power of ten, from at most `low` to at least `high`."""
     span = high - low if high > low else max(abs(high), 1.0)
     power = 10.0 ** math.floor(math.log10(span / TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / TICKS)

@@ -1,4 +1,4 @@
-"""What a report is made of, before it is a page, Markdown or something in a terminal. Nothing in it is markup."""
+"""The parts of a report, before it becomes a page, Markdown or text in a terminal. Nothing in them is markup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Band(Protocol):
-    """A curve and what it lies within; all of the same length."""
+    """A curve (`mean`) within a band (`low` to `high`), over how much was `used`. All have the same length."""
 
     @property
     def used(self) -> Sequence[float]: ...
@@ -22,7 +22,7 @@ class Band(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Row to column to text; see `columns`."""
+    """A table: the text of each cell, by row and column."""
 
     title: str
     rows: Mapping[str, Mapping[str, str]]
@@ -30,13 +30,13 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Every column that some row has. A cell that a row does not have is shown as a dash."""
+        """All columns that some row has. A cell that a row does not have is shown as a dash."""
         return list(dict.fromkeys(column for cells in self.rows.values() for column in cells))
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Curves by name; `unit` is what they run over."""
+    """A figure: curves by name, over what was used, counted in `unit`."""
 
     title: str
     unit: str
@@ -46,7 +46,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Facts by name, what has to be said of them, and the tables and figures in their order."""
+    """A report: facts by name, notes on them, and the tables and figures in order."""
 
     title: str
     facts: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Single files with results: never over one that the user has, and never half of one."""
+"""Files with results. A file that the user has is never overwritten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from backsight.errors import ConfigError
 
 
 def check_new_file(field: str, path: Path, suffixes: Collection[str]) -> None:
-    """Raises `ConfigError` when the file could not be made: before the work is done, not after."""
+    """Check, before the work is done, that a new file can be made.
+
+    Raises:
+        ConfigError: when the ending is wrong, the file exists or its folder does not.
+    """
     if path.suffix.lower() not in suffixes:
         raise ConfigError(field, path, f"give it one of the endings {', '.join(suffixes)}")
     if path.exists():
@@ -22,14 +26,18 @@ def check_new_file(field: str, path: Path, suffixes: Collection[str]) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Fails where the file exists."""
+    """Write a new JSON file.
+
+    Raises:
+        FileExistsError: when the file exists.
+    """
     with path.open("x", encoding="utf-8") as file:
         json.dump(values, file, indent=1)
         file.write("\n")
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all, over what the program itself has written there."""
+    """Write a file whole or not at all, over what the program itself has written there before."""
     draft = path.with_name(path.name + ".part")
     draft.write_text(text, encoding="utf-8")
     os.replace(draft, path)

@@ -1,4 +1,4 @@
-"""A report as Markdown. Figures become tables of their means, for Markdown draws nothing by itself."""
+"""A report as Markdown. Figures become tables of their means, because Markdown draws nothing by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from backsight.reports.document import Figure, Report, Table
 
 SHOWN_POINTS = 6
-"""Of a curve: so many, evenly spread, its ends among them."""
+"""Number of points of a curve that are shown, evenly spread, its ends among them."""
 
 
 def markdown(report: Report) -> str:
@@ -40,7 +40,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _points(figure: Figure) -> dict[str, Table]:
-    """A table for all curves that were looked at in the same places."""
+    """Return a table for each set of curves that have the same points, by its heading."""
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for name, band in figure.curves.items():
         count = len(band.used)
@@ -55,6 +55,6 @@ def _row(cells: list[str], *, is_text: bool = True) -> str:
 
 
 def _plain(text: str) -> str:
-    """In one line, and none of it markup: Markdown lets HTML through, and a bar ends a cell."""
+    """Return the text in one line, with all markup escaped: Markdown lets HTML through, and a bar ends a cell."""
     escaped = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

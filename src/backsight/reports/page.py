@@ -1,4 +1,4 @@
-"""A report as one HTML page that stands alone: no script, nothing from elsewhere, and everything in it escaped."""
+"""A report as one HTML page that stands alone: no script, nothing loaded from elsewhere, and all text escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ tbody th { font-weight: 600; white-space: nowrap; }
 svg { width: 100%; height: auto; }
 """
 POLICY = f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
-"""What a browser may load: the style above, which it knows by its hash, and nothing else."""
+"""Content security policy of the page: a browser may load the style above, which it knows by its hash, and nothing
+else."""
 
 
 def page(report: Report) -> str:

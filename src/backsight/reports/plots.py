@@ -15,17 +15,21 @@ COLUMNS = 3
 COLOURS = ("#2f7d5b", "#b08a2e")
 
 Estimates = Mapping[str, Mapping[str, Mapping[str, Interval]]]
-"""By policy, split and name."""
+"""Estimates by policy, split and name."""
 
 
 def check_picture(path: Path) -> None:
-    """Raises `ConfigError` when the picture could not be made there, or matplotlib is missing."""
+    """Check, before the work is done, that the picture can be made.
+
+    Raises:
+        ConfigError: when the file cannot be made there, or matplotlib is missing.
+    """
     check_new_file("plot", path, SUFFIXES)
     _matplotlib(path)
 
 
 def draw_estimates(estimates: Estimates, path: Path) -> None:
-    """A panel a name, in it a bar with its 95 % interval for every split and policy."""
+    """Draw one panel for each name, with a bar and its 95 % interval for every split and policy."""
     figure_module = _matplotlib(path)
     panels = list(dict.fromkeys(name for splits in estimates.values() for named in splits.values() for name in named))
     rows = -(-len(panels) // COLUMNS)
@@ -48,7 +52,7 @@ def _draw_panel(axes: Any, name: str, estimates: Estimates) -> None:
         known = [(place, own[split][name]) for place, split in enumerate(splits) if name in own.get(split, {})]
         places = [place + width * (number - (len(estimates) - 1) / 2) for place, _ in known]
         means = [interval.mean for _, interval in known]
-        reach = [  # an end may lie on the mean, and a rounding error on the wrong side of it
+        reach = [  # rounding may put an end that lies on the mean on the wrong side of it
             [max(0.0, each.mean - each.low) for _, each in known],
             [max(0.0, each.high - each.mean) for _, each in known],
         ]
@@ -59,7 +63,7 @@ def _draw_panel(axes: Any, name: str, estimates: Estimates) -> None:
 
 
 def _matplotlib(path: Path) -> Any:
-    """The part of it that draws into files and needs no display."""
+    """Return the part of matplotlib that draws into files and needs no display."""
     try:
         from matplotlib import figure
     except ImportError as error:

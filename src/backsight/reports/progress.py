@@ -1,4 +1,4 @@
-"""How training is getting on: a live line in a terminal, a printed line now and then elsewhere."""
+"""The progress of training: a live line in a terminal, a printed line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STEPS_IN_MEAN = 10
 
 
 class TrainingProgress:
-    """A context manager; `update` after every step.
+    """A context manager that shows the progress of training; call `update` after every step.
 
-    Metrics are means of the last `STEPS_IN_MEAN` steps, for those of a single step jump about.
+    Metrics are shown as means of the last `STEPS_IN_MEAN` steps, because those of a single step jump about.
     """
 
     def __init__(
@@ -55,7 +55,14 @@ class TrainingProgress:
         self._bar.stop()
 
     def update(self, *, step: int, attempts: int, metrics: Mapping[str, float], share: float) -> None:
-        """`metrics` of the step, by their logged names; the `share` of the budget that is used up (0: no budget)."""
+        """Show the progress after a step.
+
+        Args:
+            step: number of the step.
+            attempts: number of attempts so far.
+            metrics: metrics of the step, by their logged names.
+            share: share of the budget that is used up; 0 without a budget.
+        """
         now = self._clock()
         for name, value in metrics.items():
             self._recent[name].append(value)
@@ -68,7 +75,7 @@ class TrainingProgress:
             self._console.print(f"{self._method}: {status}", markup=False, highlight=False, soft_wrap=True)
 
     def tell(self, message: str) -> None:
-        """A line that stays."""
+        """Print a message on a line that stays."""
         if self._is_shown:
             self._console.print(f"{self._method}: {message}", markup=False, highlight=False, soft_wrap=True)
 
@@ -80,7 +87,7 @@ class TrainingProgress:
         return [text.format(means[name]) for name, text in formats.items() if name in means]
 
     def _time_left(self, now: float, share: float) -> list[str]:
-        """None before the second step. A resumed run starts with a share that cost this process no time."""
+        """Return the time left, from the second step on. The share that a resumed run starts with cost no time here."""
         if self._first is None:
             self._first = (now, share)
         first_time, first_share = self._first

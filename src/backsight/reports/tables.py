@@ -25,7 +25,7 @@ class Interval(Protocol):
 
 
 class Comparison(Protocol):
-    """How far apart two policies are, and how often chance alone would set them as far apart."""
+    """Difference of two policies, and how often it would arise by chance."""
 
     @property
     def difference(self) -> Interval: ...
@@ -34,7 +34,7 @@ class Comparison(Protocol):
 
 
 class SplitScores(Protocol):
-    """What came of one split: the reward, and the named rewards it is made of."""
+    """Scores of one split: the reward, and the named rewards."""
 
     @property
     def reward(self) -> Interval: ...
@@ -43,7 +43,7 @@ class SplitScores(Protocol):
 
 
 def interval_text(interval: Interval, *, as_percent: bool = False) -> str:
-    """``0.353 (0.310–0.400)``, or the same as ``35 % (31–40)``; ``-0.012 (-0.020 to 0.004)`` below zero."""
+    """Return ``0.353 (0.310–0.400)``, or ``35 % (31–40)`` as a percentage; ``-0.012 (-0.020 to 0.004)`` below zero."""
     if as_percent:
         return f"{100 * interval.mean:.0f} % ({100 * interval.low:.0f}–{100 * interval.high:.0f})"
     digits = 1 if abs(interval.mean) >= 10 else 3
@@ -52,7 +52,7 @@ def interval_text(interval: Interval, *, as_percent: bool = False) -> str:
 
 
 def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
-    """Row to column to text. A cell that a row does not have stays a dash; nothing is read as markup."""
+    """Make a table from texts by row and column. A missing cell is shown as a dash, and nothing is read as markup."""
     table = Table(title=Text(title), title_justify="left")
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
     table.add_column("")
@@ -64,7 +64,7 @@ def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
 
 
 def time_summary(rows: Sequence[Mapping[str, float]]) -> str:
-    """Where the time of a run went, from the lines of its metrics, in one line; empty where nothing was timed."""
+    """Describe in one line where the time of a run went, from the rows of its metrics; empty if nothing was timed."""
     seconds = Counter[str]()
     for row in rows:
         seconds.update({name.removeprefix(TIME): value for name, value in row.items() if name.startswith(TIME)})
@@ -85,7 +85,7 @@ def _shares(seconds: Mapping[str, float], total: float) -> list[tuple[str, float
 
 
 def scores_table(title: str, evaluations: Mapping[str, Mapping[str, SplitScores]]) -> Table:
-    """Evaluations side by side (before, after, ...): one row a split and reward."""
+    """Make a table of evaluations side by side (before, after, ...), with one row for each split and reward."""
     named = {
         column: {split: {"reward": scores.reward, **scores.rewards} for split, scores in splits.items()}
         for column, splits in evaluations.items()
@@ -94,7 +94,7 @@ def scores_table(title: str, evaluations: Mapping[str, Mapping[str, SplitScores]
 
 
 def estimates_table(title: str, estimates: Mapping[str, Mapping[str, Mapping[str, Interval]]]) -> Table:
-    """Estimates by column, split and name: one row a split and name."""
+    """Make a table of estimates by column, split and name, with one row for each split and name."""
     rows: dict[str, dict[str, str]] = {}
     for column, splits in estimates.items():
         for split, named in splits.items():
@@ -104,7 +104,7 @@ def estimates_table(title: str, estimates: Mapping[str, Mapping[str, Mapping[str
 
 
 def differences_table(title: str, comparisons: Mapping[str, Mapping[str, Comparison]]) -> Table:
-    """Comparisons by split and name: one row each."""
+    """Make a table of comparisons by split and name, with one row for each."""
     rows = {
         f"{split}: {name}": {"difference": interval_text(each.difference), "p": f"{each.p:.4f}"}
         for split, named in comparisons.items()

@@ -1,14 +1,13 @@
-"""Step 1 of the method: act with the current policy, until every episode is over."""
+"""Step 1 of the training loop: `collect` acts with the current policy until every episode is over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backsight.environments.base import Environment, EnvironmentFactory
-from backsight.rollouts.engine import Engine
+from backsight.rollouts.base import Engine
 from backsight.seeds import derived_seed
-from backsight.types import Action, Group, Observation, Sampling, Step, Trajectory
+from backsight.types import Action, Environment, EnvironmentFactory, Group, Observation, Sampling, Step, Trajectory
 
 
 def collect(
@@ -21,9 +20,9 @@ def collect(
     *,
     side_by_side: int | None = None,
 ) -> Iterator[tuple[int, Group]]:
-    """`num_generations` episodes from each start: groups, each with the index of its start, as they are finished.
+    """Play `num_generations` episodes from each start; yield each finished group with the index of its start.
 
-    Those that are still running act together, `side_by_side` at the most: 1 where there is but one environment.
+    Episodes that are still running act together, at most `side_by_side` of them; 1 fits a single environment.
     """
     planned = [(start, number) for start in range(len(starts)) for number in range(num_generations)]
     wave = side_by_side or max(1, len(planned))
@@ -41,7 +40,7 @@ def collect(
 
 
 def _play(engine: Engine, episodes: Sequence[_Episode], sampling: Sampling) -> Iterator[int]:
-    """Index of each episode when it is over."""
+    """Play the episodes together, and yield the index of each when it is over."""
     running = list(range(len(episodes)))
     while running:
         observations = [episodes[index].observation for index in running]
@@ -54,7 +53,7 @@ def _play(engine: Engine, episodes: Sequence[_Episode], sampling: Sampling) -> I
 
 
 class _Episode:
-    """An environment, and what has happened in it so far."""
+    """An environment, and the steps that were taken in it so far."""
 
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
@@ -72,6 +71,15 @@ class _Episode:
     def advance(self, action: Action) -> None:
         result = self.environment.step(action)
         self.steps.append(
-            Step(self.observation, action, result.reward, result.terminated, result.truncated, result.info)
+            Step(
+                self.observation,
+                action,
+                result.reward,
+                result.terminated,
+                result.truncated,
+                result.info,
+                result.potential,
+                result.feedback,
+            )
         )
         self.observation = result.observation

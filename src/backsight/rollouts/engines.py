@@ -1,23 +1,77 @@
-"""The engine that acts for a policy in this process."""
+"""The registry of engines by name, and the engine that acts for a policy in this process.
+
+To add an engine, write a file with a class that fulfils `Engine`, and a class of options here that builds it, with its
+line in `ENGINES`. Packages add engines by entry points ``backsight.engines``, each a class of options.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import SerializeAsAny
+
 from backsight.errors import ModelError
-from backsight.policies.base import Policy
-from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.policies.classifier import ClassifierPolicy
-from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
-from backsight.rollouts.engine import Engine
-from backsight.rollouts.local import LocalEngine
-from backsight.rollouts.seq2seq import Seq2SeqEngine
+from backsight.registry import Registry, load
+from backsight.settings import ByName, Settings
+
+if TYPE_CHECKING:
+    from backsight.policies.base import Policy
+    from backsight.rollouts.base import Engine
+
+
+class EngineOptions(Settings):
+    """Options of an engine; `name` says which engine."""
+
+    name: str
+
+    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
+        """Make the engine with the weights that the policy has now.
+
+        Args:
+            policy: the learner.
+            own_weights: whether the engine has to keep its weights while the learner's change.
+
+        Raises:
+            ModelError: when the engine cannot act for this kind of policy.
+        """
+        raise NotImplementedError
+
+
+class InProcessOptions(EngineOptions):
+    """Options of the engines that sample in this process."""
+
+    name: Literal["in_process"] = "in_process"
+
+    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
+        if policy.kind not in IN_PROCESS:
+            raise ModelError(
+                "policy", policy.kind, f"has no engine in this process; there are: {', '.join(IN_PROCESS)}"
+            )
+        actor = copy.deepcopy(policy) if own_weights else policy
+        engine: Engine = load(IN_PROCESS[policy.kind])(actor, actor.profile, own_weights)
+        return engine
+
+
+IN_PROCESS: Mapping[str, str] = {
+    "causal_lm": "backsight.rollouts.decoding.causal_lm:CausalLMEngine",
+    "seq2seq_lm": "backsight.rollouts.decoding.seq2seq_lm:Seq2SeqLMEngine",
+    "classifier": "backsight.rollouts.in_process:DirectEngine",
+    "module": "backsight.rollouts.in_process:DirectEngine",
+}
+"""Path of the engine class for each kind of policy."""
+
+ENGINES: Registry[type[EngineOptions]] = Registry("backsight.engines", "engine", {"in_process": InProcessOptions})
+
+EngineChoice = Annotated[SerializeAsAny[EngineOptions], ByName(ENGINES)]
+"""Type of a settings field that holds the options of one engine."""
 
 
 def engine_for(policy: Policy) -> Engine:
-    """Raises `ModelError` for a policy that nobody acts for."""
-    if isinstance(policy, CausalLMPolicy):
-        return LocalEngine(policy)
-    if isinstance(policy, Seq2SeqLMPolicy):
-        return Seq2SeqEngine(policy)
-    if isinstance(policy, ClassifierPolicy):
-        return policy
-    raise ModelError("policy", type(policy).__name__, "has no engine in this process")
+    """Return the engine that acts in this process with the policy's own weights.
+
+    Raises:
+        ModelError: when there is no engine for this kind of policy.
+    """
+    return InProcessOptions().build(policy, own_weights=False)

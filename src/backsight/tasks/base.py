@@ -1,14 +1,19 @@
-"""What to solve and how it is scored: a frozen data half (`Item`) and a behaviour half (`Task`)."""
+"""The base classes of tasks: what to solve (`Item`), and how it is played and scored (`Task`).
+
+A task makes its own episodes and its own source of feedback. Most tasks are prompts with a judge: `PromptTask`.
+"""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, overload
 
-from backsight.errors import DataError
-from backsight.types import Feedback, Observation
+from backsight.errors import DataError, RewardError
+from backsight.seeds import derived_seed
+from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +22,20 @@ class Item:
 
     id: str
     prompt: Observation
-    """Text, or chat messages."""
+    """Prompt as text or as chat messages."""
     target: str | None = None
-    """A gold answer, where there is one. Supervised fine-tuning learns it; reinforcement learning never sees it."""
+    """Gold answer, where there is one. Supervised fine-tuning learns it; reinforcement learning never sees it."""
     columns: Mapping[str, Any] = field(default_factory=dict)
-    """Everything else of the row; reward functions receive it by name."""
+    """All other columns of the row, which reward functions receive by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LazyItems(Sequence[Item]):
-    """Items made when they are asked for: the same number always gives the same item."""
+    """Items that are made when they are asked for; the same number always gives the same item."""
 
     length: int
     make: Callable[[int], Item]
-    """From a number, counted from 0, to the item."""
+    """A function from an item's number, counted from 0, to the item."""
 
     def __len__(self) -> int:
         return self.length
@@ -47,59 +52,89 @@ class LazyItems(Sequence[Item]):
         return self.make(index % self.length)
 
 
-class Task(ABC):
-    """Items in named splits, and a judge for completions.
+Fits = Callable[[Observation], bool]
+"""A function that says whether a prompt leaves room for a completion."""
 
-    `judge` must be a pure function of its arguments: the same completion always gets the same feedback.
-    """
+
+class Task(ABC):
+    """Items in named splits, the episodes that are played on them, and the source of feedback for them."""
 
     name: str
     train_split: str = "train"
     eval_splits: tuple[str, ...] = ()
-    """The first one is in domain; it is the one that stop conditions and the choice of a checkpoint look at."""
+    """Names of the evaluation splits. The first is in domain; stop conditions and the choice of a checkpoint use it."""
     full_marks: float = 1.0
-    """The reward of a gold answer."""
+    """Reward of a gold answer."""
     labels: tuple[str, ...] = ()
-    """All answers there are, where they can be listed: what a classifier chooses from."""
+    """All possible answers, where they can be listed: a classifier chooses from them."""
     metrics: tuple[str, ...] = ()
-    """Named rewards to report beside the reward, e.g. ``("chrf", "exact")``."""
+    """Names of rewards to report beside the reward, such as ``("chrf", "exact")``."""
 
     @abstractmethod
     def items(self, split: str) -> Sequence[Item]:
-        """The items of a split, always the same and in the same order."""
+        """Return the items of a split, always the same and in the same order."""
 
     @abstractmethod
-    def judge(self, item: Item, completion: str) -> Feedback:
-        """What is revealed of a completion afterwards."""
+    def episode(self, item: Item, fits: Fits | None = None) -> Environment:
+        """Make a fresh attempt at an item. `fits` says whether a prompt leaves room for a completion."""
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
-        """A prompt that the completion would have answered in full; None when the task knows of none.
-
-        `seed` chooses among several, so that the same failure need not always teach the same thing.
-        """
-        return None
+    @abstractmethod
+    def feedback(self) -> FeedbackSource:
+        """Make the task's own source of feedback, which other sources may replace or join."""
 
     def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
-        """Named figures of a whole split that are no means over its items; reported with bootstrap intervals.
+        """Compute named figures of a whole split that are not means over its items; none by default.
 
-        `completions` has one completion for each of the items, which may repeat.
+        They are reported with bootstrap intervals. `completions` has one completion for each of the items, which may
+        repeat.
         """
         return {}
 
-    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
-        """The item with as much of its prompt as `fits`; None when the task knows of nothing to leave out."""
+    def recorded_turns(self) -> Sequence[Item]:
+        """Return held-back turns of a log, whose likelihood is compared before and after training; none by default."""
+        return ()
+
+    def shortened(self, item: Item, fits: Fits) -> Item | None:
+        """Return the item with as much of its prompt as `fits` allows; None when nothing can be left out."""
         return None
 
     def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
-        """The same task with other items in these splits. A task that shortens items has to have it."""
+        """Return the same task with other items in these splits. A task that shortens items has to define this."""
         raise NotImplementedError
 
     def validate(self, split: str, limit: int = 200) -> int:
-        """Grade the gold answers of up to `limit` items; returns how many were graded.
+        """Grade the gold answers of up to `limit` items, and return how many were graded; 0 for a task without a judge.
 
         Raises:
-            DataError: a gold answer does not get full marks, so the judge or the row is wrong.
+            DataError: when a gold answer does not get full marks, so the judge or the row is wrong.
         """
+        return 0
+
+
+class PromptTask(Task):
+    """A task of prompts that are answered in one turn, with a judge for the answers.
+
+    `judge` must be a pure function of its arguments: the same completion always gets the same feedback.
+    """
+
+    @abstractmethod
+    def judge(self, item: Item, completion: str) -> Feedback:
+        """Return the feedback that is revealed after a completion."""
+
+    def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
+        """Return a prompt that the completion would have answered in full; None when the task knows of none.
+
+        `seed` chooses among several prompts, so that the same failure need not always teach the same thing.
+        """
+        return None
+
+    def episode(self, item: Item, fits: Fits | None = None) -> Environment:
+        return SingleTurn(item)
+
+    def feedback(self) -> FeedbackSource:
+        return TaskVerifier(self)
+
+    def validate(self, split: str, limit: int = 200) -> int:
         graded = 0
         for item in self.items(split)[:limit]:
             if item.target is None:
@@ -113,3 +148,74 @@ class Task(ABC):
                 )
             graded += 1
         return graded
+
+
+class SingleTurn:
+    """An item as an episode of one step: the prompt is observed, and the completion is the action.
+
+    The reward comes afterwards, from the source of feedback.
+    """
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+
+    def reset(self) -> Observation:
+        return self.item.prompt
+
+    def step(self, action: Action) -> StepResult:
+        return StepResult(self.item.prompt, terminated=not action.is_truncated, truncated=action.is_truncated)
+
+
+class TaskVerifier:
+    """A task's own judge as a source of feedback, with what a failed attempt would have been right for.
+
+    It judges trajectories whose start is an `Item` of the task and whose last action is the completion. If an attempt
+    in a single step did not succeed, it also asks the task which prompt the completion would have answered, and reveals
+    that prompt. It does not ask about longer episodes, for which the task cannot say how each observation would have
+    read, nor about attempts that were cut off: they have achieved nothing, and imitating them would teach the policy
+    never to end.
+    """
+
+    def __init__(self, task: PromptTask) -> None:
+        self.task = task
+        self.busy = (f"task '{task.name}'",)
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
+        """Return one feedback a trajectory, in their order.
+
+        Raises:
+            RewardError: when the task's judge failed, or gave no reward that is finite.
+        """
+        return [
+            self._judge(trajectory, derived_seed(seed, "relabelled"))
+            for trajectory, seed in zip(trajectories, seeds, strict=True)
+        ]
+
+    def _judge(self, trajectory: Trajectory, seed: int) -> Feedback:
+        item: Item = trajectory.start
+        text = completion_text(trajectory)
+        try:
+            feedback = self.task.judge(item, text)
+            is_finite = feedback.reward is not None and math.isfinite(feedback.reward)
+            prompt = None
+            if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
+                prompt = self.task.relabelled(item, text, seed)
+        except Exception as error:  # a task may be anybody's code
+            remedy = f"the judge of {text!r} raised {type(error).__name__}: {error}; mend the task"
+            raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy) from error
+        if not is_finite:
+            remedy = f"the judge gave {text!r} the reward {feedback.reward}; give gold answers or reward functions"
+            raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy)
+        return feedback if prompt is None else replace(feedback, achieved_prompts=(prompt,))
+
+
+def completion_text(trajectory: Trajectory) -> str:
+    """Return the text of the last action.
+
+    Raises:
+        RewardError: when the action has no text, so that there is nothing to judge.
+    """
+    text = trajectory.steps[-1].action.text
+    if text is None:
+        raise RewardError("action.text", None, "only a language model's completions can be judged as text")
+    return text

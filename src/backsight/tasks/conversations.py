@@ -1,7 +1,8 @@
-"""Conversations from logs: every turn of the assistant that was rewarded, commented on or corrected is an item.
+"""The task `conversations`: turns of the assistant from logs that were rewarded, commented on or corrected.
 
 A row is ``{"messages": [{"role", "content", optional "reward", "feedback", "correction"}]}``; the optional fields stand
-in the assistant's messages and say what was known of them afterwards. Turns of which nothing is known are context only.
+in the assistant's messages and say what was known about them afterwards. Turns about which nothing is known are context
+only.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ConversationsTask(RecordedTask):
                 yield self._item(f"{row.number}.{turn}", _plain(messages[:index]), message["content"], columns)
 
     def _judged(self, row: Row, messages: Messages, index: int) -> dict[str, Any]:
-        """What is known of a turn. An empty turn cannot be learnt, so it counts as one of which nothing is known."""
+        """Return what is known about a turn; nothing for an empty turn, which cannot be learnt."""
         message, place = messages[index], f"messages[{index}]"
         if not message["content"].strip():
             return {}
@@ -88,5 +89,5 @@ class ConversationsTask(RecordedTask):
 
 
 def _plain(messages: Sequence[Mapping[str, Any]]) -> Messages:
-    """Without what nobody knew when they were said."""
+    """Return the messages without what became known afterwards."""
     return [{key: value for key, value in each.items() if key not in _OWN_FIELDS} for each in messages]

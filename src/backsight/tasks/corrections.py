@@ -1,4 +1,4 @@
-"""Corrections, preferences, ratings and comments from a file: single answers and what was said of them.
+"""The task `corrections`: single answers from a file, with corrections, preferences, ratings or comments.
 
 Rows have the column `prompt` (text or messages) and one of
 
@@ -51,7 +51,7 @@ class CorrectionsTask(RecordedTask):
 
 
 def _said(row: Row, column: str) -> str:
-    """An answer's text."""
+    """Return the text of an answer."""
     if isinstance(row.cell(column), list):
         return "".join(message["content"] for message in row.messages(column))
     return row.text(column)

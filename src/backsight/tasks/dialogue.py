@@ -1,7 +1,7 @@
-"""Dialogues that people held: find the assistant's next words; what the user said then is known afterwards.
+"""The task `dialogue`: give the assistant's next turn in recorded dialogues; the user's reply is revealed afterwards.
 
 A row is ``{"messages": [{"role", "content"}]}``, with the roles system, user and assistant; messages of other roles
-(tool, say) are context.
+(such as tool) are context.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from backsight.tasks.rows import WORD, FileTask, Row
 from backsight.types import Feedback, Messages, Observation
 
 _MESSAGE = re.compile(r"^(?! {2})", re.MULTILINE)
-"""Where a message of a transcript begins: its further lines are indented."""
+"""Regular expression of the beginning of a message in a transcript, whose further lines are indented."""
 
 
 class DialogueTask(FileTask):
     """Turns of the assistant that answer a user. An item's id is the row's number and the turn's, as in ``7.2``.
 
-    The prompt is all that was said before, one line a message, and the gold answer what the assistant then said; an
-    empty turn is context only. The reward is the word F1 with that turn; see `word_f1`.
+    The prompt is all that was said before, one line a message, and the gold answer is what the assistant said next. An
+    empty turn is context only. The reward is the word F1 with the gold answer; see `word_f1`.
 
-    A failed attempt is told the turn that was said (`Feedback.correction`), and what the user said right after it
-    (`Feedback.outcome`), which nobody could know before.
+    The feedback on a failed attempt holds the turn that was said (`Feedback.correction`), and what the user said right
+    after it (`Feedback.outcome`).
 
     All turns of a dialogue fall to the same split, and so do dialogues with the same messages up to the first one of
     the user.
@@ -44,13 +44,13 @@ class DialogueTask(FileTask):
         return [item for row in rows for item in _answers(row)]
 
     def start_of(self, item: Item) -> Observation:
-        """The messages up to the first one of the user."""
+        """Return the messages up to the first one of the user."""
         prompt = str(item.prompt)
         messages = pairwise(_beginnings(prompt))
         return next(prompt[:end] for begin, end in messages if prompt.startswith("user: ", begin))
 
     def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
-        """Without the oldest messages; where the last one alone is too long, without words at its beginning.
+        """Return the item without its oldest messages; if the last one alone is too long, without its first words.
 
         The dialogue's opening message stays if it is the system's.
         """
@@ -102,11 +102,11 @@ def _answers(row: Row) -> Iterator[Item]:
 
 
 def _reply(following: Messages) -> str | None:
-    """What the user said, if it comes first."""
+    """Return what the user said next; None if the next message is not the user's or is empty."""
     said = following[0]["content"].strip() if following and following[0]["role"] == "user" else ""
     return said or None
 
 
 def _beginnings(prompt: str) -> list[int]:
-    """Where the messages of a transcript begin, and its cue."""
+    """Return where the messages of a transcript, and its cue, begin."""
     return [message.start() for message in _MESSAGE.finditer(prompt)]

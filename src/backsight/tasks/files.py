@@ -1,7 +1,7 @@
-"""Rows from where people keep them: JSON Lines, CSV, Parquet, or a data set of the Hugging Face Hub.
+"""Rows of data files (JSON Lines, CSV, Parquet) or of data sets of the Hugging Face Hub: `read_rows`.
 
-A complaint about a text file names the place as ``FILE:LINE``. This is the only file that imports pyarrow and
-datasets, and it does so when a source needs them.
+An error in a text file names the place as ``FILE:LINE``. This is the only file that imports pyarrow and datasets, and
+it does so only when a source needs them.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _INSTALL = "pip install 'backsight[data]'"
 
 
 def read_rows(source: str) -> Rows:
-    """All rows of a data file or of a data set of the Hub, as dictionaries from column to value.
+    """Read all rows of a data file or of a data set of the Hub, as dictionaries from column to value.
 
     `source` is a path to ``.jsonl``, ``.ndjson`` or ``.json`` (one object a line) or ``.csv`` (with a
     header), each also as ``.gz``, or to ``.parquet``; or it is ``owner/name`` or ``owner/name:split`` of the
-    Hub (the split is ``train`` where not given). An existing path comes first. Text is UTF-8, a byte order
-    mark allowed.
+    Hub (the split is ``train`` where not given). An existing path comes first. Text is UTF-8, with or without a byte
+    order mark.
 
     Raises:
-        DataError: there is no such source, it is empty or malformed, or a library to read it is missing.
+        DataError: when there is no such source, it is empty or malformed, or a library to read it is missing.
     """
     path = Path(source).expanduser()
     reader = _READERS.get(_format(path))
@@ -72,7 +72,7 @@ def _read_text(path: Path, source: str) -> str:
 
 def _read_json_lines(path: Path, source: str) -> Rows:
     rows = []
-    # Not splitlines(): it would also cut at characters that may stand inside a JSON string, such as U+2028.
+    # Not splitlines(), which would also cut at characters that may stand inside a JSON string, such as U+2028.
     for number, line in enumerate(_read_text(path, source).split("\n"), start=1):
         if not line.strip():
             continue
@@ -90,7 +90,7 @@ def _read_json_lines(path: Path, source: str) -> Rows:
 
 
 class _RepeatedName(ValueError):
-    """Of which JSON would silently keep the last value."""
+    """A name that an object has twice, of which JSON would silently keep the last value."""
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _read_parquet(path: Path, source: str) -> Rows:
 
 
 def _check_names(place: str, names: list[str]) -> None:
-    """Of columns that share a name, a row would silently keep the last one."""
+    """Raise `DataError` when two columns share a name, of which a row would silently keep the last."""
     if len(set(names)) < len(names):
         raise DataError(place, ",".join(names), "two columns share a name; rename one")
 

@@ -1,4 +1,4 @@
-"""How like two texts are: the words they share (F1), and whether they are the same."""
+"""Measures of how alike two texts are: the words they share (F1), and whether they are the same."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from backsight.tasks.rows import WORD
 
 
 def word_f1(text: str, reference: str) -> float:
-    """The share of words that two texts have in common, from 0 to 1: the harmonic mean of precision and recall.
+    """Compute the share of words that two texts have in common, from 0 to 1: the harmonic mean of precision and recall.
 
-    Words are what white space parts, and each character of Chinese and Japanese; their order does not count, their case
-    and punctuation do. A word counts as often as both have it (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for
-    machine comprehension of text", without its normalisation).
+    Words are separated by white space, and each character of Chinese and Japanese is a word. Their order does not
+    count; their case and punctuation do. A word counts as often as both have it (Rajpurkar et al. 2016, "SQuAD:
+    100,000+ questions for machine comprehension of text", without its normalisation).
     """
     words, wanted = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
     shared = (words & wanted).total()
@@ -20,5 +20,5 @@ def word_f1(text: str, reference: str) -> float:
 
 
 def likeness(text: str, reference: str) -> dict[str, float]:
-    """Two rewards: `overlap`, the word F1, and `exact`, which is 1 where only white space around the texts differs."""
+    """Return two rewards: `overlap`, the word F1, and `exact`, 1 if only white space around the texts differs."""
     return {"overlap": word_f1(text, reference), "exact": float(text.strip() == reference.strip())}

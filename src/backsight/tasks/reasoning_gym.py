@@ -1,11 +1,11 @@
-"""Tasks of reasoning-gym by name: generated questions with a judge each. The only file that imports reasoning_gym.
+"""Tasks of reasoning-gym by name: generated questions with a judge. This is the only file that imports reasoning_gym.
 
     ReasoningGymTask("chain_sum", options={"max_terms": 3})      or, as a preset,  reasoning-gym:chain_sum,max_terms=3
 
-A data set's own scoring function judges, from 0 to 1. Some of these functions give the answer to Python's `eval`, or to
-sympy's parser, which evaluates as well; others do what the answer says as often as it says, or can be fooled. What a
-model wrote is data and must not run, so those tasks are refused (`REFUSED`), or see only answers of a harmless form
-(`HARMLESS`).
+A data set's own scoring function judges, from 0 to 1. Some of these functions pass the answer to Python's `eval`, or to
+sympy's parser, which evaluates as well. Others repeat a step as often as the answer says, or can be fooled. What a
+model wrote is data and must not run, so those tasks are refused (`REFUSED`), or their judges see only answers of a
+harmless form (`HARMLESS`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import fields
 from typing import Any
 
 from backsight.errors import ConfigError, DataError, nearest
-from backsight.tasks.base import Item, LazyItems, Task
+from backsight.tasks.base import Item, LazyItems, PromptTask
 from backsight.types import Feedback
 
 REFUSED = {
@@ -34,7 +34,7 @@ REFUSED = {
     "spiral_matrix": "its judge evaluates the answer as Python",
     "string_insertion": "its judge evaluates the answer as Python",
 }
-"""Why a task cannot be had."""
+"""Tasks that are refused, with the reason."""
 
 _ARITHMETIC = re.compile(r"(?!.*\*\s*\*)[0-9+\-*/(). ]{1,200}")
 _SMALL_COUNTS = re.compile(r"(?!.*\d\d).*", re.DOTALL)
@@ -46,32 +46,34 @@ HARMLESS = {
     "rubiks_cube": _SMALL_COUNTS,  # "R999999999" would be turned that often
     "rush_hour": _SMALL_COUNTS,
 }
-"""The form of an answer that its judge may see; any other answer is wrong."""
+"""Form of the answers that a task's judge may see; any other answer is wrong."""
 
 INSTRUCTION = "Write the answer alone, or else between <answer> and </answer>."
 FULL_SCORE = 1 - 1e-6
 PARTLY = 0.1
-"""Many judges give a little less than this for any answer."""
+"""Least score of an answer that is called partly right; many judges give a little less for any answer."""
 LONGEST_SHOWN = 100
 
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
-class ReasoningGymTask(Task):
-    """A data set of reasoning-gym, with a split to train and one to test on.
+class ReasoningGymTask(PromptTask):
+    """A task of a data set of reasoning-gym, with a split to train on and one to test on.
 
-    The reward is the data set's score and may be partial; a success has the full score. The right answer is revealed
-    afterwards to an attempt that failed (`Feedback.correction`): where several are right, it is one of them.
+    The reward is the data set's score and may be partial; a success has the full score. The feedback on a failed
+    attempt holds the right answer (`Feedback.correction`), or one of them where several are right.
 
     Args:
-        dataset: a name of reasoning-gym.
-        train_size, test_size: items, made from seeds of their own; a small space of questions may still repeat some.
-        seed: of the first item.
-        options: of the data set, such as how hard its questions are.
+        dataset: the data set's name in reasoning-gym.
+        train_size, test_size: numbers of items, which have seeds of their own; a small space of questions may still
+            repeat some.
+        seed: the seed of the first item.
+        options: the options of the data set, such as how hard its questions are.
         instruction: how to answer, put below the question.
 
     Raises:
-        ConfigError: reasoning-gym is not installed, has no such data set or option, or the task is one of `REFUSED`.
+        ConfigError: when reasoning-gym is not installed or has no such data set or option, or when the task is one of
+            `REFUSED`.
     """
 
     eval_splits = ("test",)
@@ -120,23 +122,23 @@ class ReasoningGymTask(Task):
         )
 
     def _score(self, item: Item, answer: str) -> float | None:
-        """From 0 to 1; None when the answer cannot be read, or must not be."""
+        """Score the answer from 0 to 1; None when it cannot be read, or its form is not harmless."""
         form = HARMLESS.get(self.dataset)
         if form is not None and form.fullmatch(answer) is None:
             return None
         entry = copy.deepcopy(dict(item.columns))  # a judge may play on the board that it is given
         try:
             score = float(self._judge(answer=answer, entry=entry))
-        except Exception:  # judges stumble over answers that are none; one that fails on gold answers fails `validate`
+        except Exception:  # judges fail on malformed answers; one that fails on gold answers is found by `validate`
             return None
         return min(1.0, max(0.0, score)) if math.isfinite(score) else None
 
 
-def parsed_name(text: str) -> tuple[str, dict[str, Any]]:
-    """A data set and its options, from ``chain_sum,max_terms=3``.
+def parse_name(text: str) -> tuple[str, dict[str, Any]]:
+    """Parse a data set and its options from a text like ``chain_sum,max_terms=3``.
 
     Raises:
-        ConfigError: an option has no value.
+        ConfigError: when an option has no value.
     """
     dataset, *pairs = text.split(",")
     options: dict[str, Any] = {}
@@ -149,7 +151,11 @@ def parsed_name(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def check_dataset(name: str, options: Mapping[str, Any]) -> None:
-    """Raises `ConfigError` when the task is unknown or refused, or an option does not fit."""
+    """Check that a data set can be made with these options.
+
+    Raises:
+        ConfigError: when the task is unknown or refused, or an option does not fit.
+    """
     _made(name, {**options, "seed": 0, "size": 1})
 
 
@@ -190,7 +196,7 @@ def _made(name: str, settings: dict[str, Any]) -> Any:
 
 
 def _answer(completion: str) -> str:
-    """What stands between the last answer tags, or else all of it."""
+    """Return what stands between the last answer tags, or else the whole completion."""
     tagged = _TAGGED.findall(completion)
     return str(tagged[-1] if tagged else completion).strip()
 

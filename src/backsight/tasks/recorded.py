@@ -1,7 +1,7 @@
-"""What was once said and judged: the ground of tasks whose rows are logs, not prompts to try.
+"""The base class of tasks whose rows are logs of what was once said and judged, and not prompts to try.
 
 An item's target is what was said, good or bad. Its columns hold what became known afterwards: `reward`, `feedback`,
-`correction`, and `reward_mean`, the mean of all rewards of the train split; each is None where nobody said.
+`correction`, and `reward_mean`, the mean of all rewards of the train split; each is None where it is not known.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from statistics import fmean
 from typing import Any
 
 from backsight.errors import DataError, nearest
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.overlap import likeness
 from backsight.tasks.rows import Row, numbered_rows, without_test
 from backsight.types import Feedback, Observation
 
 
-class RecordedTask(Task):
-    """Turns from logs, for the method `recorded`.
+class RecordedTask(PromptTask):
+    """A task of turns from logs, for the method `recorded`.
 
     `data` becomes the train split. Without `test`, about a tenth of it is held back: the side depends on how a
-    conversation begins, so that conversations that begin alike stay together. `ood` is only ever evaluated.
+    conversation begins, so that conversations that begin alike stay together. `ood` is only evaluated.
 
-    Two kinds of evaluation splits: ``test`` holds every turn, to compare likelihoods; ``test_good`` (and ``ood_good``)
-    those whose good reply is known, the only ones for which a fresh reply can be scored: by the words it shares with
-    the good one (F1). Those come in `eval_splits`.
+    There are two kinds of evaluation splits. ``test`` (and ``ood``) hold every turn, to compare likelihoods.
+    ``test_good`` (and ``ood_good``) hold the turns whose good reply is known: only for those can a fresh reply be
+    scored, by the words it shares with the good one (F1). Only the second kind is in `eval_splits`.
 
     Raises:
-        DataError: a source cannot be read, a row cannot be used, or a split has no judged turn.
+        DataError: when a source cannot be read, a row cannot be used, or a split has no judged turn.
     """
 
     metrics = ("overlap", "exact")
@@ -56,11 +56,11 @@ class RecordedTask(Task):
 
     @abstractmethod
     def start_of(self, row: Row) -> Observation:
-        """How a row begins: rows that begin alike fall to the same side of the split."""
+        """Return how a row begins: rows that begin alike fall to the same side of the split."""
 
     @abstractmethod
     def items_of(self, row: Row) -> Iterator[Item]:
-        """The judged turns of a row."""
+        """Yield the judged turns of a row."""
 
     def items(self, split: str) -> Sequence[Item]:
         if split not in self._items:
@@ -68,7 +68,7 @@ class RecordedTask(Task):
         return self._items[split]
 
     def judge(self, item: Item, completion: str) -> Feedback:
-        """How much a fresh reply has of the good one; nothing is known where none is."""
+        """Score a fresh reply by the words it shares with the good one; without a good reply, return empty feedback."""
         good = good_reply(item)
         if good is None:
             return Feedback()
@@ -77,8 +77,11 @@ class RecordedTask(Task):
         return Feedback(rewards=rewards, reward=rewards["overlap"], success=success, sources=(self.name,))
 
     def validate(self, split: str, limit: int = 200) -> int:
-        """Nothing to grade: a recorded turn is no gold answer. That it can be read was checked already."""
+        """Return 0: there is nothing to grade, because a recorded turn is no gold answer."""
         return 0
+
+    def recorded_turns(self) -> Sequence[Item]:
+        return self.items("test")
 
     def _tell_mean(self) -> None:
         rewards = [each.columns["reward"] for each in self._items["train"] if each.columns["reward"] is not None]
@@ -91,7 +94,7 @@ class RecordedTask(Task):
 
 
 def good_reply(item: Item) -> str | None:
-    """What should have been said: the correction, or what was said if it was rewarded above the mean."""
+    """Return what should have been said: the correction, or what was said if its reward is above the mean, or None."""
     columns = item.columns
     if columns["correction"] is not None:
         return str(columns["correction"])
@@ -99,22 +102,22 @@ def good_reply(item: Item) -> str | None:
 
 
 def is_rewarded(item: Item) -> bool | None:
-    """Whether the reward is above the mean; None when there is none."""
+    """Return whether the reward is above the mean; None when there is no reward."""
     reward, mean = item.columns["reward"], item.columns["reward_mean"]
     return None if reward is None or mean is None else reward > mean
 
 
 def transcript(messages: Sequence[Mapping[str, Any]], cue: str = "assistant") -> str:
-    """Messages as text, one line each (further lines of a message are indented), and the cue for the next speaker."""
+    """Write messages as text, one line each (further lines are indented), and the cue for the next speaker."""
     lines = [f"{each['role']}: {each['content'].strip()}".replace("\n", "\n  ") for each in messages]
     return "\n".join([*lines, f"{cue}:"])
 
 
 def number_in(row: Row, place: str, value: object) -> float | None:
-    """A reward that was written down at `place` in a row; None where none was. CSV has numbers as text.
+    """Return a reward that stands at `place` in a row, perhaps as text; None where there is none.
 
     Raises:
-        DataError: it is no finite number.
+        DataError: when the value is no finite number.
     """
     if value is None or value == "":
         return None
@@ -128,10 +131,10 @@ def number_in(row: Row, place: str, value: object) -> float | None:
 
 
 def text_in(row: Row, place: str, value: object) -> str | None:
-    """The same for words.
+    """Return a text that stands at `place` in a row; None where there is none or it is blank.
 
     Raises:
-        DataError: it is no text.
+        DataError: when the value is no text.
     """
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Tasks made of rows: `FileTask`, from data files to splits of items, and `RowsTask`, for any columns."""
+"""Tasks made of rows: `FileTask`, which turns data files into splits of items, and `RowsTask`, for any columns."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any, Self, TypeVar
 
 from backsight.errors import DataError, nearest
 from backsight.seeds import derived_seed
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.files import read_rows
 from backsight.types import Feedback, Messages, Observation, is_chat
 
 Member = TypeVar("Member")
 
 TEST_SHARE = 0.1
-"""What goes to the test split when only one source is given."""
+"""Share of the items that go to the test split when only one source is given."""
 
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""A character of Chinese or Japanese, which put no spaces between words."""
+"""Regular expression of a character of Chinese or Japanese, which put no spaces between words."""
 
 WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\S)+")
-"""What a long prompt is shortened by: a word, or a character of a script without spaces."""
+"""Regular expression of a word, or of a character of a script without spaces; long prompts are shortened by these."""
 
 _OWN_COLUMNS = ("prompt", "completion")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a source, with its number (from 1), so that a complaint can name the place."""
+    """One row of a source, with its number (from 1), so that an error message can name the place."""
 
     source: str
     number: int
@@ -45,14 +45,14 @@ class Row:
         return f"{self.source}: row {self.number}"
 
     def unusable(self, column: str, remedy: str) -> DataError:
-        """The complaint about a cell."""
+        """Return the error for a cell that cannot be used."""
         return DataError(f"{self.place}, column '{column}'", repr(self.columns[column]), remedy)
 
     def cell(self, column: str) -> Any:
-        """What stands in a column.
+        """Return the content of a column.
 
         Raises:
-            DataError: there is no such column.
+            DataError: when there is no such column.
         """
         if column not in self.columns:
             remedy = f"rename one of the columns that are there: {', '.join(self.columns)}"
@@ -60,10 +60,10 @@ class Row:
         return self.columns[column]
 
     def text(self, column: str) -> str:
-        """A cell that has to hold text, as it stands there.
+        """Return a cell that has to hold text, as it stands there.
 
         Raises:
-            DataError: there is no such column, or no text in it.
+            DataError: when there is no such column, or no text in it.
         """
         cell = self.cell(column)
         if not isinstance(cell, str) or not cell.strip():
@@ -71,10 +71,12 @@ class Row:
         return cell
 
     def texts(self, column: str) -> list[str]:
-        """A cell that has to hold a list of one or more texts; CSV has a list as text, in Python's spelling or JSON's.
+        """Return a cell that has to hold a list of one or more texts.
+
+        In a CSV file the list is text, written as in Python or JSON.
 
         Raises:
-            DataError: there is no such column, or something else is in it.
+            DataError: when there is no such column, or something else is in it.
         """
         cell = self.cell(column)
         texts = _literal(cell) if isinstance(cell, str) else cell
@@ -84,10 +86,10 @@ class Row:
         return [text.strip() for text in texts]
 
     def messages(self, column: str) -> Messages:
-        """Chat messages, as they stand in a cell.
+        """Return a cell that has to hold chat messages, as they stand there.
 
         Raises:
-            DataError: there is no such column, or something else is in it.
+            DataError: when there is no such column, or something else is in it.
         """
         messages = self.cell(column)
         if not is_chat(messages):
@@ -95,22 +97,22 @@ class Row:
         return messages
 
 
-class FileTask(Task):
+class FileTask(PromptTask):
     """A task whose items come from data files.
 
-    `data` becomes the train split. Without `test`, a tenth of it is held back as the test split: the side of
-    an item depends on its start alone (its prompt, where a task says nothing else), so it is the same in every
-    run, and equal starts fall to the same side. `ood`, data from another domain, is only ever evaluated. See
-    `read_rows` for what a source may be.
+    `data` becomes the train split. Without `test`, about a tenth of it is held back as the test split: the side of an
+    item depends only on its start (its prompt, unless a task overrides `start_of`), so that it is the same in every
+    run, and equal starts fall to the same side. `ood`, data from another domain, is only evaluated. See `read_rows` for
+    what a source may be.
 
     Raises:
-        DataError: a source cannot be read, a row cannot be used, or a split has no items.
+        DataError: when a source cannot be read, a row cannot be used, or a split has no items.
     """
 
     cue = ""
-    """What stands in a prompt behind the user's text."""
+    """Text that stands in a prompt behind the user's text."""
     unit = "item"
-    """What an item is, for the complaint about a source without any."""
+    """Word for an item, for the error about a source without any."""
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
         items = self._read("train", data)
@@ -135,11 +137,11 @@ class FileTask(Task):
         return self._items[split]
 
     def start_of(self, item: Item) -> Observation:
-        """How an item begins: those that begin alike fall to the same side of the split."""
+        """Return how an item begins: items that begin alike fall to the same side of the split."""
         return item.prompt
 
     def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
-        """Without words at the end of the user's text; of chat messages nothing is dropped."""
+        """Return the item without the last words of the user's text; None if nothing fits, or for chat messages."""
         if not isinstance(item.prompt, str):
             return None
         text = item.prompt.removesuffix(self.cue)
@@ -150,11 +152,12 @@ class FileTask(Task):
     def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
         twin = copy.copy(self)
         twin._items = {**self._items, **{split: list(own) for split, own in items.items()}}
+        twin.eval_splits = tuple(twin._items)[1:]
         return twin
 
     @abstractmethod
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
-        """The items of one source. An item's id is the number of the (first) row it was made from."""
+        """Make the items of one source. An item's id is the number of the (first) row it was made from."""
 
     def _read(self, split: str, source: str) -> list[Item]:
         rows = numbered_rows(source)
@@ -166,12 +169,12 @@ class FileTask(Task):
 
 
 class RowsTask(FileTask):
-    """Any rows with a column `prompt`, text or chat messages: the shape of a data set for TRL.
+    """A task of any rows with a column `prompt`, text or chat messages: the shape of a data set for TRL.
 
     The gold answer, where there is one, is the column `completion` (text or messages) or else `target` (text
     or a number). Every column but `prompt` and `completion` is passed on, for reward functions to ask for by
-    name. The judge compares with the gold answer; without one it has nothing to say, and reward functions
-    have to.
+    name. The judge compares with the gold answer; without one it gives no reward, so that reward functions are
+    needed.
     """
 
     name = "rows"
@@ -196,14 +199,14 @@ class RowsTask(FileTask):
 
 
 def numbered_rows(source: str) -> list[Row]:
-    """The rows of a source; see `read_rows`."""
+    """Read the rows of a source, and number them from 1; see `read_rows`."""
     return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
 
 
 def without_test(
     members: Sequence[Member], start_of: Callable[[Member], Observation]
 ) -> tuple[list[Member], list[Member]]:
-    """Those to train on, and about a tenth to test on. The side depends on how a member starts, and on nothing else."""
+    """Divide members into those to train on and about a tenth to test on, by how each starts and by nothing else."""
     sides: tuple[list[Member], list[Member]] = ([], [])
     for member in members:
         start = json.dumps(start_of(member), sort_keys=True)
@@ -212,7 +215,7 @@ def without_test(
 
 
 def _literal(text: str) -> Any:
-    """What a JSON or Python literal says; None where it is neither."""
+    """Return the value of a JSON or Python literal; None for any other text."""
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)

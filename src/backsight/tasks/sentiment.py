@@ -1,4 +1,4 @@
-"""Classification of texts by writing the label: sentiment, or any other set of labels."""
+"""The task `sentiment`: classification of texts by writing the label, of sentiment or of any other set of labels."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from backsight.tasks.rows import FileTask, Row
 from backsight.types import Feedback
 
 MAX_LABELS = 20
-"""More distinct labels than this are taken for a mistake: an identifier or a rating with decimals, say."""
+"""Most distinct labels; more are taken for a mistake, such as identifiers or ratings with decimals."""
 
 
 class SentimentTask(FileTask):
-    """Rows with the columns `text` and `label`; the label is what the policy has to write.
+    """Texts to label, from rows with the columns `text` and `label`; the label is what the policy has to write.
 
-    The labels are those of the train split. Case and white space of an answer do not count. Of a whole split it
-    also tells `macro_f1`, in which every label counts the same, however rare: the mean of the labels' F1.
+    The labels are those of the train split. Case and white space of an answer do not count. For a whole split the task
+    also reports `macro_f1`, the mean of the labels' F1, in which every label counts the same, however rare.
 
-    It relabels nothing: to learn from a wrong answer one would need a text it is right for, and the answer
-    says nothing of which text that is. Any text of that label would do, which is supervised learning, not
-    hindsight. A wrong answer is told the gold label (`Feedback.correction`): a teacher can be shown it.
+    Nothing is relabelled: to learn from a wrong answer, one would need a text that it is right for, and the answer says
+    nothing about which text that is. Any text of that label would do, which is supervised learning and not hindsight.
+    The feedback on a wrong answer holds the gold label (`Feedback.correction`), which a teacher can be shown.
 
     Raises:
-        DataError: besides what `FileTask` raises: fewer than two labels or more than `MAX_LABELS`, or a label
-            that the train split does not have.
+        DataError: as for `FileTask`, or when there are fewer than two labels or more than `MAX_LABELS`, or a label that
+            the train split does not have.
     """
 
     name = "sentiment"
@@ -71,7 +71,10 @@ class SentimentTask(FileTask):
         )
 
     def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
-        """The mean is over the labels that are somewhere right or answered; an answer that is no label misses one."""
+        """Compute `macro_f1`, the mean F1 of the labels that occur as gold labels or as answers.
+
+        An answer that is no label counts as a miss of the gold label.
+        """
         gold = [_label(item) for item in items]
         answers = [completion.strip().casefold() for completion in completions]
         right = Counter(label for label, answer in zip(gold, answers, strict=True) if label == answer)

@@ -1,4 +1,4 @@
-"""Summarization, scored by ROUGE. This is the only file that imports rouge-score."""
+"""The task `summarization`, scored by ROUGE. This is the only file that imports rouge-score."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
 SUCCESS_ROUGE = 0.999
-"""A summary this near to a reference has its words in its order."""
+"""Least reward of a success: such a summary has the words of a reference in their order."""
 WINDOW_SHARE = 0.9
-"""Of the references of the train split, so many have a length in the window; as many are too short as too long."""
+"""Share of the train split's references whose lengths lie in the window; as many are too short as too long."""
 
 
 class SummarizationTask(FileTask):
-    """Rows with the columns `document` and `summary`, or `document` and `references` (a list of summaries).
+    """Documents to summarise, from rows with the columns `document` and `summary` or `references` (a list).
 
     The first reference is the gold answer. The reward is ROUGE-L, the F1 of the longest common subsequence of words,
     against the best reference (Lin 2004, "ROUGE: a package for automatic evaluation of summaries", as rouge-score
     computes it, without stemming), times `length`: 1 within a window of lengths, and from its ends down to 0 at half
     and at twice as many words.
 
-    The window is where the references of the train split lie. For each item it is stretched to the item's own
+    The window spans the lengths of most references of the train split. For each item it is stretched to the item's own
     references, so that a gold answer of any split always scores full marks, and one unusual reference of the train
     split does not widen it for all.
 
-    A failed attempt is told the gold answer (`Feedback.correction`): a teacher can be shown it. Nothing is relabelled:
-    a summary of another document is no hindsight.
+    The feedback on a failed attempt holds the gold answer (`Feedback.correction`), which a teacher can be shown.
+    Nothing is relabelled: a summary of another document is no hindsight.
     """
 
     name = "summarization"
@@ -46,7 +46,7 @@ class SummarizationTask(FileTask):
         lengths = sorted(len(words(text)) for text in references)
         outside = int(len(lengths) * (1 - WINDOW_SHARE) / 2)
         self.window = lengths[outside], lengths[-1 - outside]
-        """Words of the shortest and of the longest summary that nothing is taken off."""
+        """Numbers of words of the shortest and the longest summary whose reward is not reduced."""
 
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         return [
@@ -87,10 +87,10 @@ class SummarizationTask(FileTask):
 
 
 def words(text: str) -> list[str]:
-    """Its words, in lower case.
+    """Return the words of a text, in lower case.
 
-    As rouge-score finds them in English: runs of letters and digits. It knows no letters but a to z; here those of
-    every script count, with their marks, and where words are not spaced, each character is one.
+    Words are runs of letters and digits, as rouge-score finds them in English. While rouge-score knows only the letters
+    a to z, here the letters of every script count, with their marks; where words are not spaced, each character is one.
     """
     found = "".join(map(_spaced, text.lower().replace("\ufe0f", ""))).split()
     return [word for word in found if any(map(str.isalnum, word))]
@@ -105,7 +105,7 @@ def _spaced(character: str) -> str:
 
 
 class _Tokenizer:
-    """`words`, as rouge-score asks for them."""
+    """A tokenizer for rouge-score that splits texts with `words`."""
 
     def tokenize(self, text: str) -> list[str]:
         return words(text)

@@ -1,4 +1,4 @@
-"""Translation, scored by chrF and BLEU. This is the only file that imports sacrebleu."""
+"""The task `translation`, scored by chrF and BLEU. This is the only file that imports sacrebleu."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
 
 SUCCESS_CHRF = 0.999
-"""A translation this near to a reference has only white space to differ in."""
+"""Least chrF of a success: such a translation differs from a reference in white space only."""
 
 
 class TranslationTask(FileTask):
-    """Rows with the columns `source` and `target`, or `source` and `references` (a list of translations).
+    """Texts to translate, from rows with the columns `source` and `target` or `references` (a list).
 
     Rows with the same source make one item, whose references are all their translations; the first one is the
     gold answer. The reward is the sentence's chrF against the best reference, from 0 to 1 (Popović 2015,
     "chrF: character n-gram F-score for automatic MT evaluation", as sacrebleu computes it). Beside it stands
     `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may
     have fewer than four words). The mean over sentences is not the BLEU of a corpus. chrF counts recall twice, so that
-    a policy may earn it with translations that are longer, not better; BLEU falls then.
+    a policy may raise it with translations that are longer and not better; BLEU then falls.
 
-    A wrong translation is told the gold answer (`Feedback.correction`): a teacher can be shown it.
+    The feedback on a wrong translation holds the gold answer (`Feedback.correction`), which a teacher can be shown.
 
     Relabelling: a wrong translation that is, word for word, the translation of another training source was a
     good answer to that source.
@@ -74,7 +74,7 @@ class TranslationTask(FileTask):
 
     def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
         twin = super().with_items(items)
-        vars(twin).pop("_answered", None)  # its prompts are those of the other items
+        vars(twin).pop("_answered", None)  # it has the prompts of the former items
         return twin
 
     @cached_property
@@ -92,7 +92,7 @@ class TranslationTask(FileTask):
 
     @cached_property
     def _answered(self) -> dict[str, list[Observation]]:
-        """The prompts of the train split that each of its translations answers."""
+        """Prompts of the train split by the words of the translations that answer them."""
         prompts: dict[str, list[Observation]] = {}
         for item in self.items("train"):
             for words in {_words(reference): None for reference in item.columns["references"]}:
@@ -107,6 +107,6 @@ def _references(row: Row) -> list[str]:
 
 
 def _words(text: str) -> str:
-    """The text as far as case, punctuation and white space do not count."""
+    """Return the words of a text, without case, punctuation and extra white space."""
     is_letter = [not unicodedata.category(character).startswith("P") for character in text.casefold()]
     return " ".join("".join(itertools.compress(text.casefold(), is_letter)).split())

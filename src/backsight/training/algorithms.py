@@ -1,48 +1,51 @@
-"""Well-known algorithms are names for a choice of estimator, loss and normalisation."""
+"""The table of algorithms; each is a name for a choice of estimator, loss, its bounds, and reduction.
+
+Nothing here imports torch. Settings are validated from this table and the documentation is generated from it; the
+functions stand under the same names in `estimators/` and `losses/`. To add an algorithm, add a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from torch import Tensor
-
-from backsight.estimators.advantages import Estimator, dr_grpo, grpo, reinforce, rloo
-from backsight.losses import reduction
-
-Reduction = Callable[[int, Sequence[int]], Tensor]
-"""Length cap and lengths of the examples to the weight of each decision, (N,)."""
+CRITIC = "critic"
+"""Name of the estimator that learns what to expect (`critic.py`)."""
+LOSS_TYPES = ("pg", "clip", "dual_clip", "gspo", "tis", "cispo", "sapo")
 
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """How returns become advantages, and how the policy-gradient loss is averaged. Its loss stands in `config.py`."""
+    """A choice of how returns become advantages, what is minimised, and how it is averaged."""
 
-    estimator: Estimator | None
-    """None: a critic, which learns what to expect (`critic.py`)."""
-    reduction: Reduction
+    estimator: Literal["reinforce", "rloo", "grpo", "dr_grpo", "critic"]
+    """Name of the function in `backsight.estimators.advantages`, or `CRITIC`."""
+    reduction: Literal["token_mean", "sequence_mean", "constant"]
+    """Name of the function in `backsight.losses.policy_gradient`."""
+    source: str
+    """Paper that the algorithm is from."""
+    loss_type: str = "clip"
+    """Name of the function in `backsight.losses.policy_gradient`."""
+    epsilon: float = 0.2
+    """Distance of the ratio's lower bound from 1."""
+    epsilon_high: float = 0.2
+    """Distance of the ratio's upper bound from 1."""
+
+    @property
+    def compares_siblings(self) -> bool:
+        """Whether an attempt is compared with the others of its group, so that a group needs several."""
+        return self.estimator in ("rloo", "grpo", "dr_grpo")
 
 
-def _token_mean(max_length: int, lengths: Sequence[int]) -> Tensor:
-    return reduction.token_mean(lengths)
-
-
-def _sequence_mean(max_length: int, lengths: Sequence[int]) -> Tensor:
-    return reduction.sequence_mean(lengths)
-
-
-def _constant(max_length: int, lengths: Sequence[int]) -> Tensor:
-    return reduction.constant(lengths, max_length)
-
-
-ALGORITHMS = {
-    "reinforce": Algorithm(reinforce, _token_mean),
-    "rloo": Algorithm(rloo, _token_mean),
-    "grpo": Algorithm(grpo, _sequence_mean),
-    "dr_grpo": Algorithm(dr_grpo, _constant),
-    "dapo": Algorithm(grpo, _token_mean),
-    "gspo": Algorithm(grpo, _sequence_mean),
-    "cispo": Algorithm(grpo, _token_mean),
-    "sapo": Algorithm(grpo, _sequence_mean),
-    "ppo": Algorithm(None, _token_mean),
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "reinforce": Algorithm("reinforce", "token_mean", "Williams 1992"),
+    "rloo": Algorithm("rloo", "token_mean", "Ahmadian 2024, arXiv:2402.14740"),
+    "grpo": Algorithm("grpo", "sequence_mean", "Shao 2024, arXiv:2402.03300"),
+    "dr_grpo": Algorithm("dr_grpo", "constant", "Liu 2025, arXiv:2503.20783"),
+    "dapo": Algorithm("grpo", "token_mean", "Yu 2025, arXiv:2503.14476", epsilon_high=0.28),
+    "gspo": Algorithm("grpo", "sequence_mean", "Zheng 2025, arXiv:2507.18071", "gspo", 3e-4, 4e-4),
+    "cispo": Algorithm("grpo", "token_mean", "MiniMax-M1 2025, arXiv:2506.13585; bounds are verl's", "cispo"),
+    "sapo": Algorithm("grpo", "sequence_mean", "Gao 2025, arXiv:2511.20347", "sapo"),
+    "ppo": Algorithm("critic", "token_mean", "Schulman 2017, arXiv:1707.06347"),
 }

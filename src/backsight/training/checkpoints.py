@@ -1,7 +1,8 @@
-"""Everything a run needs to go on to the same bits: weights, optimiser and progress.
+"""Checkpoints: everything a run needs to go on to the same bits, which is weights, optimizer and progress.
 
-Random draws are derived from the seed and the step (`backsight.seeds`), so no generator state has to be kept, and
-the position in the data is the step. Written to a temporary folder and renamed: a checkpoint is whole or not there.
+Random draws are derived from the seed and the step (`backsight.seeds`), so that no generator state has to be kept, and
+the position in the data is the step. A checkpoint is written to a temporary folder and renamed, so that it is whole or
+not there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from backsight.training.progress import Progress
 OPTIMIZER_FILE = "optimizer.safetensors"
 PROGRESS_FILE = "progress.json"
 METHOD_FILE = "hindsight.safetensors"
-"""What the hindsight method and the critic have learnt."""
+"""Name of the file with what the hindsight method and the critic have learnt."""
 MASTER = "master"
 
 
@@ -33,13 +34,14 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     keep: int,
-    companions: Mapping[str, Policy] | None = None,
+    companions: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
     learnt: Mapping[str, torch.Tensor] | None = None,
 ) -> Path:
     """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints.
 
-    `companions` are other policies of the run by name, of each what is trained, in a file of its own: the one that
-    attempts are sampled with, the reference, the teacher. `learnt` is what the hindsight method and the critic keep.
+    `companions` are the trained weights of other policies of the run by name, each in a file of its own: the policy
+    that attempts are sampled with, the reference, the teacher. `learnt` is what the hindsight method and the critic
+    have learnt.
     """
     target = folder / f"step-{progress.step:06d}"
     partial = folder / f".{target.name}.partial"
@@ -47,7 +49,7 @@ def save_checkpoint(
     partial.mkdir(parents=True)
     policy.save(partial)
     for name, companion in (companions or {}).items():
-        weights = {name: weight.detach().contiguous() for name, weight in trained(companion.module).items()}
+        weights = {key: weight.detach().contiguous() for key, weight in companion.items()}
         save_file(weights, partial / f"{name}.safetensors")
     if learnt:
         save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
@@ -61,12 +63,16 @@ def save_checkpoint(
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those that are whole, oldest first."""
+    """Return the checkpoints in a folder, oldest first."""
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """Raises `RunFolderError` when there is none."""
+    """Return the newest checkpoint in a folder.
+
+    Raises:
+        RunFolderError: when there is none.
+    """
     found = checkpoints(folder)
     if not found:
         raise RunFolderError("resume", folder.parent, "has no checkpoint to go on from; start it anew")
@@ -74,22 +80,19 @@ def newest_checkpoint(folder: Path) -> Path:
 
 
 def load_progress(checkpoint: Path) -> Progress:
-    """The counts at the checkpoint; an interruption is over by now."""
+    """Load the progress at a checkpoint, no longer marked as interrupted."""
     progress = Progress(**json.loads((checkpoint / PROGRESS_FILE).read_text()))
     progress.is_interrupted = False
     return progress
 
 
-@torch.no_grad()
-def load_companion(checkpoint: Path, name: str, policy: Policy) -> None:
-    """Set the weights of another policy of the run."""
-    weights = load_file(checkpoint / f"{name}.safetensors")
-    for key, weight in trained(policy.module).items():
-        weight.copy_(weights[key])
+def load_companion(checkpoint: Path, name: str) -> dict[str, torch.Tensor]:
+    """Load the trained weights of another policy of the run."""
+    return load_file(checkpoint / f"{name}.safetensors")
 
 
 def load_learnt(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """What the hindsight method and the critic had learnt."""
+    """Load what the hindsight method and the critic had learnt; nothing when the checkpoint holds none of it."""
     path = checkpoint / METHOD_FILE
     return load_file(path) if path.exists() else {}
 
@@ -120,7 +123,7 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> d
 def _parameters(
     optimizer: torch.optim.Optimizer, module: nn.Module
 ) -> Iterator[tuple[str, torch.nn.Parameter, torch.nn.Parameter]]:
-    """Name and weight in the module, and what the optimizer has for it: the weight itself, or its master."""
+    """Yield the name of each trained weight, the weight, and what the optimizer holds: the weight or its master."""
     optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for (name, weight), parameter in zip(trained(module).items(), optimized, strict=True):
         yield name, weight, parameter

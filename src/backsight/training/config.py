@@ -1,4 +1,4 @@
-"""What the loop, the losses and the optimiser can be told. The names are TRL's and transformers'."""
+"""Settings of the training loop, the losses and the optimizer. The names are those of TRL and transformers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from backsight.errors import ConfigError
-from backsight.settings import Settings
+from backsight.settings import OneOf, Settings
+from backsight.training.algorithms import ALGORITHMS, LOSS_TYPES
 from backsight.types import Sampling
 
 Count = Annotated[int, Field(ge=1)]
@@ -17,24 +18,24 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class StopConfig(Settings):
-    """When training ends: at the first of these that holds. At least one has to be set."""
+    """Conditions that end training, at the first that holds. At least one has to be set."""
 
     max_steps: Count | None = None
-    """Updates of the policy."""
+    """Number of updates of the policy."""
     max_attempts: Count | None = None
-    """Sampled episodes."""
+    """Number of sampled episodes."""
     max_tokens: Count | None = None
-    """Sampled tokens."""
+    """Number of sampled tokens."""
     max_seconds: Positive | None = None
-    """Wall-clock time of training, evaluations left out."""
+    """Wall-clock seconds of training, evaluations left out."""
     target: float | None = None
-    """Score on the first evaluation split that is good enough."""
+    """Score on the first evaluation split at which training ends."""
     patience: Count | None = None
-    """Evaluations in a row without a better score: a plateau."""
+    """Number of evaluations in a row without a better score after which training ends."""
 
     @property
     def has_budget(self) -> bool:
-        """Whether something that only grows ends the run, so that a share of it is used up at any time."""
+        """Whether a budget ends the run, so that the share of it that is used up is known at any time."""
         return any((self.max_steps, self.max_attempts, self.max_tokens, self.max_seconds))
 
     @model_validator(mode="after")
@@ -44,69 +45,54 @@ class StopConfig(Settings):
         return self
 
 
-LossType = Literal["pg", "clip", "dual_clip", "gspo", "tis", "cispo", "sapo"]
-
-
 class Loss(NamedTuple):
-    """What is minimised, and between which ratios."""
+    """A type of loss, and the bounds of its ratios."""
 
-    loss_type: LossType = "clip"
-    epsilon: float = 0.2
-    epsilon_high: float = 0.2
-
-
-LOSSES = {
-    "reinforce": Loss(),
-    "rloo": Loss(),
-    "grpo": Loss(),
-    "dr_grpo": Loss(),
-    "dapo": Loss(epsilon_high=0.28),  # Yu 2025, arXiv:2503.14476
-    "gspo": Loss("gspo", 3e-4, 4e-4),  # Zheng 2025, arXiv:2507.18071
-    "cispo": Loss("cispo"),  # MiniMax-M1 2025, arXiv:2506.13585; the bounds are verl's
-    "sapo": Loss("sapo"),  # Gao 2025, arXiv:2511.20347
-    "ppo": Loss(),  # Schulman 2017, arXiv:1707.06347
-}
-"""The loss that an algorithm is known for; its estimator and normalisation stand in `algorithms.py`."""
+    loss_type: str
+    epsilon: float
+    epsilon_high: float
 
 
 class AlgorithmConfig(Settings):
-    """From rewards to a loss."""
+    """Settings of the way from rewards to a loss."""
 
-    algorithm: Literal["reinforce", "rloo", "grpo", "dr_grpo", "dapo", "gspo", "cispo", "sapo", "ppo"] = "grpo"
-    """How returns become advantages, what is minimised, and how it is averaged."""
-    loss_type: LossType | None = None
-    """The plain policy gradient, clipped ratios of decisions (once or on both sides) or of whole responses, weights
-    that are cut above or on both sides, or a clip that fades; None: the algorithm's own."""
+    algorithm: Annotated[str, OneOf(ALGORITHMS)] = "grpo"
+    """Name of the algorithm: how returns become advantages, what is minimised, and how it is averaged."""
+    loss_type: Annotated[str, OneOf(LOSS_TYPES)] | None = None
+    """Loss that replaces the algorithm's own: the plain policy gradient (`pg`), clipped ratios of decisions (`clip`,
+    `dual_clip`) or of whole responses (`gspo`), weights cut above (`tis`) or on both sides (`cispo`), or a clip that
+    fades (`sapo`)."""
     epsilon: Amount | None = None
-    """The ratio is clipped below 1 - epsilon … None: as the algorithm has it."""
+    """Distance of the ratio's lower bound from 1; None takes the algorithm's."""
     epsilon_high: Amount | None = None
-    """… and above 1 + epsilon_high. None: as the algorithm has it, or epsilon, if that is set and larger."""
+    """Distance of the ratio's upper bound from 1; None takes the algorithm's, or `epsilon` if it is set and larger."""
     delta: Annotated[float, Field(gt=1)] = 3.0
-    """With loss_type=dual_clip a bad decision weighs at most so many times its advantage."""
+    """Multiple of its advantage that a bad decision weighs at most, with `loss_type=dual_clip`."""
     importance_cap: Annotated[float, Field(ge=1)] = 2.0
-    """With loss_type=tis no decision weighs more than this."""
+    """Weight that no decision exceeds, with `loss_type=tis` and in distillation."""
     sapo_temperature_pos: Positive = 1.0
-    """With loss_type=sapo: how fast the gradient fades with the ratio, for positive advantages …"""
+    """Speed at which the gradient fades with the ratio for positive advantages, with `loss_type=sapo`."""
     sapo_temperature_neg: Positive = 1.05
-    """… and for negative ones."""
+    """Speed at which the gradient fades with the ratio for other advantages, with `loss_type=sapo`."""
     beta: Amount = 0.0
-    """Weight of the divergence from the reference, the policy before training; with an adapter, also one that the run
-    began with: its base. 0 keeps no reference."""
+    """Weight of the divergence from the reference, which is the policy before training, or the base beneath an adapter;
+    0 keeps no reference."""
     entropy_coef: Amount = 0.0
     """Weight of the entropy bonus."""
     label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of an imitated target that is spread over all tokens."""
     discount: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Of a reward one environment step later."""
+    """γ of a reward one environment step later."""
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
-    """With algorithm=ppo: 1 credits what was earned in fact, 0 what the critic expected one decision later."""
+    """λ of the generalised advantages of `algorithm=ppo`: 1 credits what was earned in fact, 0 what the critic expected
+    one decision later."""
     critic_learning_rate: Positive = 1e-3
-    """With algorithm=ppo: of the network that learns what to expect."""
+    """Learning rate of the critic of `algorithm=ppo`."""
 
     @property
     def loss(self) -> Loss:
-        """The algorithm's, with what was set."""
-        known = LOSSES[self.algorithm]
+        """The loss of the algorithm and its bounds, with what was set in their place."""
+        known = ALGORITHMS[self.algorithm]
         low = known.epsilon if self.epsilon is None else self.epsilon
         high = max(low, known.epsilon_high) if self.epsilon_high is None else self.epsilon_high
         return Loss(self.loss_type or known.loss_type, low, high)
@@ -120,41 +106,44 @@ class AlgorithmConfig(Settings):
 
 
 class OptimizerConfig(Settings):
-    """From a loss to new weights."""
+    """Settings of the way from a loss to new weights."""
 
     learning_rate: Positive = 1e-5
+    """Step size of AdamW at its highest."""
     warmup_steps: Cadence = 0
-    """Steps in which the learning rate rises from zero."""
+    """Number of steps in which the learning rate rises from zero."""
     lr_scheduler_type: Literal["constant", "linear", "cosine"] = "constant"
-    """How it falls to zero over the largest share used of any budget in `stop`."""
+    """Schedule by which the learning rate falls to zero, over the largest share used of any budget in `stop`."""
     weight_decay: Amount = 0.0
+    """Decoupled weight decay of AdamW."""
     max_grad_norm: Positive = 1.0
-    """Longer gradients are scaled down to it."""
+    """Longest gradient; longer ones are scaled down to it."""
     micro_batch_size: Count = 2048
     """Prompt and completion tokens in one forward pass. It bounds memory and changes no result; when memory runs out
     all the same, it is halved and the step is done again."""
     bf16: bool = False
-    """Weights in bfloat16 for sampling and scoring, with a float32 master copy for the optimizer. Faster where the
-    hardware multiplies bfloat16 faster (GPUs, CPUs with AMX), slower elsewhere."""
+    """Whether weights are held in bfloat16 for sampling and scoring, with a float32 master copy for the optimizer. That
+    is faster where the hardware multiplies bfloat16 faster (GPUs, CPUs with AMX), and slower elsewhere."""
 
 
 class SamplingConfig(Settings):
-    """How completions are drawn. The learner scores with the same, so that truncation does not bias the ratio."""
+    """Settings of how completions are drawn. The learner scores with the same settings, so that truncation does not
+    bias ratios."""
 
     temperature: Positive = 1.0
-    """Divides the logits before the softmax."""
+    """Number that divides the logits before the softmax."""
     top_k: Cadence = 0
-    """Only the k most likely tokens; 0: all."""
+    """Number of the most likely tokens that can be drawn; 0 allows all."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Only the most likely tokens that together have this probability."""
+    """Probability that the most likely tokens together need to have, beyond which no other can be drawn."""
     min_p: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Only tokens that have this share of the most likely one's probability."""
+    """Least share of the most likely token's probability with which a token can be drawn."""
     max_completion_length: Count = 64
-    """In tokens."""
+    """Most tokens of a completion."""
     min_completion_length: Cadence = 0
-    """Before so many tokens, end-of-text included, a completion cannot end."""
+    """Fewest tokens of a completion, end-of-text included."""
     stop_strings: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
-    """A completion ends with the token that completes one of them."""
+    """Strings that end a completion, with the token that completes one of them."""
 
     @property
     def sampling(self) -> Sampling:
@@ -169,58 +158,62 @@ class SamplingConfig(Settings):
 
 
 class TeacherConfig(Settings):
-    """The copy of the policy that is told what was revealed, and what is learnt from it."""
+    """Settings of the teacher, the copy of the policy that is told what was revealed, and of what is learnt from it."""
 
     update: Literal["frozen", "ema", "trust_region", "live"] = "frozen"
-    """The weights: those of the start, or an average that follows the policy, or the start's logits moved towards the
-    policy's. SDPO averages; here a small policy's average forgot how to use the hint before it had taught much
-    (docs/methods.md). `live`, the policy itself, collapses: for experiments."""
+    """The teacher's weights: those of the start (`frozen`), an average that follows the policy (`ema`), the start's
+    logits moved towards the policy's (`trust_region`), or the policy itself (`live`), which collapses and is there for
+    experiments. SDPO averages; here the average of a small policy forgot how to use the hint before it had taught
+    much (docs/methods.md)."""
     rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Share of the policy that enters the average in a step, or the logits of the trust region."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The divergence: 0 forward KL, 1 reverse KL, between them Jensen-Shannon's. The papers use 0.5, whose gradient
-    vanishes where a small policy gives the teacher's choice no probability; forward KL's does not."""
+    """Kind of divergence: 0 is forward KL, 1 reverse KL, between them Jensen-Shannon's. The papers use 0.5, whose
+    gradient vanishes where a small policy gives the teacher's choice no probability; forward KL's does not."""
     top_k: Count = 100
-    """Compare so many of the teacher's likeliest actions; all others together are one more."""
+    """Number of the teacher's likeliest actions that are compared; all others together are one more."""
     clip: Positive | None = None
-    """No decision's divergence counts more than this; None: no limit."""
+    """Cap of the divergence of a decision; None sets no limit."""
     check_steps: Cadence = 5
-    """Steps between trials of the teacher: while its own attempts are not better than the policy's, nothing is
-    distilled. 0: it is trusted."""
+    """Number of steps between trials of the teacher: while its own attempts are not better than the policy's, nothing
+    is distilled. 0 trusts it."""
     check_prompts: Count = 16
-    """Attempts of the teacher in a trial. The last four trials count."""
+    """Most attempts of the teacher in a trial. The last four trials count."""
 
 
 class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
-    """Everything the training loop can be told."""
+    """All settings of the training loop."""
 
     stop: StopConfig
+    """Conditions that end training."""
     teacher: TeacherConfig = TeacherConfig()
+    """Settings of the teacher, for the methods that have one."""
     num_generations: Count = 8
-    """Attempts at each prompt: the size of a group."""
+    """Number of attempts at each prompt: the size of a group."""
     prompts_per_step: Count = 32
-    """Groups in one step, so that a step samples prompts_per_step x num_generations attempts."""
+    """Number of groups in a step, which samples prompts_per_step x num_generations attempts."""
     num_iterations: Count = 1
-    """Passes over the attempts of a step."""
+    """Number of passes over the attempts of a step."""
     mini_batches: Count = 1
-    """Optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
+    """Number of optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
     reward_timeout: Positive = 600.0
-    """Seconds to wait for rewards once sampling is done; then the run ends and names who did not answer."""
+    """Seconds to wait for rewards once sampling is done; then the run ends and names the source that did not answer."""
     reward_workers: Count = 1
-    """Threads that ask for rewards; functions that are safe for it can be asked from several."""
+    """Number of threads that ask for rewards. Functions that are safe for it can be asked from several."""
     one_step_off: bool = False
-    """Sample the attempts of the next step while this one is learnt, with the weights from before it."""
+    """Whether the attempts of the next step are sampled while this one is learnt, with the weights from before it."""
     eval_steps: Cadence = 0
-    """Steps between evaluations; 0: only before and after training."""
+    """Number of steps between evaluations; 0 evaluates only before and after training."""
     eval_items: Count = 200
-    """Items of each split in one evaluation."""
+    """Number of items of each split in an evaluation."""
     logging_steps: Count = 1
-    """Steps between lines of metrics."""
+    """Number of steps between lines of metrics."""
     save_steps: Cadence = 0
-    """Steps between checkpoints; 0: only at the end."""
+    """Number of steps between checkpoints; 0 saves only at the end."""
     save_total_limit: Count = 2
-    """Checkpoints that are kept."""
+    """Number of checkpoints that are kept."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of everything that is drawn."""
 
     @model_validator(mode="after")
     def _corrects_what_is_off_policy(self) -> TrainingConfig:

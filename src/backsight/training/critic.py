@@ -1,6 +1,6 @@
-"""The critic of PPO: it learns what is still to be earned, and tells what was better than that.
+"""The critic of PPO: it learns to predict what is still to be earned, and estimates advantages from that.
 
-T decisions of a trajectory, N of a batch, H numbers that the policy makes of what it sees.
+Tensors: T decisions of a trajectory, N of a batch, H hidden numbers of the policy.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from backsight.estimators.generalised import generalised_advantages
-from backsight.hindsight.base import on_policy_example
+from backsight.estimators.advantages import generalised_advantages
+from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
 from backsight.training.config import TrainingConfig
 from backsight.types import Group, Trajectory
 
 HIDDEN = 64
 EPOCHS = 8
-"""Passes over the decisions of a step; the network is small, and what it reads is computed once."""
+"""Number of passes over the decisions of a step; the network is small, and what it reads is computed once."""
 
 
 class Critic:
-    """A value head on the policy's last hidden states (the observation, for a module policy), apart from its weights.
+    """A value head on the policy's last hidden states (for a module policy, on the observation).
 
-    The head does not share a loss with the policy: its gradient does not reach the policy's weights, so that no
-    coefficient has to balance the two.
+    The gradient of its loss does not reach the policy's weights, so that no coefficient has to balance the two losses.
     """
 
     def __init__(self, policy: Policy, config: TrainingConfig) -> None:
@@ -34,10 +33,13 @@ class Critic:
         self.head: nn.Sequential | None = None
         self.optimizer: torch.optim.Optimizer | None = None
         self.seen: tuple[Tensor, Tensor] | None = None
-        """Features (N, H) of the newest groups, and what was to be expected of them (N,)."""
+        """Features of the newest groups, (N, H), and the values that the critic should have predicted, (N,)."""
 
     def estimate(self, groups: Sequence[Group]) -> list[Group]:
-        """GAE from what is expected by now. Advantages have deviation 1. `learn` goes by the newest rewards."""
+        """Return the groups with generalised advantages from the present predictions, scaled to mean 0 and deviation 1.
+
+        `learn` uses the rewards of the last call.
+        """
         trajectories = [each for group in groups for each in group.trajectories]
         if not trajectories:
             return list(groups)
@@ -53,7 +55,10 @@ class Critic:
         return [replace(group, advantages=tuple(next(scaled) for _ in group.trajectories)) for group in groups]
 
     def _advantages(self, trajectory: Trajectory, values_T: Tensor) -> Tensor:
-        """A reward comes with the last decision of its step; only steps are discounted, not the tokens within one."""
+        """Estimate the advantages of one trajectory, (T,).
+
+        A reward comes with the last decision of its step; only steps are discounted, not the tokens within one.
+        """
         rewards_T: list[float] = []
         discounts_T: list[float] = []
         for reward, step in zip(trajectory.rewards, trajectory.steps, strict=True):
@@ -64,7 +69,7 @@ class Critic:
 
     @torch.no_grad()
     def _features(self, trajectories: Sequence[Trajectory]) -> Tensor:
-        rows = [on_policy_example(each, torch.zeros(each.num_decisions)) for each in trajectories]
+        rows = [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in trajectories]
         lengths = [each.num_decisions for each in rows]
         parts: dict[int, Tensor] = {}
         for cut in self.policy.micro_batches(rows, self.config.micro_batch_size):
@@ -82,13 +87,13 @@ class Critic:
 
     def _build(self, width: int) -> None:
         value = nn.Linear(HIDDEN, 1)
-        nn.init.zeros_(value.weight)  # nothing is expected before anything was seen
+        nn.init.zeros_(value.weight)  # the first predictions are zero
         nn.init.zeros_(value.bias)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, HIDDEN), nn.Tanh(), value)
         self.optimizer = torch.optim.Adam(self.head.parameters(), self.config.critic_learning_rate)
 
     def learn(self) -> None:
-        """Once a step, when all rewards are known: methods may have changed them, and asked for advantages again."""
+        """Learn from the last call of `estimate`, once a step, when methods no longer change the rewards."""
         if self.seen is None:
             return
         assert self.optimizer is not None
@@ -101,7 +106,7 @@ class Critic:
             self.optimizer.step()
 
     def state(self) -> Mapping[str, Tensor]:
-        """Weights and optimizer, for a checkpoint."""
+        """Return the weights of head and optimizer, for a checkpoint; none before the first step."""
         if self.head is None or self.optimizer is None:
             return {}
         tensors = {f"head.{name}": value for name, value in self.head.state_dict().items()}
@@ -110,7 +115,7 @@ class Critic:
         return tensors
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Take over the weights that `state` returned."""
         weights = {name.removeprefix("head."): value for name, value in state.items() if name.startswith("head.")}
         if not weights:
             return

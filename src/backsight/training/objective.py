@@ -1,66 +1,74 @@
-"""What is minimised: the loss of a micro-batch, as its part of the loss of the whole batch.
+"""The objective: the loss of a micro-batch, as its part of the loss of the whole batch.
 
     L = L_pg + L_imitation + L_distillation + β·L_kl - c·entropy
 
 Each part is averaged over its own decisions of the whole batch, counted before anything is cut into micro-batches:
-the same examples give the same gradient whatever the cuts. N decisions of a micro-batch, T of an example.
+the same examples give the same gradient whatever the cuts. Tensors: N decisions of a micro-batch, T of an example.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from backsight.losses.distillation import divergence
-from backsight.losses.divergence import reference_kl
-from backsight.losses.imitation import imitation
 from backsight.losses.policy_gradient import (
-    clipped,
-    dual_clipped,
-    mean_of_each,
-    plain,
-    shaped,
-    soft_gated,
-    weighted,
+    POLICY_LOSSES,
+    REDUCTIONS,
+    LossBounds,
+    LossInputs,
+    plain_policy_gradient,
+    shaped_policy_gradient,
+    token_mean,
 )
-from backsight.losses.reduction import token_mean
+from backsight.losses.targets import distillation, imitation, reference_kl
 from backsight.policies.base import Policy
 from backsight.training.algorithms import ALGORITHMS
-from backsight.training.anchors import Anchors, Target
 from backsight.training.config import TrainingConfig
-from backsight.types import Decisions, Example, Wanted
+from backsight.training.frozen_scores import FrozenScores, Target, join_references, join_targets
+from backsight.types import Decisions, Example, ScoreRequest
+
+ScoredExample = tuple[Example, FrozenScores]
+"""An example, and the scores that frozen policies give to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """An example, and what each of its decisions weighs in the parts of the loss: (T,) each, zero where it has none."""
+class WeightedExample:
+    """An example, and the weights of its decisions in each part of the loss, (T,); zero in parts it has no share in."""
 
     example: Example
+    scores: FrozenScores
     gradient_T: Tensor
     imitation_T: Tensor
     teacher_T: Tensor
     entropy_T: Tensor
 
 
-def shares_of(examples: Sequence[Example], config: TrainingConfig) -> list[Share]:
-    """Settle what each decision weighs, before anything is skipped or cut."""
-    reduction = ALGORITHMS[config.algorithm].reduction
-    gradient = _spread(
-        examples,
-        [each.advantages is not None for each in examples],
-        partial(reduction, config.max_completion_length),
-    )
+def weigh_examples(scored: Sequence[ScoredExample], config: TrainingConfig) -> list[WeightedExample]:
+    """Compute the weight of each decision in each part of the loss, before anything is skipped or cut."""
+    reduction = REDUCTIONS[ALGORITHMS[config.algorithm].reduction]
+    examples = [example for example, _ in scored]
+
+    def cap(lengths: Sequence[int]) -> Tensor:
+        return reduction(lengths, config.max_completion_length)
+
+    gradient = _spread(examples, [each.advantages is not None for each in examples], cap)
     imitated = _spread(examples, [each.imitation_weights is not None for each in examples], token_mean)
     taught = _spread(examples, [each.teacher_weights is not None for each in examples], token_mean)
     entropy = _spread(examples, [True] * len(examples), token_mean)
     return [
-        Share(example, gradient_T * example.weight, imitation_T * example.weight, teacher_T * example.weight, entropy_T)
-        for example, gradient_T, imitation_T, teacher_T, entropy_T in zip(
-            examples, gradient, imitated, taught, entropy, strict=True
+        WeightedExample(
+            example,
+            scores,
+            gradient_T * example.weight,
+            imitation_T * example.weight,
+            teacher_T * example.weight,
+            entropy_T,
+        )
+        for (example, scores), gradient_T, imitation_T, teacher_T, entropy_T in zip(
+            scored, gradient, imitated, taught, entropy, strict=True
         )
     ]
 
@@ -68,7 +76,7 @@ def shares_of(examples: Sequence[Example], config: TrainingConfig) -> list[Share
 def _spread(
     examples: Sequence[Example], takes_part: Sequence[bool], reduction: Callable[[Sequence[int]], Tensor]
 ) -> list[Tensor]:
-    """Weights (T,) for each example, reduced over those that take part and zero for the others."""
+    """Return the weights of each example, (T,), reduced over those that take part and zero for the others."""
     lengths = [example.num_decisions for example, takes in zip(examples, takes_part, strict=True) if takes]
     weights = iter(torch.split(reduction(lengths), lengths))
     return [
@@ -78,7 +86,7 @@ def _spread(
 
 
 def has_signal(example: Example, config: TrainingConfig) -> bool:
-    """Whether the example can move the policy. Those that cannot are skipped, after they were counted."""
+    """Return whether the example can change the policy. Those that cannot are skipped, after they were counted."""
     if example.imitation_weights is not None or config.entropy_coef > 0:
         return True
     if example.teacher_weights is not None and bool(example.teacher_weights.any()):
@@ -86,19 +94,17 @@ def has_signal(example: Example, config: TrainingConfig) -> bool:
     return example.advantages is not None and (config.beta > 0 or bool(example.advantages.any()))
 
 
-def loss_of(
-    policy: Policy, shares: Sequence[Share], anchors: Anchors, config: TrainingConfig
+def micro_batch_loss(
+    policy: Policy, batch: Sequence[WeightedExample], config: TrainingConfig
 ) -> tuple[Tensor, dict[str, Tensor], int]:
-    """The micro-batch's part of the loss of the whole batch, and of its metrics, and the tokens it took.
-
-    `anchors` is what reference and teacher said of the examples, where they were asked.
-    """
-    examples = [share.example for share in shares]
-    reference_N, target = anchors.reference_of(examples), anchors.target_of(examples)
+    """Compute the micro-batch's part of the whole batch's loss and metrics, and the number of tokens it took."""
+    examples = [each.example for each in batch]
+    reference_N = join_references([each.scores for each in batch])
+    target = join_targets([each.scores for each in batch], [each.num_decisions for each in examples])
     decisions = policy.log_probs(
         examples,
         config.sampling,
-        Wanted(
+        ScoreRequest(
             entropy=config.entropy_coef > 0,
             uniform=config.label_smoothing_factor > 0,
             support_NK=None if target is None else target.actions_NK,
@@ -108,20 +114,18 @@ def loss_of(
     gradient_N, imitation_N, entropy_N = (
         torch.cat(parts).to(device)
         for parts in (
-            [share.gradient_T for share in shares],
-            [share.imitation_T * _or_zeros(share.example.imitation_weights, share.example) for share in shares],
-            [share.entropy_T for share in shares],
+            [each.gradient_T for each in batch],
+            [each.imitation_T * _or_zeros(each.example.imitation_weights, each.example) for each in batch],
+            [each.entropy_T for each in batch],
         )
     )
-    gradient_loss_N, clipped_N = _policy_gradient(decisions, examples, config)
+    gradient_loss_N, held_back_N = _policy_gradient(decisions, examples, config)
     parts = {"loss/policy_gradient": (gradient_loss_N * gradient_N).sum()}
     imitation_loss_N = imitation(decisions.log_probs_N, decisions.uniform_log_probs_N, config.label_smoothing_factor)
     parts["loss/imitation"] = (imitation_loss_N * imitation_N).sum()
     loss = parts["loss/policy_gradient"] + parts["loss/imitation"]
     if target is not None:
-        taught_N = torch.cat(
-            [each.teacher_T * _or_zeros(each.example.teacher_weights, each.example) for each in shares]
-        )
+        taught_N = torch.cat([each.teacher_T * _or_zeros(each.example.teacher_weights, each.example) for each in batch])
         parts |= _distillation(decisions, examples, target, taught_N.to(device), config)
         loss = loss + parts["loss/distillation"]
     if reference_N is not None:
@@ -130,17 +134,17 @@ def loss_of(
     if decisions.entropy_N is not None:
         parts["entropy"] = (decisions.entropy_N * entropy_N).sum()
         loss = loss - config.entropy_coef * parts["entropy"]
-    parts["clip_ratio/region_mean"] = (clipped_N * gradient_N).sum()
+    parts["clip_ratio/region_mean"] = (held_back_N * gradient_N).sum()
     return loss, {key: value.detach() for key, value in parts.items()}, decisions.num_tokens
 
 
 def _distillation(
     decisions: Decisions, examples: Sequence[Example], target: Target, taught_N: Tensor, config: TrainingConfig
 ) -> dict[str, Tensor]:
-    """The divergence from the teacher, and how much more likely than the policy it finds what was done."""
+    """Compute the divergence from the teacher, and the teacher's mean gain in log-probability of what was done."""
     assert decisions.support_log_probs_NK is not None
     device = taught_N.device
-    loss_N = divergence(decisions.support_log_probs_NK, target.log_probs_NK.to(device), config.teacher.alpha)
+    loss_N = distillation(decisions.support_log_probs_NK, target.log_probs_NK.to(device), config.teacher.alpha)
     if config.teacher.clip is not None:
         loss_N = loss_N.clamp(max=config.teacher.clip)
     log_probs_N = decisions.log_probs_N.detach()
@@ -153,9 +157,37 @@ def _distillation(
     }
 
 
+def _policy_gradient(
+    decisions: Decisions, examples: Sequence[Example], config: TrainingConfig
+) -> tuple[Tensor, Tensor]:
+    """Return the losses and which of them were held back, (N,) both.
+
+    A row that is not on-policy has no ratio and gets the plain or the shaped loss.
+    """
+    log_probs_N = decisions.log_probs_N
+    advantages_N = torch.cat([_or_zeros(each.advantages, each) for each in examples]).to(log_probs_N.device)
+    has_ratio_N, behaviour_N = _behaviour(log_probs_N, examples)
+    loss_type, epsilon, epsilon_high = config.loss
+    bounds = LossBounds(
+        epsilon,
+        epsilon_high,
+        config.delta,
+        config.importance_cap,
+        config.sapo_temperature_pos,
+        config.sapo_temperature_neg,
+    )
+    lengths = [each.num_decisions for each in examples]
+    inputs = LossInputs(log_probs_N, behaviour_N, advantages_N, lengths)
+    loss_N, held_back_N = POLICY_LOSSES[loss_type](inputs, bounds)
+    without_ratio_N = _without_ratio(log_probs_N, advantages_N, examples)
+    return torch.where(has_ratio_N, loss_N, without_ratio_N), (held_back_N & has_ratio_N).float()
+
+
 def _behaviour(log_probs_N: Tensor, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
-    """Which decisions have a ratio, and the log-probabilities to compare with: their own where there is none, so that
-    the unused ratio stays finite; (N,) both."""
+    """Return which decisions have a ratio, and the log-probabilities to compare with, (N,) both.
+
+    Decisions without a ratio are compared with themselves, so that the unused ratio stays finite.
+    """
     device = log_probs_N.device
     has_ratio_N = torch.cat(
         [torch.full((each.num_decisions,), each.behaviour_log_probs is not None) for each in examples]
@@ -165,50 +197,13 @@ def _behaviour(log_probs_N: Tensor, examples: Sequence[Example]) -> tuple[Tensor
 
 
 def _without_ratio(log_probs_N: Tensor, advantages_N: Tensor, examples: Sequence[Example]) -> Tensor:
-    """The plain loss, or the shaped one where an example says so."""
-    plain_N = plain(log_probs_N, advantages_N)
+    """Return the loss of decisions without a ratio, (N,): the plain one, or the shaped one where an example has γ."""
+    plain_N = plain_policy_gradient(log_probs_N, advantages_N)
     if all(each.shaping is None for each in examples):
         return plain_N
     gamma_N = torch.cat([torch.full((each.num_decisions,), each.shaping or 0.0) for each in examples])
     gamma_N = gamma_N.to(log_probs_N.device)
-    return torch.where(gamma_N > 0, shaped(log_probs_N, advantages_N, gamma_N), plain_N)
-
-
-def _policy_gradient(
-    decisions: Decisions, examples: Sequence[Example], config: TrainingConfig
-) -> tuple[Tensor, Tensor]:
-    """Losses and which were clipped, (N,). A row that is not on-policy has no ratio: it gets the plain loss."""
-    log_probs_N = decisions.log_probs_N
-    device = log_probs_N.device
-    advantages_N = torch.cat([_or_zeros(each.advantages, each) for each in examples]).to(device)
-    plain_N = _without_ratio(log_probs_N, advantages_N, examples)
-    if config.loss.loss_type == "pg":
-        return plain_N, torch.zeros_like(plain_N)
-    has_ratio_N, behaviour_N = _behaviour(log_probs_N, examples)
-    lengths = [each.num_decisions for each in examples]
-    loss_N, held_back_N = _with_ratio(log_probs_N, behaviour_N, advantages_N, lengths, config)
-    return torch.where(has_ratio_N, loss_N, plain_N), (held_back_N & has_ratio_N).float()
-
-
-def _with_ratio(
-    log_probs_N: Tensor, behaviour_N: Tensor, advantages_N: Tensor, lengths: Sequence[int], config: TrainingConfig
-) -> tuple[Tensor, Tensor]:
-    loss_type, epsilon, epsilon_high = config.loss
-    match loss_type:
-        case "tis":
-            return weighted(log_probs_N, behaviour_N, advantages_N, 0.0, config.importance_cap)
-        case "cispo":
-            return weighted(log_probs_N, behaviour_N, advantages_N, 1 - epsilon, 1 + epsilon_high)
-        case "sapo":
-            pos, neg = config.sapo_temperature_pos, config.sapo_temperature_neg
-            return soft_gated(log_probs_N, behaviour_N, advantages_N, pos, neg)
-        case "dual_clip":
-            return dual_clipped(log_probs_N, behaviour_N, advantages_N, epsilon, epsilon_high, config.delta)
-        case "gspo":
-            ratio_N = mean_of_each(log_probs_N - behaviour_N, lengths)
-            return clipped(ratio_N, torch.zeros_like(ratio_N), advantages_N, epsilon, epsilon_high)
-        case _:
-            return clipped(log_probs_N, behaviour_N, advantages_N, epsilon, epsilon_high)
+    return torch.where(gamma_N > 0, shaped_policy_gradient(log_probs_N, advantages_N, gamma_N), plain_N)
 
 
 def _or_zeros(values_T: Tensor | None, example: Example) -> Tensor:

@@ -1,10 +1,17 @@
-"""How far a run has come: what stop conditions, schedules and checkpoints look at."""
+"""The progress of a run, and what follows from it: stop conditions, learning rates, the starts of a step."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
+import torch
+
+from backsight.errors import DataError
+from backsight.seeds import derived_seed
 from backsight.training.config import StopConfig, TrainingConfig
 
 
@@ -16,16 +23,16 @@ class Progress:
     attempts: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    """Of training; evaluations are not counted."""
+    """Wall-clock seconds of training; evaluations are not counted."""
     scores: list[float] = field(default_factory=list)
-    """Of the first evaluation split, one an evaluation."""
+    """Score on the first evaluation split, one an evaluation."""
     teacher_trials: list[list[float]] = field(default_factory=list)
-    """What the teacher earned, and the policy at the same starts, one pair a trial."""
+    """Mean rewards of the teacher and of the policy at the same starts, one pair a trial."""
     is_interrupted: bool = False
 
 
 def stop_reason(stop: StopConfig, progress: Progress) -> str | None:
-    """Why the run is over, in words; None while it is not."""
+    """Return why the run is over, in words; None while it is not."""
     if progress.is_interrupted:
         return "interrupted"
     for name, used, limit in _budgets(stop, progress):
@@ -39,16 +46,40 @@ def stop_reason(stop: StopConfig, progress: Progress) -> str | None:
 
 
 def used_share(stop: StopConfig, progress: Progress) -> float:
-    """The share of the budget that is used up, by the limit that is nearest; 0 when nothing is limited."""
+    """Return the share of the budget that is used up, by the limit that is nearest; 0 when nothing is limited."""
     return min(1.0, max((used / limit if limit else 1.0 for _, used, limit in _budgets(stop, progress)), default=0.0))
 
 
 def learning_rate(config: TrainingConfig, progress: Progress) -> float:
-    """The rate of the next update: a linear warm-up, then constant or falling to 0 with the share of the budget."""
+    """Return the rate of the next update.
+
+    It rises in a linear warm-up, and then is constant or falls to 0 with the share of the budget that is used.
+    """
     share = used_share(config.stop, progress)
     falling = {"constant": 1.0, "linear": 1 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}
     rising = min(1.0, (progress.step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     return config.learning_rate * rising * falling[config.lr_scheduler_type]
+
+
+def starts_of_step(starts: Sequence[Any], count: int, step: int, seed: int) -> list[Any]:
+    """Return the `count` starts of a step, a function of seed and step alone.
+
+    The data is passed over in a shuffled order: each pass takes every start once before any comes again.
+
+    Raises:
+        DataError: when there are no starts.
+    """
+    if not len(starts):
+        raise DataError("train", "0 items", "the training split is empty; give it some rows")
+    positions = range(step * count, (step + 1) * count)
+    return [starts[_pass(len(starts), position // len(starts), seed)[position % len(starts)]] for position in positions]
+
+
+@lru_cache(maxsize=2)
+def _pass(length: int, number: int, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(derived_seed(seed, "order", number))
+    order: list[int] = torch.randperm(length, generator=generator).tolist()
+    return order
 
 
 def _budgets(stop: StopConfig, progress: Progress) -> list[tuple[str, float, float]]:

@@ -1,4 +1,4 @@
-"""What hindsight methods may ask, answered by policy, teacher, engine and source of feedback of a run."""
+"""The answers to what hindsight methods may ask: `RunScorer` uses the policy, teacher, engine and feedback of a run."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 from backsight.errors import DataError, ModelError
-from backsight.estimators.returns import discounted_returns
+from backsight.estimators.advantages import ESTIMATORS, discounted_returns
 from backsight.feedback.pool import FeedbackPool
-from backsight.hindsight.base import Exchange, per_decision
+from backsight.hindsight.base import Exchange, spread_over_decisions
 from backsight.policies.base import Policy
-from backsight.rollouts.engine import Engine
+from backsight.rollouts.base import Engine, acting_as
 from backsight.seeds import derived_seed
-from backsight.training.algorithms import ALGORITHMS
-from backsight.training.anchors import ask
+from backsight.training.algorithms import ALGORITHMS, CRITIC
 from backsight.training.config import TrainingConfig
 from backsight.training.critic import Critic
-from backsight.training.teacher import Scoring, Teacher
-from backsight.training.update import Workbench
-from backsight.types import Action, ActionValue, Example, Group, Observation, Trajectory, Wanted
+from backsight.training.frozen_scores import Scoring, score_in_batches
+from backsight.training.teacher import Teacher
+from backsight.training.update import UpdateState
+from backsight.types import Action, ActionValue, Example, Group, Observation, ScoreRequest, Trajectory
 
 
 class RunScorer:
-    """Implements `backsight.hindsight.base.Scorer`."""
+    """The scorer of a run, which implements `backsight.hindsight.base.Scorer`."""
 
     def __init__(
         self,
@@ -35,19 +35,20 @@ class RunScorer:
         engine: Engine,
         pool: FeedbackPool,
         config: TrainingConfig,
-        bench: Workbench,
+        update_state: UpdateState,
     ) -> None:
         self.policy, self.teacher, self.engine, self.pool = policy, teacher, engine, pool
-        self.config, self.bench = config, bench
-        self.estimator = ALGORITHMS[config.algorithm].estimator
-        self.critic = Critic(policy, config) if self.estimator is None else None
+        self.config, self.update_state = config, update_state
+        estimator = ALGORITHMS[config.algorithm].estimator
+        self.critic = Critic(policy, config) if estimator == CRITIC else None
+        self.estimator = ESTIMATORS.get(estimator)
         self.extra_attempts = 0
-        """Actions sampled for hindsight since `begin`."""
+        """Number of actions sampled for hindsight since `begin`."""
         self._seed = 0
         self._questions = 0
 
     def begin(self, step: int) -> None:
-        """A new step: what is drawn from now on depends on it alone."""
+        """Begin a step: what is drawn from now on depends on the run's seed and the step alone."""
         self._seed, self._questions, self.extra_attempts = derived_seed(self.config.seed, "look back", step), 0, 0
 
     def encode(self, text: str) -> ActionValue:
@@ -71,18 +72,22 @@ class RunScorer:
 
     def sample(self, prompts: Sequence[Observation]) -> list[Action]:
         self.extra_attempts += len(prompts)
-        return self.act(self.policy, prompts)
+        return self.act(self.policy, prompts, "a method that samples while it looks back")
 
-    def act(self, policy: Policy, prompts: Sequence[Observation]) -> list[Action]:
-        """One action of any policy for each prompt."""
+    def act(self, policy: Policy, prompts: Sequence[Observation], purpose: str) -> list[Action]:
+        """Return one action of any policy for each prompt.
+
+        Raises:
+            ConfigError: when the engine cannot act as another policy; the message names `purpose`.
+        """
         seed = self._next_seed()
         seeds = [derived_seed(seed, number) for number in range(len(prompts))]
-        actions = dict(self.engine.acting_as(policy).act(prompts, self.config.sampling, seeds))
+        actions = dict(acting_as(self.engine, policy, purpose).act(prompts, self.config.sampling, seeds))
         return [actions[index] for index in range(len(prompts))]
 
     def judge(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         groups = enumerate(Group(each.start, (each,)) for each in trajectories)
-        answers = self.pool.answers(self.pool.ask(groups, len(trajectories), self._next_seed()))
+        answers = self.pool.wait(self.pool.submit(groups, len(trajectories), self._next_seed()))
         return [group.trajectories[0] for group in answers]
 
     def estimate(self, groups: Sequence[Group]) -> list[Group]:
@@ -100,13 +105,14 @@ class RunScorer:
         ]
 
     def finish(self) -> None:
-        """The step is over: what it has shown is learnt."""
+        """End the step: let the critic, if there is one, learn from it."""
         if self.critic is not None:
             self.critic.learn()
 
     def _log_probs(self, policy: Scoring, exchanges: Sequence[Exchange]) -> list[Tensor]:
         rows = [_row(*exchange) for exchange in exchanges]
-        answers = ask(policy, rows, self.config.sampling, self.bench.micro_batch_size, self.bench.profile, Wanted())
+        size, profile = self.update_state.micro_batch_size, self.update_state.profile
+        answers = score_in_batches(policy, rows, self.config.sampling, size, profile, ScoreRequest())
         scores = {index: decisions.log_probs_N for index, decisions in answers}
         if not all(math.isfinite(each.sum()) for each in scores.values()):
             raise ModelError("model", "its outputs are no longer finite", "lower learning_rate")
@@ -124,5 +130,6 @@ def _row(prompts: tuple[Observation, ...], responses: tuple[ActionValue, ...]) -
 
 def _each_decision(group: Group, advantages: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(
-        per_decision(advantages_S, each) for each, advantages_S in zip(group.trajectories, advantages, strict=True)
+        spread_over_decisions(advantages_S, each)
+        for each, advantages_S in zip(group.trajectories, advantages, strict=True)
     )

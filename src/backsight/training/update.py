@@ -1,33 +1,35 @@
-"""Step 4 of the method: examples in, a changed policy and metrics out.
+"""Step 4 of the training loop: `update` changes the policy to fit the examples, and returns metrics.
 
-What the loss is stands in `objective.py`; here a batch is cut into pieces that fit, and their gradients are added up.
+The loss is defined in `objective.py`; here a batch is cut into pieces that fit into memory, and their gradients are
+added up. With bf16 the model has weights in bfloat16 and the optimizer a float32 master copy: a step of the size of a
+usual learning rate is lost in the eight bits of a bfloat16 number, but not in the master copy.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from backsight.errors import ConfigError
-from backsight.policies.base import Policy
+from backsight.policies.base import Policy, trained
 from backsight.profiling import Profile
-from backsight.training.anchors import Anchors, reference_scores, teacher_targets
-from backsight.training.config import TrainingConfig
-from backsight.training.objective import Share, has_signal, loss_of, shares_of
+from backsight.training.config import OptimizerConfig, TrainingConfig
+from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
+from backsight.training.objective import ScoredExample, WeightedExample, has_signal, micro_batch_loss, weigh_examples
 from backsight.training.teacher import Teacher
 from backsight.types import Example
 
 
 @dataclass(slots=True)
-class Workbench:
-    """What an update keeps from one step to the next."""
+class UpdateState:
+    """State that an update keeps from one step to the next."""
 
     micro_batch_size: int
-    """Halved whenever memory ran out."""
+    """Size of a micro-batch in tokens; it is halved whenever memory runs out."""
     profile: Profile = field(default_factory=Profile)
 
 
@@ -37,35 +39,52 @@ def update(
     examples: Sequence[Example],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    bench: Workbench | None = None,
+    state: UpdateState | None = None,
     teacher: Teacher | None = None,
 ) -> dict[str, float]:
-    """Take `num_iterations` times `mini_batches` optimizer steps; returns the means of their metrics.
+    """Take `num_iterations` times `mini_batches` optimizer steps, and return the means of their metrics.
 
-    `reference` is the frozen anchor of the KL term, needed when `beta` is above 0, `teacher` the one who knows what was
-    revealed, needed when an example has teacher weights; both score every example once. The
-    mini-batches are drawn from torch's global generator, which the trainer seeds.
+    `reference` is the frozen policy of the KL term, needed when `beta` is above 0. `teacher` knows what was revealed
+    and is needed when an example has teacher weights. Both score every example once. The mini-batches are drawn from
+    torch's global generator, which the trainer seeds.
 
     Raises:
-        ConfigError: a single example does not fit into memory.
+        ConfigError: when a single example does not fit into memory.
     """
-    bench = bench or Workbench(config.micro_batch_size)
-    kept, size, profile = [each for each in examples if has_signal(each, config)], bench.micro_batch_size, bench.profile
-    anchors = Anchors(
-        reference_scores(reference if config.beta > 0 else None, kept, config, size, profile),
-        dict(teacher_targets(teacher, kept, config, size, profile)),
-    )
+    state = state or UpdateState(config.micro_batch_size)
+    scored = _scored(reference if config.beta > 0 else None, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = 0
     for _ in range(config.num_iterations):
-        for part in _mini_batches(examples, config.mini_batches):
-            sums.update(_optimizer_step(policy, anchors, part, optimizer, config, bench))
+        for part in _mini_batches(scored, config.mini_batches):
+            sums.update(_optimizer_step(policy, part, optimizer, config, state))
             num_steps += 1
     return {key: value / max(1, num_steps) for key, value in sums.items()}
 
 
-def _mini_batches(examples: Sequence[Example], count: int) -> list[list[Example]]:
-    """The examples in `count` random parts of about the same size; one part stays in its order."""
+def _scored(
+    reference: Policy | None,
+    teacher: Teacher | None,
+    examples: Sequence[Example],
+    config: TrainingConfig,
+    state: UpdateState,
+) -> list[ScoredExample]:
+    """Pair the examples with the scores of frozen policies, which those without signal do not need."""
+    asked = [index for index, each in enumerate(examples) if has_signal(each, config)]
+    answers = ask_frozen_policies(
+        reference,
+        None if teacher is None else teacher.scoring,
+        [examples[index] for index in asked],
+        config,
+        state.micro_batch_size,
+        state.profile,
+    )
+    known = dict(zip(asked, answers, strict=True))
+    return [(example, known.get(index, FrozenScores())) for index, example in enumerate(examples)]
+
+
+def _mini_batches(examples: Sequence[ScoredExample], count: int) -> list[list[ScoredExample]]:
+    """Divide the examples into `count` random parts of about the same size; a single part keeps their order."""
     if count == 1:
         return [list(examples)] if examples else []
     order = torch.randperm(len(examples)).tolist()
@@ -75,22 +94,21 @@ def _mini_batches(examples: Sequence[Example], count: int) -> list[list[Example]
 
 def _optimizer_step(
     policy: Policy,
-    anchors: Anchors,
-    examples: Sequence[Example],
+    scored: Sequence[ScoredExample],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    bench: Workbench,
+    state: UpdateState,
 ) -> dict[str, float]:
-    shares = [share for share in shares_of(examples, config) if has_signal(share.example, config)]
+    weighted = [each for each in weigh_examples(scored, config) if has_signal(each.example, config)]
     metrics = {
-        "frac_examples_with_signal": len(shares) / len(examples),
-        "frac_off_policy": sum(each.behaviour_log_probs is None for each in examples) / len(examples),
+        "frac_examples_with_signal": len(weighted) / len(scored),
+        "frac_off_policy": sum(example.behaviour_log_probs is None for example, _ in scored) / len(scored),
     }
-    if not shares:
+    if not weighted:
         return metrics
-    while (sums := _gradient(policy, anchors, shares, optimizer, config, bench)) is None:
-        _make_room(policy, shares, bench)
-    with bench.profile.phase("optimizer"):
+    while (sums := _gradient(policy, weighted, optimizer, config, state)) is None:
+        _make_room(policy, [each.example for each in weighted], state)
+    with state.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
         optimizer.step()
@@ -99,23 +117,22 @@ def _optimizer_step(
 
 def _gradient(
     policy: Policy,
-    anchors: Anchors,
-    shares: Sequence[Share],
+    weighted: Sequence[WeightedExample],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
-    bench: Workbench,
+    state: UpdateState,
 ) -> dict[str, Tensor] | None:
-    """Add up the gradients of the micro-batches, and their metrics. None: memory ran out."""
+    """Add up the gradients of the micro-batches, and return the sums of their metrics; None when memory ran out."""
     sums: dict[str, Tensor] = {}
     optimizer.zero_grad(set_to_none=True)
     try:
-        for cut in policy.micro_batches([share.example for share in shares], bench.micro_batch_size):
-            batch = [shares[index] for index in cut]
-            with bench.profile.phase("forward"):
-                loss, parts, tokens = loss_of(policy, batch, anchors, config)
-            with bench.profile.phase("backward", tokens):
+        for cut in policy.micro_batches([each.example for each in weighted], state.micro_batch_size):
+            batch = [weighted[index] for index in cut]
+            with state.profile.phase("forward"):
+                loss, parts, tokens = micro_batch_loss(policy, batch, config)
+            with state.profile.phase("backward", tokens):
                 loss.backward()  # type: ignore[no-untyped-call]
-            bench.profile.tokens["forward"] += tokens
+            state.profile.tokens["forward"] += tokens
             sums = {key: value + sums.get(key, 0.0) for key, value in parts.items()}
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
@@ -129,21 +146,74 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(each in str(error) for each in complaints)
 
 
-def _make_room(policy: Policy, shares: Sequence[Share], bench: Workbench) -> None:
-    """Smaller micro-batches; once they hold one example each, layers that are recomputed in the backward pass."""
-    examples = [share.example for share in shares]
-    if not _cut_smaller(policy, examples, bench) and not policy.recompute_layers():
+def _make_room(policy: Policy, examples: Sequence[Example], state: UpdateState) -> None:
+    """Make micro-batches smaller; once they hold one example each, compute layers again in the backward pass.
+
+    Raises:
+        ConfigError: when neither can save any more memory.
+    """
+    if not _cut_smaller(policy, examples, state) and not policy.recompute_layers():
         remedy = "one example alone does not fit into memory; shorten prompts, or lower max_completion_length"
-        raise ConfigError("micro_batch_size", bench.micro_batch_size, remedy)
+        raise ConfigError("micro_batch_size", state.micro_batch_size, remedy)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def _cut_smaller(policy: Policy, examples: Sequence[Example], bench: Workbench) -> bool:
-    """Halve the size of micro-batches until there are more of them; False when each holds one example already."""
-    count = len(policy.micro_batches(examples, bench.micro_batch_size))
-    while count < len(examples) and bench.micro_batch_size > 1:
-        bench.micro_batch_size //= 2
-        if len(policy.micro_batches(examples, bench.micro_batch_size)) > count:
+def _cut_smaller(policy: Policy, examples: Sequence[Example], state: UpdateState) -> bool:
+    """Halve the size of micro-batches until there are more of them; return False if each holds one example already."""
+    count = len(policy.micro_batches(examples, state.micro_batch_size))
+    while count < len(examples) and state.micro_batch_size > 1:
+        state.micro_batch_size //= 2
+        if len(policy.micro_batches(examples, state.micro_batch_size)) > count:
             return True
     return False
+
+
+HAS_FUSED = ("cpu", "cuda")
+"""Devices on which AdamW updates all weights in one pass."""
+
+
+def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Make an AdamW optimizer of the weights of the module that are trained, in their order, or of their masters."""
+    parameters = _master_weights(module) if config.bf16 else list(trained(module).values())
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=all(each.device.type in HAS_FUSED for each in parameters),
+    )
+    if config.bf16:
+        optimizer.register_step_post_hook(lambda *_: _round_to(module, parameters))
+    return optimizer
+
+
+def _master_weights(module: nn.Module) -> list[nn.Parameter]:
+    """Turn the module to bfloat16, and return the float32 masters of the weights that are trained, in their order.
+
+    Each gradient is added to that of its master in float32 at once, so that accumulation loses nothing either.
+    """
+    parameters = list(trained(module).values())
+    masters = [nn.Parameter(parameter.detach().float().clone()) for parameter in parameters]
+    module.to(torch.bfloat16)
+    for parameter, master in zip(parameters, masters, strict=True):
+        parameter.register_post_accumulate_grad_hook(_passing_on_to(master))  # type: ignore[no-untyped-call]
+    return masters
+
+
+def _passing_on_to(master: nn.Parameter) -> Callable[[Tensor], None]:
+    def pass_on(parameter: Tensor) -> None:
+        assert parameter.grad is not None
+        if master.grad is None:
+            master.grad = parameter.grad.float()
+        else:
+            master.grad += parameter.grad
+        parameter.grad = None
+
+    return pass_on
+
+
+@torch.no_grad()
+def _round_to(module: nn.Module, masters: list[nn.Parameter]) -> None:
+    """Set the module's weights to their masters, rounded."""
+    for parameter, master in zip(trained(module).values(), masters, strict=True):
+        parameter.copy_(master)

@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tiny_models import tiny_policy
 
-from backsight import assessment
-from backsight.assessment import Assessment
+import backsight
 from backsight.evaluation.paired import Comparison
 from backsight.evaluation.statistics import Estimate
+from backsight.runs.evaluate import Assessment
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = "evaluate"
 
 REWARD = {"test": {"reward": Estimate(0.25, 0.2, 0.3, 100)}}
-ALONE = Assessment({"policy": "runs/toy"}, 1, {}, {}, {"policy": REWARD}, {}, [])
+ALONE = Assessment({}, {"policy": "runs/toy"}, 1, {}, {}, {"policy": REWARD}, {}, [])
 COMPARISON = Comparison(0.2, 0.25, Estimate(0.05, -0.01, 0.11, 100), 0.0731)
 BOTH = Assessment(
+    splits={},
     paths={"policy": "runs/toy", "against": "pocket"},
     num_samples=4,
     item_ids={},
@@ -53,7 +55,7 @@ def told(monkeypatch: pytest.MonkeyPatch, found: Assessment) -> list[tuple[Any, 
         calls.append((config, arguments))
         return found
 
-    monkeypatch.setattr(assessment, "assess", assess)
+    monkeypatch.setattr("backsight.runs.evaluate.assess", assess)
     return calls
 
 
@@ -94,6 +96,17 @@ def test_a_run_in_earnest(run: Run, sentiment: list[str], tmp_path: Path) -> Non
     assert set(found["estimates"]["policy"]["ood"]["macro_f1"]) == {"mean", "low", "high", "count"}
     assert "macro_f1" not in found["comparisons"]["ood"], "no item has it, so nothing can be paired"
     assert found["comparisons"]["general text"]["log-probability a token"]["p"] <= 1
+
+
+def test_the_function_gives_the_same_estimates(run: Run, sentiment: list[str], tmp_path: Path) -> None:
+    options = ["--against", "two", "--samples", "3", "--splits", "ood,test", "--json", "all.json"]
+    assert run(*sentiment, *options)[0] == 0
+    settings = yaml.safe_load("\n".join(word.replace("=", ": ") for word in sentiment[1:]))
+    policy = settings.pop("policy")
+    found = backsight.evaluate(policy, "sentiment", against="two", samples=3, splits=["ood", "test"], **settings)
+    written = json.loads((tmp_path / "all.json").read_text())
+    assert written == {"preset": "sentiment", **json.loads(json.dumps(found.as_dict()))}
+    assert found["ood"].reward == found.estimates["policy"]["ood"]["reward"]
 
 
 def test_prompts_that_are_too_long_are_refused_or_cut(run: Run, sentiment: list[str], tmp_path: Path) -> None:
@@ -148,3 +161,15 @@ def test_bad_input_is_one_line_and_exit_code_2(
     code, out, err = run(*sentiment, *words)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {message}") and err.count("\n") == 1
+
+
+def test_an_unknown_preset_is_named(run: Run) -> None:
+    code, out, err = run("sentimant")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: preset: sentimant: unknown; did you mean 'sentiment'?") and err.count("\n") == 1
+
+
+def test_wrong_usage_is_exit_code_2(run: Run) -> None:
+    code, _, err = run()
+    assert code == 2
+    assert "Traceback" not in err

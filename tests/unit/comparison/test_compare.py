@@ -16,7 +16,8 @@ from toy_tasks import WORDS, GoalString
 import backsight
 from backsight.comparison.results import ComparisonResult
 from backsight.errors import BacksightError, RunFolderError
-from backsight.session import Session
+from backsight.runs.finetune import Result, train
+from backsight.runs.start import RunParts
 from backsight.training.trainer import Trainer
 from backsight.types import Feedback, Trajectory
 
@@ -127,13 +128,12 @@ def test_what_is_finished_is_not_done_again(
     before = (folder / "results.json").read_text()
     (folder / "results.json").unlink()
     trained: list[str] = []
-    run = Session.run
 
-    def noted(self: Session, **arguments: Any) -> Any:
-        trained.append(str(self.config.run_name))
-        return run(self, **arguments)
+    def noted(parts: RunParts, **arguments: Any) -> Result:
+        trained.append(str(parts.config.run_name))
+        return train(parts, **arguments)
 
-    monkeypatch.setattr(Session, "run", noted)
+    monkeypatch.setattr("backsight.comparison.compare.train", noted)
     again = compared(model, tmp_path, ["sft", "outcome", "best_of_n", "hca"], general_text=_general_text(folder))
     assert trained == ["hca-0"], "the only one that was not finished"
     assert (again.folder / "results.json").read_text() == before

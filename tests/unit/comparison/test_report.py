@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from backsight.comparison.report import report_of
+from backsight.comparison.report import make_report
 from backsight.comparison.results import ComparisonResult, MethodResult
 from backsight.evaluation.across_seeds import Curve, SeedScores
 from backsight.evaluation.paired import Comparison
@@ -39,7 +39,7 @@ RESULT = ComparisonResult(
 
 
 def test_tables_and_curves_of_every_split() -> None:
-    titles = [part.title for part in report_of(RESULT).parts]
+    titles = [part.title for part in make_report(RESULT).parts]
     assert titles == [
         "In domain: test",
         "Out of domain: far",
@@ -50,7 +50,7 @@ def test_tables_and_curves_of_every_split() -> None:
 
 
 def test_rows_of_a_split() -> None:
-    assert report_of(RESULT).tables[0].rows == {
+    assert make_report(RESULT).tables[0].rows == {
         "before training": {"reward (95 %)": "0.100 (0.050–0.150)"},
         "outcome": {"reward (95 %)": "0.250 (0.200–0.300)", "seeds": "0.200 to 0.300"},
         "supervised": {
@@ -64,7 +64,7 @@ def test_rows_of_a_split() -> None:
 
 
 def test_what_it_cost() -> None:
-    rows = report_of(RESULT).tables[-1].rows
+    rows = make_report(RESULT).tables[-1].rows
     assert rows["outcome"] == {
         "steps": "10",
         "attempts": "1,234",
@@ -76,7 +76,7 @@ def test_what_it_cost() -> None:
 
 
 def test_what_has_to_be_said() -> None:
-    report = report_of(RESULT)
+    report = make_report(RESULT)
     assert report.facts["budget of each run"] == "max_attempts=20,000"
     assert "averaged over 2 seeds" in report.notes[0]
     assert "against outcome" in report.notes[1] and "not corrected" in report.notes[1]

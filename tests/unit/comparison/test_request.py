@@ -9,10 +9,11 @@ import pytest
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
-from backsight.comparison.request import Request, requested
+from backsight.comparison.request import Request, make_request
+from backsight.comparison.runner import Job
 from backsight.config import RunConfig
 from backsight.errors import BacksightError
-from backsight.hindsight.config_response import SupervisedConfig
+from backsight.hindsight.response.options import SupervisedOptions
 from backsight.policies.text import TextPolicy
 from backsight.training.config import StopConfig
 
@@ -21,12 +22,12 @@ POLICY = tiny_policy(words=WORDS)
 
 def asked(methods: list[Any], seeds: int = 1, **settings: Any) -> Request:
     fields: dict[str, Any] = {"stop": StopConfig(max_attempts=64), "prompts_per_step": 4, "num_generations": 2}
-    config = RunConfig(preset="toy", policy="toy", hindsight=SupervisedConfig(), **{**fields, **settings})
-    return requested(config, lambda config: GoalString(1), methods, seeds)
+    config = RunConfig(preset="toy", policy="toy", hindsight=SupervisedOptions(), **{**fields, **settings})
+    return make_request(config, lambda config: GoalString(1), methods, seeds)
 
 
 def run_config(request: Request, method: str, policy: TextPolicy = POLICY) -> RunConfig:
-    return request.run_config(method, 0, Path("runs"), policy)
+    return request.run_config(Job(method, request.shared.seed), Path("runs"), policy)
 
 
 def test_a_method_is_compared_with_outcome_or_else_with_the_first() -> None:
@@ -36,7 +37,9 @@ def test_a_method_is_compared_with_outcome_or_else_with_the_first() -> None:
 
 def test_every_run_has_a_seed_and_a_name_of_its_own() -> None:
     request = asked(["relabel", ["outcome", "relabel"]], seeds=2, seed=5)
-    configs = [request.run_config(name, number, Path("there"), POLICY) for number in (0, 1) for name in request.methods]
+    configs = [
+        request.run_config(Job(name, seed), Path("there"), POLICY) for seed in (5, 6) for name in request.methods
+    ]
     names = [config.run_name for config in configs]
     assert names == ["relabel-5", "outcome-relabel-5", "relabel-6", "outcome-relabel-6"]
     assert {config.output_dir for config in configs} == {"there"}

@@ -11,7 +11,6 @@ from gymnasium import spaces
 from backsight.environments.commanded import Commanded
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import ConfigError
-from backsight.feedback.environment import FEEDBACK
 from backsight.types import Action, Feedback
 
 
@@ -35,20 +34,20 @@ def play(env: Commanded, actions: list[int], max_steps: int = 10) -> tuple[list[
     for action in actions:
         result = episode.step(Action(np.array([action]), torch.zeros(1)))
         observed.append(result.observation)
-    return [each.tolist() for each in observed], result.info[FEEDBACK]
+    return [each.tolist() for each in observed], result.feedback
 
 
 def test_what_was_earned_is_the_command_that_was_fulfilled() -> None:
     _, feedback = play(Commanded(Pays(), scale=1.0), [3, 1, 0])
-    assert feedback.achieved_goal is not None
+    assert feedback.achieved_prompts is not None
     # return to go, steps left, and what the environment itself shows
-    assert [each.tolist() for each in feedback.achieved_goal] == [[4, 3, 0], [1, 2, 1], [0, 1, 1]]
+    assert [each.tolist() for each in feedback.achieved_prompts] == [[4, 3, 0], [1, 2, 1], [0, 1, 1]]
 
 
 def test_an_episode_that_the_cap_ended_counts_as_it_was() -> None:
     _, feedback = play(Commanded(Pays(), scale=1.0), [2, 2], max_steps=2)
-    assert feedback.achieved_goal is not None
-    assert [each.tolist()[:2] for each in feedback.achieved_goal] == [[4, 2], [2, 1]]
+    assert feedback.achieved_prompts is not None
+    assert [each.tolist()[:2] for each in feedback.achieved_prompts] == [[4, 2], [2, 1]]
 
 
 def test_the_next_command_is_a_little_better_than_the_best() -> None:
@@ -73,7 +72,7 @@ def test_there_is_always_a_step_left() -> None:
 
 def test_commands_are_scaled() -> None:
     _, feedback = play(Commanded(Pays(), scale=0.5), [3, 0])
-    assert feedback.achieved_goal is not None and feedback.achieved_goal[0].tolist() == [1.5, 1.0, 0.0]
+    assert feedback.achieved_prompts is not None and feedback.achieved_prompts[0].tolist() == [1.5, 1.0, 0.0]
 
 
 @pytest.mark.parametrize("options", [{"recent": 0}, {"best": 0}, {"scale": 0.0}])

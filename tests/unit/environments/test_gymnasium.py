@@ -9,11 +9,9 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from backsight.environments.base import StepResult
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import RewardError, SpaceError
-from backsight.feedback.environment import FEEDBACK, EnvironmentHindsight
-from backsight.types import Action, Feedback, Step, Trajectory
+from backsight.types import Action, Feedback, StepResult
 
 UNIT_BOX = spaces.Box(-1.0, 1.0, (2,), np.float32)
 ZERO = np.zeros(1)
@@ -106,7 +104,7 @@ def play(env: gym.Env, actions: list[int], seed: int = 0, max_steps: int = 100) 
 
 
 def feedback_of(env: gym.Env, actions: list[int], **settings: int) -> Feedback:
-    feedback = play(env, actions, **settings)[-1].info[FEEDBACK]
+    feedback = play(env, actions, **settings)[-1].feedback
     assert isinstance(feedback, Feedback)
     return feedback
 
@@ -211,7 +209,7 @@ def test_an_episode_is_truncated_at_the_cap_and_not_when_it_is_over_anyway() -> 
 def test_the_environment_judges_each_step_once_the_episode_is_over() -> None:
     env = Judged()
     results = play(env, [1, 0, 1, 1], seed=1)
-    assert [FEEDBACK in result.info for result in results] == [False, False, False, True]
+    assert [result.feedback is not None for result in results] == [False, False, False, True]
     start = env.asked[0][0]
     # the states are those of their time, though the environment overwrote its array
     assert [(state - start, action, after - start) for state, action, after in env.asked] == [
@@ -220,7 +218,7 @@ def test_the_environment_judges_each_step_once_the_episode_is_over() -> None:
         (1, 6, 2),
         (2, 6, 3),
     ]
-    assert results[-1].info[FEEDBACK].step_rewards == (10.0, 0.0, 10.0, 10.0)
+    assert results[-1].feedback == Feedback(step_rewards=(10.0, 0.0, 10.0, 10.0), sources=("env.hindsight_reward",))
     assert results[-1].info["steps"] == 4
 
 
@@ -258,18 +256,18 @@ def test_a_judge_that_gives_no_number_is_named(answer: Any) -> None:
 def test_a_failure_is_a_success_at_what_it_achieved() -> None:
     feedback = feedback_of(Goals(), [0, 0, 1], max_steps=3)
     assert feedback.step_rewards is None
-    assert feedback.achieved_goal is not None
-    flat = [observation.tolist() for observation in feedback.achieved_goal]
+    assert feedback.achieved_prompts is not None
+    flat = [observation.tolist() for observation in feedback.achieved_prompts]
     # observation, achieved goal, desired goal: the last is what was achieved in the end
     assert flat == [[0, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 1], [0, 0, 0, 0, 0, 1]]
 
 
 def test_a_success_is_not_relabelled() -> None:
-    assert feedback_of(Goals(), [0, 1]).achieved_goal is None
+    assert feedback_of(Goals(), [0, 1]).achieved_prompts is None
 
 
 def test_a_beginning_is_a_success_at_what_it_had_achieved_by_then() -> None:
-    way = feedback_of(Goals(), [0, 0, 1], max_steps=3).goals_on_the_way
+    way = feedback_of(Goals(), [0, 0, 1], max_steps=3).achieved_prompts_by_step
     assert way is not None and len(way) == 3
     # observation, achieved goal, desired goal: the last is what was achieved after that step
     assert [each.tolist() for each in way[0]] == [[0, 0, 0, 0, 1, 0]]
@@ -282,8 +280,8 @@ def test_a_beginning_is_a_success_at_what_it_had_achieved_by_then() -> None:
 
 
 def test_a_success_has_goals_on_its_way_and_an_environment_without_goals_has_none() -> None:
-    assert len(feedback_of(Goals(), [0, 1]).goals_on_the_way or ()) == 2
-    assert feedback_of(Judged(1), [1]).goals_on_the_way is None
+    assert len(feedback_of(Goals(), [0, 1]).achieved_prompts_by_step or ()) == 2
+    assert feedback_of(Judged(1), [1]).achieved_prompts_by_step is None
 
 
 class Knows(Corridor):
@@ -301,9 +299,9 @@ class Knows(Corridor):
 
 
 def test_an_environment_may_know_by_itself_what_was_achieved() -> None:
-    achieved = feedback_of(Knows([[1.0], np.array([2.0])]), [1, 0]).achieved_goal
+    achieved = feedback_of(Knows([[1.0], np.array([2.0])]), [1, 0]).achieved_prompts
     assert achieved is not None and [each.tolist() for each in achieved] == [[1.0], [2.0]]
-    assert feedback_of(Knows(None), [1, 0]).achieved_goal is None
+    assert feedback_of(Knows(None), [1, 0]).achieved_prompts is None
 
 
 @pytest.mark.parametrize(
@@ -317,6 +315,23 @@ def test_an_environment_may_know_by_itself_what_was_achieved() -> None:
 def test_what_is_no_relabelled_episode_is_refused(answer: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         play(Knows(answer), [1, 0])
+
+
+class Promising(Corridor):
+    """Says how good the state is that is observed now."""
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        state, info = super().reset(**options)
+        return state, info | {"potential": 0}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        *answer, info = super().step(action)
+        return *answer, info | ({} if self.is_over else {"potential": np.float32(self.num_steps / 4)})
+
+
+def test_the_potential_of_a_step_is_that_of_the_state_before_the_action() -> None:
+    assert [result.potential for result in play(Promising(3), [0, 0, 0])] == [0.0, 0.25, 0.5]
+    assert [result.potential for result in play(Corridor(2), [0, 0])] == [None, None]
 
 
 class Broken(Corridor):
@@ -341,15 +356,9 @@ class Broken(Corridor):
         (Broken((np.zeros(2), {}), None), SpaceError, "observation: .*has 2 numbers"),
         (Broken(({"a": 1}, {}), None), SpaceError, "observation: .*does not lie in env.observation_space"),
         (Broken((ZERO, {}), (ZERO, math.nan, True, False, {})), RewardError, "env.step, step 0"),
+        (Broken((ZERO, {"potential": "high"}), None), RewardError, r"env, info\['potential'\]: 'high'"),
     ],
 )
 def test_an_environment_that_breaks_the_contract_is_told_so(env: gym.Env, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         play(env, [0])
-
-
-def test_the_source_reads_what_the_environment_left() -> None:
-    left = Feedback(step_rewards=(1.0,))
-    step = Step(ZERO, action_of(0))
-    trajectories = [Trajectory(0, (step, Step(ZERO, action_of(0), info={FEEDBACK: left}))), Trajectory(1, (step,))]
-    assert EnvironmentHindsight()(trajectories, seeds=range(9)) == [left, Feedback()]

@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny_policy
-from toy_tasks import SayWord
 
-from backsight.environments.episodes import EpisodesTask, environments_of
-from backsight.environments.single_turn import SingleTurn
 from backsight.environments.text import TextEpisode
-from backsight.errors import ConfigError, DataError, RewardError, SpaceError
-from backsight.feedback.environment import FEEDBACK, POTENTIAL, EnvironmentHindsight
-from backsight.rollouts.collect import collect
-from backsight.rollouts.local import LocalEngine
-from backsight.types import Action, Feedback, Sampling, Trajectory
+from backsight.errors import RewardError, SpaceError
+from backsight.types import Action, Feedback
 
 
 def say(text: str | None) -> Action:
@@ -86,7 +79,7 @@ def test_a_prompt_is_what_was_observed_and_said_so_far() -> None:
     result = episode.step(say(" less"))
     assert result.observation == "want 3, have 0: more\nwant 3, have 1: less\nwant 3, have 1:"
     assert (result.reward, result.terminated, result.truncated) == (0.0, False, False)
-    assert FEEDBACK not in result.info
+    assert result.feedback is None
 
 
 @pytest.mark.parametrize(
@@ -110,9 +103,7 @@ def test_a_success_is_revealed_and_the_environment_closed() -> None:
     episode.reset()
     result = episode.step(say(" more"))
     assert (result.reward, result.terminated, result.truncated) == (1.0, True, False)
-    assert result.info[FEEDBACK] == Feedback(
-        rewards={"success": 1.0}, success=True, outcome="counted to 1", sources=("env",)
-    )
+    assert result.feedback == Feedback(rewards={"success": 1.0}, success=True, outcome="counted to 1", sources=("env",))
     assert env.is_closed
 
 
@@ -124,8 +115,8 @@ def test_named_rewards_of_the_last_turn_are_those_of_the_episode() -> None:
 
     episode = TextEpisode(Polite(2), seed=0, max_turns=9)
     episode.reset()
-    assert FEEDBACK not in episode.step(say(" more")).info
-    feedback = episode.step(say(" more")).info[FEEDBACK]
+    assert episode.step(say(" more")).feedback is None
+    feedback = episode.step(say(" more")).feedback
     assert feedback.rewards == {"politeness": 0.5, "turns": 1.0, "success": 1.0}
     assert feedback.reward is None  # they inform; what is paid is the reward of each step
 
@@ -136,12 +127,12 @@ def test_a_failure_is_truncated_and_told_what_it_achieved() -> None:
     for text in (" more", " less", " more"):
         result = episode.step(say(text))
     assert (result.terminated, result.truncated) == (False, True)
-    assert result.info[FEEDBACK] == Feedback(
+    assert result.feedback == Feedback(
         rewards={"success": 0.0},
         success=False,
         text="what is less?",
         outcome="counted to 2",
-        achieved_goal=(
+        achieved_prompts=(
             "want 2, have 0:",
             "want 2, have 0: more\nwant 2, have 1:",
             "want 2, have 0: more\nwant 2, have 1: less\nwant 2, have 1:",
@@ -153,23 +144,22 @@ def test_a_failure_is_truncated_and_told_what_it_achieved() -> None:
 def test_nothing_achieved_is_nothing_to_relabel() -> None:
     episode = TextEpisode(Counter(5), seed=0, max_turns=1)
     episode.reset()
-    assert episode.step(say(" less")).info[FEEDBACK].achieved_goal is None
+    assert episode.step(say(" less")).feedback.achieved_prompts is None
 
 
 def test_an_environment_that_tells_nothing_reveals_nothing() -> None:
     episode = TextEpisode(Answers(), seed=0, max_turns=1)
     episode.reset()
-    assert episode.step(say("x")).info[FEEDBACK] == Feedback(sources=("env",))
+    assert episode.step(say("x")).feedback == Feedback(sources=("env",))
 
 
 def test_the_potential_of_a_step_is_that_of_the_state_before_the_action() -> None:
     episode = TextEpisode(Counter(3), seed=0, max_turns=9)
     episode.reset()
-    infos = [episode.step(say(" more")).info for _ in range(3)]
-    assert [info[POTENTIAL] for info in infos] == [0.0, 1.0, 2.0]
+    assert [episode.step(say(" more")).potential for _ in range(3)] == [0.0, 1.0, 2.0]
     silent = TextEpisode(Answers(), seed=0, max_turns=9)
     silent.reset()
-    assert POTENTIAL not in silent.step(say("x")).info
+    assert silent.step(say("x")).potential is None
 
 
 def test_text_can_be_spoken_in_messages() -> None:
@@ -187,7 +177,7 @@ def test_messages_of_the_system_are_never_forgotten() -> None:
     system = {"role": "system", "content": "want 5"}
     assert episode.reset() == [system, {"role": "user", "content": "have 0"}]
     assert episode.step(say(" more")).observation == [system, {"role": "user", "content": "have 1"}]
-    achieved = episode.step(say(" more")).info[FEEDBACK].achieved_goal
+    achieved = episode.step(say(" more")).feedback.achieved_prompts
     system = {"role": "system", "content": "want 2"}
     assert achieved == (
         [system, {"role": "user", "content": "have 0"}],
@@ -209,7 +199,7 @@ def test_an_episode_ends_when_the_next_prompt_would_not_fit() -> None:
     episode.reset()
     assert not episode.step(say(" more")).truncated  # 36 characters
     result = episode.step(say(" more"))
-    assert result.truncated and result.info[FEEDBACK].success is False
+    assert result.truncated and result.feedback.success is False
 
 
 @pytest.mark.parametrize(
@@ -279,54 +269,3 @@ def test_a_policy_that_does_not_speak_is_refused() -> None:
     episode.reset()
     with pytest.raises(SpaceError, match="needs a policy that speaks"):
         episode.step(say(None))
-
-
-def test_the_items_of_a_task_are_its_seeds() -> None:
-    class Seeded(Counter):
-        def told(self, goal: int, count: int) -> str:
-            return f"from {self.first}, have {count}:"
-
-    task = EpisodesTask(Seeded, seeds={"train": range(100), "test": [7, 8]}, max_turns=2)
-    assert task.eval_splits == ("test",)
-    assert [item.prompt for item in task.items("test")] == ["from 7, have 0:", "from 8, have 0:"]
-    assert len(task.items("train")) == 100
-    assert [item.id for item in task.items("train")[98:]] == ["98", "99"]
-    item = task.items("test")[0]
-    assert task.items("test")[0] == item
-    assert task.episode(item).reset() == item.prompt
-
-
-@pytest.mark.parametrize(
-    "settings", [{"seeds": {"test": [1]}}, {"seeds": {"train": []}}, {"max_turns": 0}, {"memory": -1}]
-)
-def test_settings_of_a_task_are_checked(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(settings))):
-        EpisodesTask(Counter, **settings)
-
-
-def test_an_unknown_split_is_named() -> None:
-    with pytest.raises(DataError, match="did you mean 'test'"):
-        EpisodesTask(Counter).items("tests")
-
-
-def test_a_language_model_plays_with_its_own_tokens() -> None:
-    """Every step holds the tokens that were sampled, and the prompt they were sampled under."""
-    task = EpisodesTask(Counter, seeds={"train": [0], "test": [5]}, max_turns=3)
-    engine = LocalEngine(tiny_policy(words=("more", "less")))
-    sampling = Sampling(max_completion_length=2)
-    groups = collect(engine, environments_of(task), task.items("train"), 2, sampling, seed=0)
-    ((_, group),) = groups
-    for trajectory in group.trajectories:
-        assert 2 <= len(trajectory.steps) <= 3
-        seen = trajectory.steps[0].observation
-        for step, following in zip(trajectory.steps[:-1], trajectory.steps[1:], strict=True):
-            assert len(step.action.value) == len(step.action.log_probs) <= 2
-            seen = following.observation
-            assert seen.startswith(f"{step.observation}{step.action.text}\n")
-        (feedback,) = EnvironmentHindsight()([trajectory], [0])
-        assert feedback.success is not None
-        assert isinstance(trajectory.revealed(feedback), Trajectory)
-
-
-def test_other_tasks_have_episodes_of_a_single_turn() -> None:
-    assert environments_of(SayWord()) is SingleTurn

@@ -1,10 +1,20 @@
+"""Returns and advantages, against numbers worked out by hand."""
+
 import math
 
 import pytest
 import torch
 
 from backsight.errors import ConfigError
-from backsight.estimators.advantages import ESTIMATORS, dr_grpo, grpo, reinforce, rloo
+from backsight.estimators.advantages import (
+    ESTIMATORS,
+    discounted_returns,
+    dr_grpo,
+    generalised_advantages,
+    grpo,
+    reinforce,
+    rloo,
+)
 
 
 def returns(*groups: list[list[float]]) -> list[list[torch.Tensor]]:
@@ -13,6 +23,14 @@ def returns(*groups: list[list[float]]) -> list[list[torch.Tensor]]:
 
 def flat(advantages: list[tuple[torch.Tensor, ...]]) -> list[list[float]]:
     return [each.tolist() for group in advantages for each in group]
+
+
+def test_reward_to_go_is_discounted_per_step() -> None:
+    assert discounted_returns([1.0, 2.0, 4.0], 0.5).tolist() == [3.0, 4.0, 4.0]
+
+
+def test_undiscounted_returns_sum_what_is_left() -> None:
+    assert torch.equal(discounted_returns([1.0, 0.0, 2.0], 1.0), torch.tensor([3.0, 2.0, 2.0]))
 
 
 def test_rloo_compares_with_the_mean_of_the_others() -> None:
@@ -56,3 +74,25 @@ def test_a_group_of_one_is_refused_where_siblings_are_compared(name: str) -> Non
 
 def test_reinforce_takes_a_group_of_one() -> None:
     assert flat(reinforce(returns([[1.0]], [[0.0]]))) == [pytest.approx([1.0]), pytest.approx([-1.0])]
+
+
+REWARDS, VALUES = [1.0, 0.0, 2.0], [0.5, 1.0, 1.5]
+
+
+def test_two_steps_of_which_the_second_holds_two_decisions() -> None:
+    # γ = 0.9 between the steps, 1 within; λ = 0.5
+    third = 2.0 - 1.5
+    second = (0.0 + 1.5 - 1.0) + 0.5 * third
+    first = (1.0 + 0.9 * 1.0 - 0.5) + 0.9 * 0.5 * second
+    advantages = generalised_advantages(REWARDS, VALUES, [0.9, 1.0, 0.9], 0.5)
+    assert advantages.tolist() == pytest.approx([first, second, third])
+
+
+def test_lambda_one_is_reward_to_go_less_what_was_expected() -> None:
+    advantages = generalised_advantages(REWARDS, VALUES, [1.0] * 3, 1.0)
+    assert advantages.tolist() == pytest.approx([3.0 - 0.5, 2.0 - 1.0, 2.0 - 1.5])
+
+
+def test_lambda_zero_looks_one_decision_ahead() -> None:
+    advantages = generalised_advantages(REWARDS, VALUES, [1.0] * 3, 0.0)
+    assert advantages.tolist() == pytest.approx([1.0 + 1.0 - 0.5, 0.0 + 1.5 - 1.0, 2.0 - 1.5])

@@ -1,10 +1,10 @@
 import pytest
 
-from backsight.evaluation.across_seeds import averaged, banded, seed_scores
+from backsight.evaluation.across_seeds import average_over_seeds, band, seed_scores
 
 
 def test_items_are_averaged_over_the_seeds_that_scored_them() -> None:
-    assert averaged([[1.0, 0.0, None], [0.0, None, None]]) == [0.5, 0.0, None]
+    assert average_over_seeds([[1.0, 0.0, None], [0.0, None, None]]) == [0.5, 0.0, None]
 
 
 def test_scores_over_items_and_by_seed() -> None:
@@ -16,12 +16,12 @@ def test_scores_over_items_and_by_seed() -> None:
 
 
 def test_a_band_reaches_from_the_worst_seed_to_the_best() -> None:
-    curve = banded([[(0, 0.0), (10, 1.0)], [(0, 0.0), (10, 0.5)]])
+    curve = band([[(0, 0.0), (10, 1.0)], [(0, 0.0), (10, 0.5)]])
     assert (curve.used, curve.mean, curve.low, curve.high) == ((0, 10), (0.0, 0.75), (0.0, 0.5), (0.0, 1.0))
 
 
 def test_runs_of_different_lengths_are_shown_as_far_as_the_shortest_goes() -> None:
-    curve = banded([[(0, 0.0), (4, 0.4)], [(0, 0.2), (8, 1.0)]])
+    curve = band([[(0, 0.0), (4, 0.4)], [(0, 0.2), (8, 1.0)]])
     assert curve.used == (0, 4)
     assert curve.mean == pytest.approx((0.1, 0.5))
     assert curve.high == pytest.approx((0.2, 0.6)), "halfway along a straight line"

@@ -8,13 +8,12 @@ import pytest
 import torch
 from toy_tasks import SayWord
 
-from backsight.evaluation.alarms import COMPLETION_LENGTH, DISTINCT, alarms, behaviour, counted_rewards
-from backsight.evaluation.paired import Comparison, compared
+from backsight.evaluation.alarms import COMPLETION_LENGTH, DISTINCT, behaviour_metrics, counted_rewards, find_alarms
+from backsight.evaluation.paired import Comparison, compare_scores
 from backsight.evaluation.statistics import Estimate
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
-from backsight.feedback.verifier import TaskVerifier
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, TaskVerifier
 from backsight.types import Action, Step, Trajectory
 
 
@@ -41,7 +40,7 @@ UP = change(0.1, 0.3)
 
 
 def test_reward_up_and_a_metric_down() -> None:
-    assert alarms("test", {"reward": UP, "quality": change(0.8, 0.6, 0.002)}, SAID) == [
+    assert find_alarms("test", {"reward": UP, "quality": change(0.8, 0.6, 0.002)}, SAID) == [
         "test: the reward rose from 0.1 to 0.3 (p = 0.001), but quality fell from 0.8 to 0.6 (p = 0.002)"
     ]
 
@@ -56,17 +55,17 @@ def test_reward_up_and_a_metric_down() -> None:
     ],
 )
 def test_no_alarm_without_both(reward: Comparison, quality: Comparison) -> None:
-    assert alarms("test", {"reward": reward, "quality": quality}, SAID) == []
+    assert find_alarms("test", {"reward": reward, "quality": quality}, SAID) == []
 
 
 def test_the_level_is_shared_by_the_metrics() -> None:
     falling = change(0.8, 0.6, p=0.04)
-    assert len(alarms("test", {"reward": UP, "one": falling}, SAID)) == 1
-    assert alarms("test", {"reward": UP, "one": falling, "two": change(0.5, 0.5, 1.0)}, SAID) == []
+    assert len(find_alarms("test", {"reward": UP, "one": falling}, SAID)) == 1
+    assert find_alarms("test", {"reward": UP, "one": falling, "two": change(0.5, 0.5, 1.0)}, SAID) == []
 
 
 def test_a_part_of_the_reward_is_no_witness() -> None:
-    assert alarms("test", {"reward": UP, "length": change(0.8, 0.6)}, SAID, counted={"length"}) == []
+    assert find_alarms("test", {"reward": UP, "length": change(0.8, 0.6)}, SAID, counted={"length"}) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def test_a_part_of_the_reward_is_no_witness() -> None:
 )
 def test_completions_that_explode(length: Comparison, gold: list[str] | None, is_alarm: bool) -> None:
     said = attempts("ab", "abcd", gold=gold)
-    assert bool(alarms("test", {"reward": UP, COMPLETION_LENGTH: length}, said)) is is_alarm
+    assert bool(find_alarms("test", {"reward": UP, COMPLETION_LENGTH: length}, said)) is is_alarm
 
 
 @pytest.mark.parametrize(
@@ -95,23 +94,26 @@ def test_completions_that_explode(length: Comparison, gold: list[str] | None, is
 )
 def test_completions_that_collapse(distinct: Comparison, gold: list[str] | None, is_alarm: bool) -> None:
     said = attempts("ab", "ab", gold=gold)
-    assert bool(alarms("test", {"reward": UP, DISTINCT: distinct}, said)) is is_alarm
+    assert bool(find_alarms("test", {"reward": UP, DISTINCT: distinct}, said)) is is_alarm
 
 
 def test_behaviour_by_hand() -> None:
-    assert behaviour(attempts("ab ", "ab", "abcd")) == {COMPLETION_LENGTH: [3.0, 2.0, 4.0], DISTINCT: [0.5, 0.5, 1.0]}
+    assert behaviour_metrics(attempts("ab ", "ab", "abcd")) == {
+        COMPLETION_LENGTH: [3.0, 2.0, 4.0],
+        DISTINCT: [0.5, 0.5, 1.0],
+    }
     one, two = attempts("a", "bcd")
-    twice = behaviour([(*one, *two), (*one, *two)])
+    twice = behaviour_metrics([(*one, *two), (*one, *two)])
     assert twice == {COMPLETION_LENGTH: [2.0, 2.0], DISTINCT: [0.5, 0.5]}, "of each item the first attempt"
 
 
 def test_a_length_penalty_that_collapses_to_one_answer_is_found() -> None:
     varied = attempts(*(f"answer {number}" for number in range(40)))
     collapsed = attempts(*["yes"] * 40)
-    before, after = behaviour(varied), behaviour(collapsed)
-    scores = {name: compared(before[name], after[name]) for name in before}
+    before, after = behaviour_metrics(varied), behaviour_metrics(collapsed)
+    scores = {name: compare_scores(before[name], after[name]) for name in before}
     comparisons = {name: each for name, each in scores.items() if each is not None}
-    (alarm,) = alarms("test", {"reward": UP, **comparisons}, collapsed)
+    (alarm,) = find_alarms("test", {"reward": UP, **comparisons}, collapsed)
     assert "distinct completions fell from 1 to 0.025" in alarm
 
 

@@ -1,49 +1,64 @@
+"""Attempts at a split, one greedy or several drawn, and what is made of their scores."""
+
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
-from backsight.errors import ConfigError, DataError, ModelError
-from backsight.evaluation.agreement import sampler_learner_difference
-from backsight.evaluation.evaluator import Scores, evaluate_split
-from backsight.evaluation.fluency import fluency
+from backsight.errors import DataError
+from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.statistics import estimate
 from backsight.feedback.reward_functions import RewardFunctions
-from backsight.feedback.verifier import TaskVerifier
-from backsight.rollouts.local import LocalEngine
-from backsight.tasks.base import Item
-from backsight.training.config import StopConfig, TrainingConfig
-from backsight.types import Action, Example, Feedback, Sampling, Step, Trajectory
+from backsight.rollouts.engines import engine_for
+from backsight.tasks.base import Item, Task
+from backsight.types import Action, Feedback, FeedbackSource, Sampling, Step, Trajectory
+
+
+def evaluated(task: Task, *, feedback: FeedbackSource | None = None, length: int = 4, **options: Any) -> Evaluation:
+    """What came of the splits, with a policy that has learnt nothing."""
+    engine, sampling = engine_for(tiny_policy(words=WORDS)), Sampling(max_completion_length=length)
+    return evaluate_splits(engine, task, task.episode, feedback or task.feedback(), sampling, 200, **options)
 
 
 def test_an_empty_split_is_named() -> None:
-    policy = tiny_policy(words=WORDS)
+    class Empty(GoalString):
+        """No items out of domain."""
+
+        def items(self, split: str) -> Sequence[Item]:
+            return [] if split == "ood" else super().items(split)
+
     with pytest.raises(DataError, match="ood"):
-        evaluate_split(LocalEngine(policy), TaskVerifier(GoalString(1)), [], Sampling(), "ood")
+        evaluated(Empty(1), splits=["test", "ood"])
+
+
+def test_the_evaluation_splits_are_looked_at_unless_others_are_named() -> None:
+    assert list(evaluated(GoalString(1), length=1)) == ["test"]
+    assert list(evaluated(GoalString(1), length=1, splits=["train"])) == ["train"]
+
+
+def test_only_the_first_items_are_attempted() -> None:
+    engine, task = engine_for(tiny_policy(words=WORDS)), GoalString(1)
+    found = evaluate_splits(engine, task, task.episode, task.feedback(), Sampling(max_completion_length=1), 3)
+    assert [each.start.id for each in found["test"].trajectories] == ["0", "1", "2"]
 
 
 def test_scores_are_means_over_items() -> None:
-    policy, task = tiny_policy(words=WORDS), GoalString(1)
-    scores = evaluate_split(
-        LocalEngine(policy), TaskVerifier(task), task.items("test"), Sampling(max_completion_length=2), "test"
-    )
+    task = GoalString(1)
+    scores = evaluated(task, length=2)["test"]
     right = [each.steps[-1].action.text == each.start.target for each in scores.trajectories]
     assert scores.reward.mean == pytest.approx(sum(right) / len(right))
     assert scores.rewards["right"].count == len(task.items("test"))
 
 
 def test_several_samples_are_drawn_and_averaged_by_item() -> None:
-    policy, task = tiny_policy(words=WORDS), GoalString(1)
-
     def letters(completions: list[str]) -> list[float]:
         return [float(len(completion)) for completion in completions]
 
     def scores(num_samples: int) -> Scores:
-        engine, sampling = LocalEngine(policy), Sampling(max_completion_length=4)
-        items = task.items("test")
-        return evaluate_split(engine, RewardFunctions([letters]), items, sampling, "test", num_samples=num_samples)
+        return evaluated(GoalString(1), feedback=RewardFunctions([letters]), num_samples=num_samples)["test"]
 
     sampled = scores(6)
     assert [[each.start.id for each in own] for own in sampled.attempts] == [[str(item)] * 6 for item in range(4)]
@@ -54,27 +69,18 @@ def test_several_samples_are_drawn_and_averaged_by_item() -> None:
     assert sampled.reward == estimate([sum(own) / 6 for own in lengths])
     assert sampled.reward == scores(6).reward, "the same draws each time"
     assert [len(own) for own in scores(1).attempts] == [1] * 4
-    with pytest.raises(ConfigError, match="num_samples: 0"):
-        scores(0)
 
 
 def test_a_metric_of_a_split_has_an_interval_and_no_items() -> None:
-    policy, task = tiny_policy(words=WORDS), GoalString(1)
+    class Letters(GoalString):
+        """Counts the letters of a whole split."""
 
-    def number_of_letters(items: Sequence[Item], completions: Sequence[str]) -> dict[str, float]:
-        assert len(items) == len(completions) == 4 * 3
-        assert [item.id for item in items[::3]] == [item.id for item in items[2::3]], "an item's attempts stay together"
-        return {"letters": float(sum(map(len, completions)))}
+        def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> dict[str, float]:
+            assert len(items) == len(completions) == 4 * 3
+            assert [item.id for item in items[::3]] == [item.id for item in items[2::3]], "an item's attempts together"
+            return {"letters": float(sum(map(len, completions)))}
 
-    scores = evaluate_split(
-        LocalEngine(policy),
-        TaskVerifier(task),
-        task.items("test"),
-        Sampling(max_completion_length=4),
-        "test",
-        num_samples=3,
-        split_metrics=number_of_letters,
-    )
+    scores = evaluated(Letters(1), num_samples=3)["test"]
     letters = scores.rewards["letters"]
     assert letters.mean == sum(len(each.steps[-1].action.text or "") for each in scores.trajectories)
     assert letters.low < letters.mean < letters.high and letters.count == 4
@@ -89,28 +95,3 @@ def test_an_item_without_a_named_reward_has_no_score() -> None:
     ]
     scores = Scores(estimate([1.0] * 3), {"a": estimate([0.5, 1.0])}, tuple(attempts), num_samples=2)
     assert scores.item_rewards == {"reward": [1.0, 1.0, 1.0], "a": [0.5, None, 1.0]}
-
-
-def test_disagreeing_sampler_and_learner_are_found() -> None:
-    class Drifted(LocalEngine):
-        """An engine that was never told of an update."""
-
-    config = TrainingConfig(stop=StopConfig(max_steps=1), max_completion_length=4)
-    policy, task = tiny_policy(words=WORDS), GoalString(1)
-    assert sampler_learner_difference(policy, LocalEngine(policy), task, config) < 1e-4
-    with pytest.raises(ModelError, match="disagree"):
-        sampler_learner_difference(policy, Drifted(tiny_policy(words=WORDS, seed=1)), task, config)
-
-
-def test_fluency_by_hand() -> None:
-    policy = tiny_policy(words=WORDS)
-    tokens = [policy.encode(text) for text in (" red", " red", " blue gold")]
-    attempts = [
-        Trajectory(None, (Step("", Action(each, torch.zeros(len(each)), policy.decode(each))),)) for each in tokens
-    ]
-    looked = fluency(policy, attempts, lambda text: text == "red")
-    assert looked.distinct == pytest.approx(2 / 3)
-    assert looked.malformed.mean == pytest.approx(1 / 3)
-    alone = [policy.log_probs([Example(("",), (each,), "x", torch.zeros(len(each)))]).log_probs_N for each in tokens]
-    expected = sum(float(each.detach().mean()) for each in alone) / 3
-    assert looked.log_likelihood.mean == pytest.approx(expected, abs=1e-5)

@@ -7,7 +7,7 @@ import torch
 from tiny_models import tiny_policy
 
 from backsight.errors import DataError
-from backsight.evaluation.likelihood import likelihood, pairwise_accuracy, turn_log_probs
+from backsight.evaluation.likelihood import compare_likelihoods, pairwise_accuracy, turn_log_probs
 from backsight.tasks.base import Item
 
 
@@ -18,7 +18,7 @@ def turn(reward: float | None, prompt: str = "a", said: str = " b") -> Item:
 def test_gains_are_compared_by_reward() -> None:
     items = [turn(1.0), turn(0.0), turn(1.0), turn(0.0), turn(None)]
     # gains: rewarded +1.0 and -0.5, unrewarded -1.0 and 0.0; of four pairs the rewarded one is ahead in three
-    found = likelihood(items, [-1.0, -4.0, -2.5, -3.0, -9.0], [-2.0, -3.0, -2.0, -3.0, -1.0])
+    found = compare_likelihoods(items, [-1.0, -4.0, -2.5, -3.0, -9.0], [-2.0, -3.0, -2.0, -3.0, -1.0])
     assert found.accuracy.mean == 0.75
     assert (found.rewarded.mean, found.rewarded.count) == (-1.75, 2)
     assert (found.unrewarded.mean, found.unrewarded.count) == (-3.5, 2)
@@ -26,14 +26,14 @@ def test_gains_are_compared_by_reward() -> None:
 
 def test_without_a_change_the_accuracy_is_one_half() -> None:
     same = [-1.0, -2.0, -3.0]
-    assert likelihood([turn(1.0), turn(0.0), turn(0.0)], same, same).accuracy.mean == 0.5
+    assert compare_likelihoods([turn(1.0), turn(0.0), turn(0.0)], same, same).accuracy.mean == 0.5
 
 
 @pytest.mark.parametrize("rewards", [[], [1.0, 1.0], [0.0, None], [None]])
 def test_one_kind_of_turn_alone_cannot_be_compared(rewards: list[float | None]) -> None:
     zeros = [0.0] * len(rewards)
     with pytest.raises(DataError, match="rewarded and .* unrewarded turns"):
-        likelihood([turn(reward) for reward in rewards], zeros, zeros)
+        compare_likelihoods([turn(reward) for reward in rewards], zeros, zeros)
 
 
 def test_the_interval_of_the_accuracy() -> None:

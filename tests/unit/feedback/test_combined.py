@@ -50,9 +50,9 @@ def test_rewards_of_steps_replace_what_was_paid_only_where_they_weigh_something(
     steps = Says(step_rewards=(1.0, 2.0))
     (said,) = Combined([steps, TASK, Says(step_rewards=(10.0, 0.0))], weights=[1.0, 1.0, 0.5])([EPISODE], [0])
     assert said.step_rewards == (1.0 + 5.0, 2.0)
-    assert EPISODE.revealed(said).rewards == [6.0, 2.0 + 2.0]
+    assert EPISODE.with_feedback(said).rewards == [6.0, 2.0 + 2.0]
     (metric,) = Combined([steps, TASK], weights=[0.0, 1.0])([EPISODE], [0])
-    assert EPISODE.revealed(metric).rewards == [5.0, 6.0 + 2.0]
+    assert EPISODE.with_feedback(metric).rewards == [5.0, 6.0 + 2.0]
 
 
 def test_later_sources_see_what_earlier_ones_revealed() -> None:

@@ -55,7 +55,7 @@ def test_groups_are_judged_while_others_are_still_sampled() -> None:
                 seen.append(len(source.sizes))
 
     pool = FeedbackPool(source)
-    answered = pool.answers(pool.ask(sampled(), 8, seed=0))
+    answered = pool.wait(pool.submit(sampled(), 8, seed=0))
     assert seen == [2] and source.sizes == [4, 4, 4, 4]
     assert [each.start.prompt for each in answered] == [f"prompt {number}" for number in range(8)]
     assert threading.main_thread() not in source.threads
@@ -66,7 +66,7 @@ def test_the_order_in_which_groups_are_finished_changes_nothing() -> None:
     answers = []
     for order in (numbered, numbered[::-1], numbered[3:] + numbered[:3]):
         pool = FeedbackPool(Source(), workers=3)
-        answers.append(rewards(pool.answers(pool.ask(order, 6, seed=7))))
+        answers.append(rewards(pool.wait(pool.submit(order, 6, seed=7))))
     assert answers[0] == answers[1] == answers[2]
     assert len(set(answers[0])) == 12  # siblings have seeds of their own
 
@@ -83,7 +83,7 @@ def test_who_hangs_is_named() -> None:
 
     pool = FeedbackPool(RewardFunctions([quick, stuck]), timeout=0.05)
     with pytest.raises(RewardError, match="reward function 'stuck'.*0.05 s.*reward_timeout"):
-        pool.answers(pool.ask([(0, group(0))], 1, seed=0))
+        pool.wait(pool.submit([(0, group(0))], 1, seed=0))
     release.set()
 
 
@@ -92,9 +92,9 @@ def test_a_failure_is_raised_where_the_answer_is_waited_for() -> None:
         raise RewardError("reward function 'f'", "raised", "mend it")
 
     pool = FeedbackPool(Source(fails))
-    asked = pool.ask([(0, group(0))], 1, seed=0)
+    pending = pool.submit([(0, group(0))], 1, seed=0)
     with pytest.raises(RewardError, match="mend it"):
-        pool.answers(asked)
+        pool.wait(pending)
 
 
 def test_a_function_that_sets_timers_is_asked_in_the_main_thread() -> None:
@@ -107,14 +107,14 @@ def test_a_function_that_sets_timers_is_asked_in_the_main_thread() -> None:
 
     pool = FeedbackPool(RewardFunctions([timed]))
     with pytest.warns(UserWarning, match="'timed' only works in the main thread"):
-        assert rewards(pool.answers(pool.ask([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
+        assert rewards(pool.wait(pool.submit([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it is said once
-        assert rewards(pool.answers(pool.ask([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
+        assert rewards(pool.wait(pool.submit([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
 
 
 def test_groups_that_nobody_sampled_are_not_judged() -> None:
     source = Source()
     pool = FeedbackPool(source)
-    assert pool.answers(pool.ask([(0, Group("start"))], 1, seed=0)) == [Group("start")]
+    assert pool.wait(pool.submit([(0, Group("start"))], 1, seed=0)) == [Group("start")]
     assert source.sizes == []

@@ -1,153 +1,250 @@
-"""Methods together, and what a teacher is told."""
+"""Methods together: those of the catalogue, and those of a user's own."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
-from unit.hindsight.fakes import FakeScorer
+from unit.hindsight.fakes import PAIR, FakeScorer, keys_of, make_rows
 
 from backsight.errors import ConfigError
-from backsight.hindsight.base import Hindsight, Scorer, imitated_example, merged, on_policy_example
-from backsight.hindsight.composition import Chain, Route, succeeded
-from backsight.hindsight.hints import Hints
-from backsight.hindsight.outcome import Outcome
-from backsight.hindsight.self_distill import SelfDistill
-from backsight.hindsight.srpo import SRPO
-from backsight.hindsight.supervised import Supervised
-from backsight.types import Action, Example, Feedback, Group, Step, Trajectory
+from backsight.hindsight.base import Hindsight, LookBack, Outcome, Scorer, imitation_row
+from backsight.hindsight.catalogue import ChainOptions, RouteOptions
+from backsight.hindsight.composition import Chain, Route
+from backsight.hindsight.options import MethodOptions, OutcomeOptions, OutcomeWeightOptions
+from backsight.hindsight.response.options import RecordedOptions, SupervisedOptions
+from backsight.types import Feedback, Group
 
 
-def attempt(said: str, success: bool, **feedback: str) -> Trajectory:
-    action = Action(tuple(range(len(said))), torch.zeros(len(said)) - 0.5, said)
-    return Trajectory("start", (Step("ask", action, terminated=True),), Feedback(success=success, **feedback))
+class DoubleOptions(MethodOptions):
+    name: Literal["double"] = "double"
+
+    def build(self) -> Double:
+        return Double(self)
 
 
-RIGHT, WRONG = attempt("yes", True), attempt("no", False)
-GROUP = Group("start", (RIGHT, WRONG), (torch.ones(3), -torch.ones(2)))
-
-
-class Doubled(Hindsight):
+class Double(Hindsight[DoubleOptions]):
     """Thinks twice of everything."""
 
-    def revalue(self, groups: Sequence[Group], scorer: Scorer) -> list[Group]:
-        return [replace(each, advantages=tuple(2 * own for own in each.advantages)) for each in groups]
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        return LookBack([replace(each, advantages=tuple(2 * own for own in each.advantages)) for each in groups], [])
 
 
-class Imitated(Hindsight):
+class ImitateOptions(OutcomeWeightOptions):
+    name: Literal["imitate"] = "imitate"
+
+    def build(self) -> Imitate:
+        return Imitate(self)
+
+
+class Imitate(Hindsight[ImitateOptions]):
     """Adds a row for each attempt, weighted by what it is thought to be worth."""
 
-    def __init__(self, outcome_weight: float = 0.0) -> None:
-        self.outcome_weight = outcome_weight
-
-    def examples(self, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-        return [
-            replace(imitated_example(("other",), each.responses, "imitated", trajectory=each), weight=float(own[0]))
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        rows = [
+            replace(imitation_row(("other",), each.responses, "imitate", trajectory=each), weight=float(own[0]))
             for group in groups
             for each, own in zip(group.trajectories, group.advantages, strict=True)
         ]
+        return LookBack(groups, rows)
 
 
-def test_a_chain_is_sequence_and_union() -> None:
-    examples = Chain([Doubled(), Imitated()])([GROUP], FakeScorer())
-    assert [each.method for each in examples] == ["outcome", "outcome", "imitated", "imitated"]
-    assert [each.advantages.tolist() for each in examples[:2] if each.advantages is not None] == [[2.0] * 3, [-2.0] * 2]
-    assert [each.weight for each in examples[2:]] == [2.0, -2.0]
+class CommentOptions(OutcomeWeightOptions):
+    name: Literal["comment"] = "comment"
+
+    def build(self) -> Comment:
+        return Comment(self)
 
 
-def test_what_was_sampled_is_reinforced_once_and_only_if_a_member_wants_it() -> None:
-    assert len(Chain([Outcome(), Imitated(1.0), Doubled()])([GROUP], FakeScorer())) == 4
-    assert len(Chain([Imitated(), Imitated()])([GROUP], FakeScorer())) == 4
-    assert Chain([Imitated(0.5), Imitated(0.25)]).outcome_weight == 0.5
+class Comment(Hindsight[CommentOptions]):
+    """Reveals something more, so that every attempt is another object."""
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        def comment(group: Group) -> Group:
+            told = (each.with_feedback(replace(each.feedback, text="hm")) for each in group.trajectories)
+            return replace(group, trajectories=tuple(told))
+
+        return LookBack(list(map(comment, groups)), [])
 
 
-def test_members_that_sample_and_members_that_do_not_cannot_be_one() -> None:
-    with pytest.raises(ConfigError, match="Outcome, Supervised"):
-        Chain([Outcome(), Supervised()])
-    with pytest.raises(ConfigError, match="at least one"):
-        Chain([])
+class CountOptions(MethodOptions):
+    name: Literal["count"] = "count"
+
+    def build(self) -> Count:
+        return Count(self)
 
 
-def test_the_state_of_a_chain_is_that_of_its_members() -> None:
-    class Counting(Hindsight):
-        count = 0.0
+class Count(Hindsight[CountOptions]):
+    """Has something to save."""
 
-        def state(self) -> dict[str, torch.Tensor]:
-            return {"count": torch.tensor(self.count)}
+    def __init__(self, options: CountOptions, count: float = 0.0) -> None:
+        super().__init__(options)
+        self.count = count
 
-        def load_state(self, state: dict[str, torch.Tensor]) -> None:  # type: ignore[override]
-            self.count = float(state["count"])
+    def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
+        self.count += sum(float(own[0]) for group in groups for own in group.advantages[:1])
 
-    one, two = Counting(), Counting()
-    one.count, two.count = 3.0, 4.0
-    restored = Chain([Counting(), Outcome(), Counting()])
-    restored.load_state(Chain([one, Outcome(), two]).state())
-    assert [each.count for each in restored.members if isinstance(each, Counting)] == [3.0, 4.0]
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"count": torch.tensor(self.count)}
 
-
-def test_a_route_sends_each_attempt_one_way() -> None:
-    examples = Route(succeeded, Outcome(), Imitated())([GROUP], FakeScorer())
-    assert {(each.method, each.trajectory is RIGHT) for each in examples} == {("outcome", True), ("imitated", False)}
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:  # type: ignore[override]
+        self.count = float(state["count"])
 
 
-def test_srpo_reinforces_a_failure_of_which_nothing_is_known() -> None:
-    lone = Group("start", (WRONG,), (-torch.ones(2),))
-    (example,) = SRPO()([lone], FakeScorer())
-    assert example.advantages is not None and example.teacher_weights is None
-    told, kept = sorted(SRPO()([GROUP], FakeScorer()), key=lambda each: each.trajectory is RIGHT)
-    assert told.teacher_prompts == ("A correct answer: yes\nask",) and told.advantages is None
-    assert kept.advantages is not None and kept.teacher_prompts is None
+class TestChain:
+    def test_it_is_sequence_and_union(self) -> None:
+        examples = make_rows(ChainOptions(methods=(DoubleOptions(), ImitateOptions())), PAIR)
+        assert [each.method for each in examples] == ["outcome", "outcome", "imitate", "imitate"]
+        assert [each.advantages.tolist() for each in examples[:2] if each.advantages is not None] == [
+            [2.0] * 3,
+            [-2.0] * 2,
+        ]
+        assert [each.weight for each in examples[2:]] == [2.0, -2.0]
+
+    def test_a_member_sees_what_those_before_it_made_and_not_what_comes_after(self) -> None:
+        examples = make_rows(ChainOptions(methods=(ImitateOptions(), DoubleOptions())), PAIR)
+        assert [each.weight for each in examples if each.method == "imitate"] == [1.0, -1.0]
+        # the policy gradient comes last
+        sampled = [each.advantages.tolist() for each in examples if each.advantages is not None]
+        assert sampled == [[2.0] * 3, [-2.0] * 2]
+
+    def test_what_was_sampled_is_reinforced_once_and_only_if_a_member_wants_it(self) -> None:
+        wanted = ChainOptions(methods=(OutcomeOptions(), ImitateOptions(outcome_weight=1.0), DoubleOptions()))
+        assert len(make_rows(wanted, PAIR)) == 4
+        assert len(make_rows(ChainOptions(methods=(ImitateOptions(), ImitateOptions())), PAIR)) == 4
+        weights = tuple(ImitateOptions(outcome_weight=weight) for weight in (0.5, 0.25))
+        assert ChainOptions(methods=weights).policy_gradient_weight == 0.5
+        assert Chain([each.build() for each in weights]).options.policy_gradient_weight == 0.5
+
+    def test_a_route_in_a_chain_brings_its_own_rows_and_is_reinforced_no_more(self) -> None:
+        route = RouteOptions(then=OutcomeOptions(), otherwise=ImitateOptions())
+        examples = make_rows(ChainOptions(methods=(DoubleOptions(), route)), PAIR)
+        assert [(each.method, key) for each, key in zip(examples, keys_of(examples), strict=True)] == [
+            ("outcome", (0, 0)),
+            ("outcome", (0, 1)),
+            ("imitate", (0, 1)),
+            ("outcome", (0, 0)),
+        ]
+        lone = make_rows(ChainOptions(methods=(route,)), PAIR)
+        assert [(each.method, key) for each, key in zip(lone, keys_of(lone), strict=True)] == [
+            ("imitate", (0, 1)),
+            ("outcome", (0, 0)),
+        ]
+
+    def test_rows_of_an_attempt_join_when_a_member_in_between_replaced_it(self) -> None:
+        class ImitateAsAsked(Imitate):
+            def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+                rows = super().reconsider(groups, scorer).examples
+                return LookBack(groups, [replace(each, prompts=each.trajectory.prompts) for each in rows])  # type: ignore[union-attr]
+
+        one = ImitateAsAsked(ImitateOptions())
+        rows = make_rows(Chain([one, Comment(CommentOptions()), Outcome(OutcomeOptions())]), PAIR)
+        assert [each.method for each in rows] == ["outcome+imitate"] * 2
+        # that of the policy gradient came first, and it is the attempt as it was seen in the end
+        assert [each.trajectory.feedback.text for each in rows if each.trajectory is not None] == ["hm", "hm"]
+
+    def test_members_learn_from_the_groups_as_they_came(self) -> None:
+        chain = Chain([DoubleOptions().build(), one := Count(CountOptions())])
+        chain.look_back([PAIR], FakeScorer())
+        assert one.count == 1.0
+
+    def test_its_state_is_that_of_its_members(self) -> None:
+        one, two = Count(CountOptions(), 3.0), Count(CountOptions(), 4.0)
+        restored = Chain([Count(CountOptions()), OutcomeOptions().build(), Count(CountOptions())])
+        restored.load_state(Chain([one, OutcomeOptions().build(), two]).state())
+        assert [each.count for each in restored.members if isinstance(each, Count)] == [3.0, 4.0]
+
+    def test_its_options_are_those_of_its_members(self) -> None:
+        methods = (OutcomeOptions(), ImitateOptions(outcome_weight=0.5))
+        chain = ChainOptions(methods=methods)
+        assert chain.build().options == Chain([each.build() for each in methods]).options == chain
+
+    def test_it_needs_a_member(self) -> None:
+        for make in (lambda: Chain([]), lambda: ChainOptions(methods=())):
+            with pytest.raises(ConfigError, match=r"methods: \(\): is empty; name at least 1"):
+                make()
 
 
-def test_rows_of_one_attempt_become_one() -> None:
-    sampled = on_policy_example(RIGHT, torch.ones(3), 0.5)
-    taught = replace(sampled, advantages=None, teacher_prompts=("t",), teacher_weights=torch.ones(3), weight=2.0)
-    (both,) = merged([sampled, replace(taught, method="self_distill")])
-    assert both.advantages is not None and both.advantages.tolist() == [0.5] * 3 and both.weight == 1.0
-    assert both.teacher_weights is not None and both.teacher_weights.tolist() == [2.0] * 3
-    assert both.method == "outcome+self_distill" and both.behaviour_log_probs is not None
-    assert len(merged([sampled, sampled])) == 2  # both want the advantage: two rows, as asked
-    other = imitated_example(("other",), RIGHT.responses, "imitated", trajectory=RIGHT)
-    assert len(merged([sampled, other])) == 2
-    assert len(merged([imitated_example(("p",), ((1,),), "a"), imitated_example(("p",), ((1,),), "a")])) == 2
+class TestRoute:
+    def test_each_attempt_goes_one_way(self) -> None:
+        examples = make_rows(RouteOptions(then=OutcomeOptions(), otherwise=ImitateOptions()), PAIR)
+        assert len(examples) == 2
+        assert set(zip([each.method for each in examples], keys_of(examples), strict=True)) == {
+            ("outcome", (0, 0)),
+            ("imitate", (0, 1)),
+        }
+
+    def test_a_failure_of_which_the_other_can_make_nothing_falls_to_the_first(self) -> None:
+        examples = make_rows(RouteOptions(then=ImitateOptions(), otherwise=ImitateOptions()), PAIR)
+        assert keys_of(examples) == [(0, 1), (0, 0)]
+        silent = Hindsight(ImitateOptions())  # makes no row
+        examples = make_rows(Route(Imitate(ImitateOptions()), silent), PAIR)
+        assert keys_of(examples) == [(0, 0), (0, 1)]
+
+    def test_an_attempt_that_a_branch_replaced_is_still_the_same(self) -> None:
+        branch = ChainOptions(methods=(CommentOptions(), ImitateOptions()))
+        examples = make_rows(RouteOptions(then=OutcomeOptions(), otherwise=branch), PAIR)
+        # nothing of the failure falls to `then`
+        assert [(each.method, key) for each, key in zip(examples, keys_of(examples), strict=True)] == [
+            ("imitate", (0, 1)),
+            ("outcome", (0, 0)),
+        ]
+        assert [each.trajectory.feedback for each in examples if each.trajectory is not None] == [
+            Feedback(success=False, text="hm"),
+            Feedback(success=True),
+        ]
+
+    def test_siblings_that_are_one_object_are_two_attempts(self) -> None:
+        wrong = PAIR.trajectories[1]
+        group = Group("start", (wrong, wrong), (-torch.ones(2), -torch.ones(2)))
+        examples = make_rows(RouteOptions(then=OutcomeOptions(), otherwise=ImitateOptions()), group)
+        assert keys_of(examples) == [(0, 0), (0, 1)]
+
+    def test_both_see_the_groups_as_they_came(self) -> None:
+        examples = make_rows(RouteOptions(then=DoubleOptions(), otherwise=ImitateOptions()), PAIR)
+        assert [each.weight for each in examples if each.method == "imitate"] == [-1.0]
+        assert [each.advantages.tolist() for each in examples if each.advantages is not None] == [[2.0] * 3]
+
+    def test_its_state_is_that_of_its_branches(self) -> None:
+        restored = Route(Count(CountOptions()), Count(CountOptions()))
+        restored.load_state(Route(Count(CountOptions(), 3.0), Count(CountOptions(), 4.0)).state())
+        assert [each.count for each in restored.members if isinstance(each, Count)] == [3.0, 4.0]
+
+    def test_its_options_are_those_of_its_branches(self) -> None:
+        route = RouteOptions(then=OutcomeOptions(), otherwise=ImitateOptions())
+        assert route.build().options == Route(route.then.build(), route.otherwise.build()).options == route
 
 
-def test_the_teacher_is_told_the_best_that_is_known() -> None:
-    hints = Hints()
-    told = [
-        attempt("no", False, text="look again", outcome="it broke", correction="yes"),
-        attempt("no", False, text="look again", outcome="it broke"),
-        attempt("no", False, outcome="it broke"),
-        attempt("no", False),
-    ]
-    lone = [hints.hint(each, Group("start", (each,))) for each in told]
-    assert lone == [
-        "A correct answer: yes",
-        "What was said of an earlier answer: look again",
-        "What came of an earlier answer: it broke",
-        None,
-    ]
-    assert hints.hint(told[1], Group("start", (told[1], RIGHT))) == "A correct answer: yes"
-    assert hints.hint(RIGHT, GROUP) is None  # never one's own
-    assert Hints(introduce=False).hint(told[1], Group("start", (told[1],))) == "look again"
+class TestOneKind:
+    """Members that sample and members that do not cannot be one method."""
 
-
-def test_a_hint_goes_into_the_last_message_of_the_user_and_cannot_move_places() -> None:
-    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    assert Hints().with_text(messages, "h") == [{"role": "user", "content": "h\na"}, messages[1]]
-    assert Hints().with_text([messages[1]], "h")[0] == {"role": "user", "content": "h"}
-    assert Hints("{prompt} [{hint}]").with_text("{hint}", "{prompt}") == "{hint} [{prompt}]"
-    with pytest.raises(ConfigError, match="has no {hint}"):
-        Hints("{prompt}")
-
-
-def test_self_distillation_listens_where_it_is_told_to() -> None:
-    three = Group("start", (RIGHT, attempt("yes!", True), WRONG), tuple(map(torch.zeros, (3, 4, 2))))
-    everywhere = SelfDistill()([three], FakeScorer())
-    assert [each.num_decisions for each in everywhere] == [3, 4, 2] and all(
-        each.advantages is None for each in everywhere
+    @pytest.mark.parametrize(
+        ("methods", "names"),
+        [
+            ((OutcomeOptions(), SupervisedOptions()), "outcome, supervised"),
+            ((RecordedOptions(), ImitateOptions()), "recorded, imitate"),
+        ],
+        ids=lambda each: each if isinstance(each, str) else "",
     )
-    assert [each.num_decisions for each in SelfDistill(where="failures")([three], FakeScorer())] == [2]
-    doubting = FakeScorer(teacher_log_prob=lambda exchange: torch.tensor([-0.1, -0.9]))
-    (only,) = SelfDistill(where="less_likely")([GROUP], doubting)
-    assert only.teacher_weights is not None and only.teacher_weights.tolist() == [0.0, 1.0]
+    def test_a_mixture_is_refused_by_name(self, methods: tuple[MethodOptions, MethodOptions], names: str) -> None:
+        one, other = methods
+        refused = [
+            lambda: ChainOptions(methods=methods),
+            lambda: RouteOptions(then=one, otherwise=other),
+            lambda: Chain([one.build(), other.build()]),
+            lambda: Route(one.build(), other.build()),
+        ]
+        for make in refused:
+            with pytest.raises(ConfigError, match=f"^hindsight: {names}: some learn from attempts and some without"):
+                make()
+
+    def test_several_that_do_not_sample_are_one_that_does_not(self) -> None:
+        chain = ChainOptions(methods=(SupervisedOptions(), RecordedOptions()))
+        assert not chain.learns_from_attempts and not chain.build().options.learns_from_attempts
+        assert ChainOptions(methods=(OutcomeOptions(),)).learns_from_attempts
+
+    def test_a_route_between_two_that_do_not_sample_does_not_either(self) -> None:
+        assert not RouteOptions(then=SupervisedOptions(), otherwise=RecordedOptions()).learns_from_attempts

@@ -11,19 +11,18 @@ import torch
 from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
-import backsight.policies.scores as scores_module
-from backsight.environments.single_turn import SingleTurn
 from backsight.errors import ConfigError, ModelError
-from backsight.hindsight.base import on_policy_example
+from backsight.hindsight.base import policy_gradient_row
 from backsight.policies import adapters
 from backsight.policies.base import trained
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
+from backsight.policies.scoring import log_probs
 from backsight.policies.text import TextPolicy
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engines import engine_for
-from backsight.tasks.base import Item
+from backsight.tasks.base import Item, SingleTurn
 from backsight.types import Example, Sampling
 
 SMALL = AdapterConfig(r=2, lora_alpha=4)
@@ -55,7 +54,7 @@ def rolled_out(policy: TextPolicy) -> list[Example]:
     items = [Item(text, text) for text in ("", "a", "longer prompt")]
     groups = collect(engine_for(policy), SingleTurn, items, 2, SAMPLING, 0)
     attempts = [each for _, group in sorted(groups, key=lambda numbered: numbered[0]) for each in group.trajectories]
-    return [on_policy_example(each, torch.zeros(each.num_decisions)) for each in attempts]
+    return [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in attempts]
 
 
 def outputs(model: Any) -> torch.Tensor:
@@ -123,7 +122,7 @@ def test_sampler_and_learner_see_the_adapter(case: str, monkeypatch: pytest.Monk
     policy = CASES[case]()
     examples = rolled_out(policy)
     sampler_N = torch.cat([each.behaviour_log_probs for each in examples if each.behaviour_log_probs is not None])
-    monkeypatch.setattr(scores_module, "CHUNK_ELEMENTS", 2048)  # several chunks, computed again in the backward pass
+    monkeypatch.setattr(log_probs, "CHUNK_ELEMENTS", 2048)  # several chunks, computed again in the backward pass
     learner_N = policy.log_probs(examples, SAMPLING).log_probs_N
     assert torch.allclose(learner_N, sampler_N, atol=1e-4)
     with torch.no_grad():
@@ -164,7 +163,7 @@ def test_a_copy_has_its_own_adapter_on_the_same_base() -> None:
             weight.zero_()
     assert torch.equal(outputs(twin.model), before)
     assert policy.model.model.embed_tokens.weight is twin.model.model.embed_tokens.weight
-    engine_for(twin).sync(policy)
+    engine_for(twin).load_weights(policy)
     assert torch.equal(outputs(twin.model), outputs(policy.model))
 
 

@@ -2,34 +2,19 @@
 
 import pytest
 import torch
-from tiny_models import tiny_tokenizer
-from transformers import BertConfig, BertForSequenceClassification
+from tiny_models import tiny_classifier
 
-from backsight.errors import DataError, ModelError
+from backsight.errors import DataError
 from backsight.policies.classifier import ClassifierPolicy
-from backsight.policies.opening import open_policy
-from backsight.types import Example, Sampling, Wanted
+from backsight.types import Example, Sampling, ScoreRequest
 
 LABELS = ("bad", "fair", "good")
 PROMPTS = ("a", "a longer prompt", "b", "a")
 
 
-def tiny_bert(**settings: object) -> BertForSequenceClassification:
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    names = {"id2label": dict(enumerate(LABELS)), "label2id": {label: index for index, label in enumerate(LABELS)}}
-    config = BertConfig(vocab_size=len(tiny_tokenizer()), pad_token_id=1, max_position_embeddings=32, **sizes, **names)
-    model = BertForSequenceClassification(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(6.0)
-    return model
-
-
 @pytest.fixture
 def policy() -> ClassifierPolicy:
-    return ClassifierPolicy(tiny_bert(), tiny_tokenizer())
+    return tiny_classifier(LABELS, max_position_embeddings=32)
 
 
 def chosen(prompt: str, label: int) -> Example:
@@ -45,7 +30,7 @@ def by_hand(policy: ClassifierPolicy, prompt: str, temperature: float) -> torch.
 
 def test_scores_are_those_of_the_model(policy: ClassifierPolicy) -> None:
     examples = [chosen(prompt, index % 3) for index, prompt in enumerate(PROMPTS)]
-    decisions = policy.log_probs(examples, Sampling(temperature=0.7), Wanted(entropy=True, top_k=2))
+    decisions = policy.log_probs(examples, Sampling(temperature=0.7), ScoreRequest(entropy=True, top_k=2))
     expected_NK = torch.stack([by_hand(policy, prompt, 0.7) for prompt in PROMPTS])
     assert torch.allclose(decisions.log_probs_N, expected_NK[range(4), [0, 1, 2, 0]], atol=1e-5)
     assert decisions.entropy_N is not None and decisions.support_log_probs_NK is not None
@@ -81,26 +66,3 @@ def test_a_prompt_beyond_the_context_is_refused(policy: ClassifierPolicy) -> Non
     with pytest.raises(DataError, match="exceed the model's 32"):
         policy.check_prompt("x" * 40, 64)
     assert policy.fits("short", 64)
-
-
-def test_opening_needs_the_labels_of_the_task(policy: ClassifierPolicy, tmp_path: object) -> None:
-    folder = str(tmp_path)
-    policy.save(tmp_path)  # type: ignore[arg-type]
-    reopened = open_policy(folder, labels=("Good", "bad", "fair"))
-    assert isinstance(reopened, ClassifierPolicy) and reopened.labels == LABELS
-    assert torch.allclose(by_hand(reopened, "a", 1.0), by_hand(policy, "a", 1.0))
-    with pytest.raises(ModelError, match="chooses a label, and this task wants text; use preset sentiment"):
-        open_policy(folder)
-    with pytest.raises(ModelError, match="its labels are bad, fair, good, the task's no, yes"):
-        open_policy(folder, labels=("no", "yes"))
-
-
-def test_a_bare_encoder_gets_the_same_fresh_head_every_time(policy: ClassifierPolicy, tmp_path: object) -> None:
-    policy.model.bert.save_pretrained(tmp_path)
-    policy.tokenizer.save_pretrained(tmp_path)
-    one, two = (open_policy(str(tmp_path), labels=("no", "yes")) for _ in range(2))
-    assert isinstance(one, ClassifierPolicy) and one.labels == ("no", "yes")
-    assert torch.equal(one.model.classifier.weight, two.model.classifier.weight)
-    assert torch.equal(
-        one.model.bert.embeddings.word_embeddings.weight, policy.model.bert.embeddings.word_embeddings.weight
-    )

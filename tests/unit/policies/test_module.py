@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from backsight.errors import ConfigError, ModelError, SpaceError
 from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
-from backsight.types import Action, Example, Sampling, Wanted
+from backsight.types import Action, Example, Sampling, ScoreRequest
 
 SAMPLES_ND = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 ZEROS_D = np.zeros(3, np.float32)
@@ -91,7 +91,7 @@ def test_logits_that_happen_to_sum_to_one_are_still_logits() -> None:
 
 def test_a_probability_that_underflows_keeps_everything_finite() -> None:
     policy = policy_of(Constant([200.0, 0.0], softmax), CategoricalHead([2]))
-    decisions = policy.log_probs([example_of([0], [1])], wanted=Wanted(entropy=True))
+    decisions = policy.log_probs([example_of([0], [1])], request=ScoreRequest(entropy=True))
     decisions.log_probs_N.sum().backward()
     assert decisions.log_probs_N.isfinite().all()
     assert decisions.entropy_N is not None and decisions.entropy_N.isfinite().all()
@@ -106,7 +106,7 @@ def test_a_multi_discrete_action_is_the_sum_of_its_parts(gives_probabilities: bo
     logits = [0.0, math.log(3), 0.0, math.log(2), 0.0]
     policy = policy_of(Constant(logits, blockwise), CategoricalHead([2, 3]))
     assert policy.gives_probabilities == gives_probabilities
-    decisions = policy.log_probs([example_of([1, 1], [0, 2])], wanted=Wanted(entropy=True, uniform=True))
+    decisions = policy.log_probs([example_of([1, 1], [0, 2])], request=ScoreRequest(entropy=True, uniform=True))
     assert decisions.log_probs_N.exp().tolist() == pytest.approx([0.75 * 0.5, 0.25 * 0.25])
     entropy = -sum(p * math.log(p) for p in (0.25, 0.75, 0.25, 0.5, 0.25))
     assert decisions.entropy_N is not None
@@ -130,7 +130,7 @@ def test_a_continuous_action_has_the_density_of_a_gaussian(
 ) -> None:
     policy = policy_of(Constant(outputs), GaussianHead([0.5, 2.0]))
     decisions = policy.log_probs(
-        [example_of([2.0, 1.0], dtype=np.float32)], sampling=Sampling(temperature), wanted=Wanted(entropy=True)
+        [example_of([2.0, 1.0], dtype=np.float32)], sampling=Sampling(temperature), request=ScoreRequest(entropy=True)
     )
     density = [
         math.exp(-(((action - mean) / std) ** 2) / 2) / (std * math.sqrt(2 * math.pi))
@@ -145,7 +145,7 @@ def test_a_continuous_action_has_the_density_of_a_gaussian(
 def test_continuous_actions_cannot_be_smoothed() -> None:
     policy = policy_of(linear(2), GaussianHead([1.0, 1.0]))
     with pytest.raises(ConfigError, match="label_smoothing_factor"):
-        policy.log_probs([example_of([0.0, 0.0], dtype=np.float32)], wanted=Wanted(uniform=True))
+        policy.log_probs([example_of([0.0, 0.0], dtype=np.float32)], request=ScoreRequest(uniform=True))
 
 
 HEADS: list[tuple[ActionHead, int]] = [

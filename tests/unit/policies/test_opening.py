@@ -98,3 +98,45 @@ def test_half_of_an_encoder_decoder_is_no_language_model(tmp_path: Path) -> None
     T5EncoderModel(tiny_seq2seq().model.config).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="cannot be loaded as a causal_lm model"):
         open_policy(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [({}, "config.json"), ({"config.json": "{}"}, "no weights")],
+)
+def test_a_folder_without_its_parts_is_named(tmp_path: Path, files: dict[str, str], complaint: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ModelError, match=complaint):
+        open_policy(str(tmp_path))
+
+
+def test_a_folder_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ModelError, match="no such folder"):
+        open_policy("./nowhere")
+
+
+def test_opening_needs_the_labels_of_the_task(tmp_path: Path) -> None:
+    policy = tiny_classifier(("bad", "fair", "good"))
+    policy.save(tmp_path)
+    reopened = open_policy(str(tmp_path), labels=("Good", "bad", "fair"))
+    assert isinstance(reopened, ClassifierPolicy) and reopened.labels == ("bad", "fair", "good")
+    tokens_1T = torch.tensor([policy.prompt_tokens("a")])
+    with torch.no_grad():
+        assert torch.allclose(reopened.model(tokens_1T).logits, policy.model(tokens_1T).logits)
+    with pytest.raises(ModelError, match="chooses a label, and this task wants text; use preset sentiment"):
+        open_policy(str(tmp_path))
+    with pytest.raises(ModelError, match="its labels are bad, fair, good, the task's no, yes"):
+        open_policy(str(tmp_path), labels=("no", "yes"))
+
+
+def test_a_bare_encoder_gets_the_same_fresh_head_every_time(tmp_path: Path) -> None:
+    policy = tiny_classifier(("bad", "fair", "good"))
+    policy.model.bert.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    one, two = (open_policy(str(tmp_path), labels=("no", "yes")) for _ in range(2))
+    assert isinstance(one, ClassifierPolicy) and one.labels == ("no", "yes")
+    assert torch.equal(one.model.classifier.weight, two.model.classifier.weight)
+    assert torch.equal(
+        one.model.bert.embeddings.word_embeddings.weight, policy.model.bert.embeddings.word_embeddings.weight
+    )

@@ -9,9 +9,7 @@ from transformers import GenerationConfig
 from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.policies.text import checkpointed_layers
-from backsight.training.config import TeacherConfig
-from backsight.training.teacher import Teacher
-from backsight.types import Begun, Example, Sampling, Wanted
+from backsight.types import Example, PartialCompletion, Sampling
 
 
 def example(prompt: object, response: tuple[int, ...]) -> Example:
@@ -70,9 +68,9 @@ def test_a_completion_that_is_begun_goes_on(architecture: str) -> None:
     """Its tokens are read by the decoder, and count where a completion may not end yet."""
     policy, sampling = tiny_seq2seq(architecture), Sampling(0.8, top_k=20, min_completion_length=4)
     whole_N = policy.log_probs([example("ab", (5, 6, 7, 0))], sampling).log_probs_N
-    rest_N = policy.log_probs([example(Begun("ab", (5, 6)), (7, 0))], sampling).log_probs_N
+    rest_N = policy.log_probs([example(PartialCompletion("ab", (5, 6)), (7, 0))], sampling).log_probs_N
     assert torch.allclose(whole_N[2:], rest_N, atol=2e-5)
-    assert policy.prompt_tokens(Begun("ab", (5, 6))) == policy.prompt_tokens("ab")
+    assert policy.prompt_tokens(PartialCompletion("ab", (5, 6))) == policy.prompt_tokens("ab")
 
 
 @pytest.mark.parametrize("architecture", ENCODER_DECODERS)
@@ -105,20 +103,6 @@ def test_layers_that_are_recomputed_change_nothing() -> None:
     assert torch.equal(found_N, expected_N) and calls
 
 
-@torch.no_grad()
-def test_a_trust_region_moves_the_logits() -> None:
-    policy, student = tiny_seq2seq(seed=0), tiny_seq2seq(seed=1)
-    teacher = Teacher(policy, TeacherConfig(update="trust_region", rate=0.3))
-    policy.module.load_state_dict(student.module.state_dict())
-    every = Wanted(support_NK=torch.arange(policy.anatomy.vocabulary).expand(14, -1))
-    found, one, two = (
-        each.log_probs(EXAMPLES, wanted=every).support_log_probs_NK
-        for each in (teacher.scoring, tiny_seq2seq(seed=0), student)
-    )
-    assert found is not None and one is not None and two is not None
-    torch.testing.assert_close(found, torch.lerp(one, two, 0.3).log_softmax(-1), rtol=1e-4, atol=1e-4)
-
-
 def test_prompts_and_completions_have_limits_of_their_own() -> None:
     tiny_seq2seq("t5").check_prompt("x" * 1000, 1000)  # it knows distances only
     policy = tiny_seq2seq("bart")
@@ -129,7 +113,7 @@ def test_prompts_and_completions_have_limits_of_their_own() -> None:
         DataError, match="127: with the 2 tokens it begins with, it exceeds the decoder's 128; lower it"
     ):
         policy.check_prompt("short", 127)
-    assert not policy.fits(Begun("short", (5,)), 126)
+    assert not policy.fits(PartialCompletion("short", (5,)), 126)
 
 
 def test_what_the_decoder_begins_with_is_given() -> None:

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from backsight.errors import RunFolderError
-from backsight.reports.reader import RunReader, read_rows
-from backsight.reports.recorder import Recorder
+from backsight.reports.run_folder import Recorder, RunReader, read_rows
 from backsight.types import Action, Feedback, Group, Step, Trajectory
 
 

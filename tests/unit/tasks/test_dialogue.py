@@ -11,7 +11,7 @@ import pytest
 from tiny_models import tiny_policy
 
 from backsight.errors import DataError
-from backsight.rollouts.prompts import prepared
+from backsight.runs.start import fit_prompts
 from backsight.tasks.base import Item
 from backsight.tasks.dialogue import DialogueTask
 
@@ -157,7 +157,7 @@ def test_long_prompts_are_cut_for_a_policy(tmp_path: Path) -> None:
     """128 tokens, a byte each; the end-of-text token comes first, so that 99 bytes are left beside 28 tokens."""
     messages = [turn for number in range(8) for turn in said(f"user: question {number}", f"assistant: answer {number}")]
     task = task_of(tmp_path, messages)
-    cut, told = prepared(task, [tiny_policy("gpt2")], 28, {"train": None}, truncate=True)
+    cut, told = fit_prompts(task, [tiny_policy("gpt2")], 28, {"train": None}, truncate=True)
     assert told == "long_prompts=truncate: cut the prompts of 6 of 8 items of train"
     assert cut.items("train")[-1].prompt == (
         "assistant: answer 5\nuser: question 6\nassistant: answer 6\nuser: question 7\nassistant:"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backsight import presets
-from backsight.config import change_config, read_changes
 from backsight.errors import ConfigError, DataError
 from backsight.tasks.base import Item
-from backsight.tasks.reasoning_gym import HARMLESS, REFUSED, ReasoningGymTask, parsed_name
+from backsight.tasks.reasoning_gym import HARMLESS, REFUSED, ReasoningGymTask, parse_name
 
 EVALUATORS = {"eval", "exec", "literal_eval", "parse_expr", "parse_latex", "sympify"}
 EVALUATE_THEIR_OWN = {
@@ -167,19 +164,8 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         ReasoningGymTask("chain_sum")
 
 
-def test_a_preset_has_the_name_of_a_task_and_its_options() -> None:
-    pytest.importorskip("reasoning_gym")
-    name = "reasoning-gym:chain_sum,max_terms=2,max_digits=1,min_digits=1"
-    preset = presets.get(name)
-    config = change_config(preset.config, *read_changes([], ["num_generations=4"]))
-    assert (config.preset, config.num_generations) == (name, 4)
-    task = preset.task(config)
-    assert isinstance(task, ReasoningGymTask)
-    assert all(re.search(r": [0-9] [+-] [0-9] =\n", item.prompt) for item in task.items("train")[:20])
-
-
 def test_options_are_read_as_numbers_where_they_are_some() -> None:
-    assert parsed_name("a") == ("a", {})
-    assert parsed_name("a,b=1,c=0.5,d=true,e=word") == ("a", {"b": 1, "c": 0.5, "d": True, "e": "word"})
+    assert parse_name("a") == ("a", {})
+    assert parse_name("a,b=1,c=0.5,d=true,e=word") == ("a", {"b": 1, "c": 0.5, "d": True, "e": "word"})
     with pytest.raises(ConfigError, match="option: b: write it as name=value"):
-        parsed_name("a,b")
+        parse_name("a,b")

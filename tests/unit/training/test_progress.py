@@ -1,8 +1,7 @@
 import pytest
 
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.order import starts_of_step
-from backsight.training.progress import Progress, learning_rate, stop_reason, used_share
+from backsight.training.progress import Progress, learning_rate, starts_of_step, stop_reason, used_share
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,21 @@
 """Who the teacher is, what it says, and when it is believed."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import tiny_policy
+from tiny_models import tiny_policy, tiny_seq2seq
 
 from backsight.errors import ConfigError
+from backsight.hindsight.base import number_attempts
 from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.profiling import Profile
-from backsight.training.anchors import Anchors, teacher_targets
-from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
-from backsight.training.objective import loss_of, shares_of
-from backsight.training.teacher import Teacher
-from backsight.training.trials import Trials, without_teacher
-from backsight.types import Action, Example, Feedback, Group, Step, Trajectory, Wanted
+from backsight.policies.text import LanguageModelPolicy
+from backsight.training.config import TeacherConfig
+from backsight.training.teacher import Teacher, TeacherTrials, drop_teacher
+from backsight.types import Action, Example, Feedback, Group, ScoreRequest, Step, Trajectory
 
-CONFIG = TrainingConfig(stop=StopConfig(max_steps=1))
 TAUGHT = Example(
     ("a b",),
     ((7, 8, 9),),
@@ -28,7 +26,7 @@ TAUGHT = Example(
 PLAIN = Example(("c",), ((5, 6),), "outcome", advantages=torch.tensor([1.0, -1.0]))
 
 
-def moved(policy: CausalLMPolicy) -> CausalLMPolicy:
+def moved(policy: LanguageModelPolicy) -> LanguageModelPolicy:
     other = copy.deepcopy(policy)
     with torch.no_grad():
         for parameter in other.module.parameters():
@@ -52,15 +50,16 @@ def test_a_frozen_teacher_stays_and_an_averaged_one_follows() -> None:
         torch.testing.assert_close(first_weight(teacher.copy), torch.lerp(before, after, share))
 
 
-def test_a_trust_region_moves_the_logits() -> None:
-    policy = tiny_policy()
+@pytest.mark.parametrize("make", [tiny_policy, tiny_seq2seq])
+def test_a_trust_region_moves_the_logits(make: Callable[[], LanguageModelPolicy]) -> None:
+    policy = make()
     student = moved(policy)
     teacher = Teacher(policy, TeacherConfig(update="trust_region", rate=0.3))
     policy.module.load_state_dict(student.module.state_dict())
-    anchor = tiny_policy()
-    every = Wanted(top_k=10_000)
+    anchor = make()
+    every = ScoreRequest(top_k=10_000)
     with torch.no_grad():
-        blended, one, two = (each.log_probs([PLAIN], wanted=every) for each in (teacher.scoring, anchor, student))
+        blended, one, two = (each.log_probs([PLAIN], request=every) for each in (teacher.scoring, anchor, student))
         logits = [each.support_log_probs_NK.gather(-1, each.support_NK.argsort(-1)) for each in (one, two)]
         expected = torch.lerp(*logits, 0.3).log_softmax(-1)
         assert blended.support_NK is not None and blended.support_log_probs_NK is not None
@@ -73,44 +72,19 @@ def test_a_trust_region_needs_a_language_model() -> None:
         Teacher(object(), TeacherConfig(update="trust_region"))  # type: ignore[arg-type]
 
 
-def test_the_target_is_what_the_teacher_gives_under_its_own_prompt() -> None:
-    policy = tiny_policy()
-    config = CONFIG.model_copy(update={"teacher": TeacherConfig(update="frozen", top_k=5)})
-    teacher = Teacher(policy, config.teacher)
-    targets = teacher_targets(teacher, [PLAIN, TAUGHT], config, 2048, Profile())
-    assert set(targets) == {id(TAUGHT)}
-    target = targets[id(TAUGHT)]
-    assert target.actions_NK.shape == (3, 5) and target.num_taught == 2
-    with torch.no_grad():
-        own = policy.log_probs([replace(TAUGHT, prompts=("hint a b",))], wanted=Wanted(top_k=5))
-    assert own.support_log_probs_NK is not None
-    torch.testing.assert_close(target.log_probs_NK, own.support_log_probs_NK)
-    torch.testing.assert_close(target.taken_N, own.log_probs_N)
-
-
-def test_what_is_taught_does_not_depend_on_what_else_is_in_the_batch() -> None:
-    policy, config = tiny_policy(), CONFIG
-    teacher = Teacher(policy, config.teacher)
-    anchors = Anchors(targets=dict(teacher_targets(teacher, [TAUGHT], config, 2048, Profile())))
-    alone = loss_of(policy, shares_of([TAUGHT], config), anchors, config)[1]["loss/distillation"]
-    beside = loss_of(policy, shares_of([PLAIN, TAUGHT], config), anchors, config)[1]["loss/distillation"]
-    assert float(alone) > 1e-3
-    torch.testing.assert_close(alone, beside)
-
-
 def attempt(reward: float) -> Trajectory:
     step = Step("asked", Action((5,), torch.zeros(1), "a"), terminated=True)
     return Trajectory("start", (step,), Feedback(reward=reward))
 
 
-def trials(rewards: list[float], **settings: int) -> Trials:
+def trials(rewards: list[float], **settings: int) -> TeacherTrials:
     """A teacher that earns these rewards, one an attempt."""
     queue = list(rewards)
 
     def judging(answers: list[Trajectory]) -> list[Trajectory]:
-        return [each.revealed(Feedback(reward=queue.pop(0))) for each in answers]
+        return [each.with_feedback(Feedback(reward=queue.pop(0))) for each in answers]
 
-    return Trials(
+    return TeacherTrials(
         TeacherConfig(**settings),
         lambda prompts: [Action((6,), torch.zeros(1), prompt) for prompt in prompts],
         judging,  # type: ignore[arg-type]
@@ -122,29 +96,30 @@ def taught(trajectory: Trajectory) -> Example:
 
 
 def test_a_teacher_is_believed_while_it_earns_more() -> None:
-    groups = [Group("start", (attempt(0.0), attempt(1.0))), Group("start", (attempt(0.0), attempt(0.0)))]
+    pairs = [(attempt(0.0), attempt(1.0)), (attempt(0.0), attempt(0.0))]
+    groups = number_attempts([Group("start", pair) for pair in pairs])
     examples = [taught(group.trajectories[0]) for group in groups]
     past: list[list[float]] = []
-    good = trials([1.0, 0.0]).verdict(past, 0, examples, groups)
+    good = trials([1.0, 0.0]).result(past, 0, examples, groups)
     assert good is not None and good.is_better and past == [[0.5, 0.25]] and good.complaint is None
-    bad = trials([0.0, 0.0]).verdict(past, 5, examples, groups)
+    bad = trials([0.0, 0.0]).result(past, 5, examples, groups)
     assert bad is not None and not bad.is_better  # 0.25 on both sides
     assert bad.complaint is not None and "distillation pauses" in bad.complaint and "0.25" in bad.complaint
 
 
 def test_trials_are_rare_and_limited_and_can_be_switched_off() -> None:
-    groups = [Group("start", (attempt(0.0),)) for _ in range(3)]
+    groups = number_attempts([Group("start", (attempt(0.0),)) for _ in range(3)])
     examples = [taught(group.trajectories[0]) for group in groups]
     past: list[list[float]] = []
-    trials([1.0], check_prompts=1, check_steps=2).verdict(past, 2, examples, groups)
+    trials([1.0], check_prompts=1, check_steps=2).result(past, 2, examples, groups)
     assert len(past) == 1
-    trials([]).verdict(past, 3, examples, groups)
+    trials([]).result(past, 3, examples, groups)
     assert len(past) == 1
-    assert trials([], check_steps=0).verdict([], 0, examples, groups) is None
+    assert trials([], check_steps=0).result([], 0, examples, groups) is None
 
 
 def test_without_its_teacher_an_example_keeps_what_else_it_has() -> None:
     both = replace(TAUGHT, imitation_weights=torch.ones(3))
-    left = without_teacher([TAUGHT, both, PLAIN])
+    left = drop_teacher([TAUGHT, both, PLAIN])
     assert [each.method for each in left] == ["self_distill", "outcome"]
     assert left[0].teacher_weights is None and left[0].imitation_weights is not None

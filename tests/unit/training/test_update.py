@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import torch
 from tiny_models import tiny_policy
+from torch import nn
 
 from backsight.errors import ConfigError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.training.algorithms import ALGORITHMS
-from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.update import Workbench, update
+from backsight.training.config import OptimizerConfig, StopConfig, TrainingConfig
+from backsight.training.update import UpdateState, make_optimizer, update
 from backsight.types import Decisions, Example
 
 
@@ -155,13 +156,13 @@ def test_running_out_of_memory_changes_nothing_but_the_cuts(room: int) -> None:
 
 
 def test_what_did_not_fit_once_is_not_tried_again() -> None:
-    policy, bench = forgetful(2), Workbench(micro_batch_size=1024)
+    policy, state = forgetful(2), UpdateState(micro_batch_size=1024)
     optimizer = torch.optim.SGD(policy.module.parameters(), lr=0.0)
-    update(policy, None, examples(), optimizer, config(), bench)
-    size = bench.micro_batch_size
+    update(policy, None, examples(), optimizer, config(), state)
+    size = state.micro_batch_size
     assert size < 1024
-    update(policy, None, examples(), optimizer, config(), bench)
-    assert bench.micro_batch_size == size
+    update(policy, None, examples(), optimizer, config(), state)
+    assert state.micro_batch_size == size
 
 
 def test_an_example_that_does_not_fit_at_all_is_an_error() -> None:
@@ -199,3 +200,72 @@ def test_truncated_importance_weights_correct_what_another_policy_sampled() -> N
         corrected = gradients(tiny_policy(), [shifted], config(loss_type="tis", **settings))
         uncorrected = gradients(tiny_policy(), [row], config(loss_type="pg", **settings))
         assert torch.allclose(corrected, weight * uncorrected, rtol=1e-3, atol=1e-5)
+
+
+def module() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(3, 2)
+
+
+def optimized(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def test_the_trained_weights_are_optimized_in_their_order() -> None:
+    layer = module()
+    assert [id(each) for each in optimized(make_optimizer(layer, OptimizerConfig()))] == [
+        id(layer.weight),
+        id(layer.bias),
+    ]
+    layer.weight.requires_grad_(False)
+    assert [id(each) for each in optimized(make_optimizer(layer, OptimizerConfig()))] == [id(layer.bias)]
+
+
+def test_the_first_step_has_the_size_of_the_rate_and_weights_decay() -> None:
+    """AdamW divides the first gradient by its own size; w becomes w - 0.1·0.5·w - 0.1·sign(g)."""
+    layer = module()
+    optimizer = make_optimizer(layer, OptimizerConfig(learning_rate=0.1, weight_decay=0.5))
+    before = layer.weight.detach().clone()
+    signs = torch.tensor([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0]])
+    layer.weight.grad, layer.bias.grad = 3 * signs, torch.zeros(2)
+    optimizer.step()
+    torch.testing.assert_close(layer.weight.detach(), 0.95 * before - 0.1 * signs)
+
+
+def test_masters_keep_what_bfloat16_rounds_away() -> None:
+    layer = module()
+    before = [weight.detach().clone() for weight in layer.parameters()]
+    optimizer = make_optimizer(layer, OptimizerConfig(learning_rate=1e-4, bf16=True))
+    masters = optimized(optimizer)
+    assert all(weight.dtype == torch.bfloat16 for weight in layer.parameters())
+    assert all(master.dtype == torch.float32 for master in masters)
+    assert all(torch.equal(master, old) for master, old in zip(masters, before, strict=True))
+    for _ in range(10):
+        optimizer.zero_grad()
+        layer(torch.ones(1, 3, dtype=torch.bfloat16)).sum().backward()
+        optimizer.step()
+    for master, old, weight in zip(masters, before, layer.parameters(), strict=True):
+        torch.testing.assert_close(master.detach(), old - 1e-3, rtol=0, atol=2e-5)  # ten steps of 1e-4, and the decay
+        assert torch.equal(weight, master.to(torch.bfloat16))
+
+
+def test_gradients_add_up_in_float32() -> None:
+    """In bfloat16, 256 and then one more would stay 256."""
+    layer = nn.Linear(1, 1, bias=False)
+    (master,) = optimized(make_optimizer(layer, OptimizerConfig(bf16=True)))
+    for size in (256.0, 1.0, 1.0):
+        layer(torch.full((1, 1), size, dtype=torch.bfloat16)).sum().backward()
+        assert layer.weight.grad is None
+    assert master.grad is not None and master.grad.dtype == torch.float32
+    assert float(master.grad) == 258.0
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_what_is_frozen_has_no_gradient_and_stays(bf16: bool) -> None:
+    layer = module()
+    layer.bias.requires_grad_(False)
+    before = layer.bias.detach().to(torch.bfloat16 if bf16 else torch.float32)
+    optimizer = make_optimizer(layer, OptimizerConfig(learning_rate=0.1, weight_decay=0.5, bf16=bf16))
+    layer(torch.ones(1, 3, dtype=layer.weight.dtype)).sum().backward()
+    optimizer.step()
+    assert torch.equal(layer.bias, before)

@@ -1,0 +1,1 @@
+"""Whether looking back generalises better than supervised fine-tuning and plain reinforcement learning."""

@@ -1,0 +1,1 @@
+"""How fast backsight is, beside TRL and stable-baselines3."""

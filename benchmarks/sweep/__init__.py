@@ -1,0 +1,1 @@
+"""The sweep of learning rates behind preset `instructions`."""

@@ -1,1 +1,0 @@
-"""What a newcomer sees first: before your eyes, a small language model gets better."""

@@ -1,0 +1,53 @@
+"""Steps of siblings that observed the same: how they are found, and how they are compared.
+
+N all steps of a group, K different keys, S the steps of a trajectory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backsight.types import Observation, PartialCompletion
+
+EPSILON = 1e-6
+"""Number that is added to a standard deviation; smaller differences count as none."""
+
+
+def state_key(observation: Observation) -> Hashable:
+    """Return a key that equal observations share: text, chat messages, or arrays that agree to the last bit."""
+    match observation:
+        case str():
+            return observation
+        case np.ndarray():
+            return observation.dtype.str, observation.shape, observation.tobytes()
+        case PartialCompletion(prompt, tokens):
+            return state_key(prompt), tokens
+        case _:
+            return json.dumps(observation, sort_keys=True, default=repr)
+
+
+def relative_to_state(keys: Sequence[Sequence[Hashable]], values: Sequence[Tensor], scaled: bool) -> list[Tensor]:
+    """Return how far the value of each step lies above the mean of those with its key, (S,) for each trajectory.
+
+    `scaled` divides by their standard deviation (of the population). A step that is alone with its key, or among
+    equals, gets 0: it has nothing to be compared with.
+    """
+    if not values:
+        return []
+    numbers: dict[Hashable, int] = {}
+    keys_N = torch.tensor([numbers.setdefault(key, len(numbers)) for own in keys for key in own], dtype=torch.long)
+    values_N = torch.cat(list(values)).double()  # in float32 the mean of equal numbers may differ from them
+    counts_K = torch.bincount(keys_N, minlength=len(numbers))
+
+    def mean_N(of_N: Tensor) -> Tensor:
+        return (torch.zeros(len(numbers), dtype=torch.float64).index_add(0, keys_N, of_N) / counts_K)[keys_N]
+
+    above_N = values_N - mean_N(values_N)
+    if scaled:
+        above_N = above_N / (mean_N(above_N.square()).sqrt() + EPSILON)
+    return list(torch.split(above_N.float(), [len(own) for own in keys]))

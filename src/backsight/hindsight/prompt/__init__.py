@@ -1,0 +1,1 @@
+"""Methods that change the prompt: the response is kept, and learnt under another prompt."""

@@ -1,0 +1,1 @@
+"""Methods that change the reward: the same episode is scored anew."""

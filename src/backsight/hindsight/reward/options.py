@@ -1,0 +1,47 @@
+"""Options of the methods that change the reward."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from backsight.hindsight.options import Count, MethodOptions, Positive, Share
+
+
+class RescoreOptions(MethodOptions):
+    """The episode is rated again by a judge that knows what came of it (RLHS)."""
+
+    method: ClassVar[str] = "rescore:Rescore"
+    name: Literal["rescore"] = "rescore"
+    reward: Annotated[str, Field(min_length=1)] = "hindsight"
+    """Name of the reward that counts instead of all others, usually one that had the weight 0 before."""
+
+
+class ShapingOptions(MethodOptions):
+    """Every step is paid the change of a potential, which leaves the best policy the best (PBRS)."""
+
+    method: ClassVar[str] = "shaping:Shaping"
+    name: Literal["shaping"] = "shaping"
+    discount: Share = 1.0
+    """γ of the potential of the next state. The best policy stays the best only with the run's own discount."""
+
+
+class RudderOptions(MethodOptions):
+    """A learnt prediction of the return says which step earned it (RUDDER)."""
+
+    method: ClassVar[str] = "rudder:Rudder"
+    name: Literal["rudder"] = "rudder"
+    lessons: Count = 256
+    """Number of the newest episodes that the predictor learns from."""
+    first_lessons: Count = 32
+    """Number of known episodes below which rewards stay as they were paid. Noisy returns need hundreds."""
+    updates: Count = 20
+    """Updates of the predictor in every step of the run, with 32 episodes each."""
+    learning_rate: Positive = 3e-3
+    """Learning rate of the predictor."""
+    hidden_size: Count = 32
+    """Size of the predictor's memory."""
+
+
+REWARD = (RescoreOptions, ShapingOptions, RudderOptions)

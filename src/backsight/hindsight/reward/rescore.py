@@ -1,0 +1,80 @@
+"""`rescore`: the episode is rated again by a judge that knows what came of it, and this rating becomes the reward.
+
+Place: the reward.
+Revealed: the outcome (`Feedback.outcome`: what the user did with the answer, what came of the deed), which the judge
+sees before it rates.
+Source: RLHS (Liang 2025, arXiv:2501.08617), whose rule this is: the reward is a function of episode and outcome,
+computed after both. RLHS learns by PPO or DPO; here the run's algorithm does it.
+Loss: that of the run's algorithm, on the rewards
+
+    rewards_S = (0, …, 0, R_hindsight(τ, outcome))        A = the run's estimator of them
+
+S are the steps of the episode τ, and A its advantages. R_hindsight is a named reward of the feedback (the option
+`reward`), for example that of a reward function with weight 0, or the answer of a function `judge`. The sum that
+counted before is kept beside it, as the named reward `foresight`: the distance between the two shows how far the first
+judge can be flattered.
+
+A judge may have nothing to say of an attempt (the named reward is missing). The attempt then gets the mean of its
+siblings, and so counts neither way; in a group of which nothing was said, all get 0.
+
+When not to use it: where the answer has no consequences that are unknown when it is given (a sum is right or wrong at
+once), or where the judge cannot tell the outcome from the answer's own account of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from backsight.errors import ConfigError
+from backsight.feedback.numbers import call_for_number
+from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.hindsight.reward.options import RescoreOptions
+from backsight.types import Group, Trajectory
+
+
+class Rescore(Hindsight[RescoreOptions]):
+    """Method that pays what the episode is worth in hindsight, and nothing else."""
+
+    def __init__(self, options: RescoreOptions, judge: Callable[[Trajectory], float] | None = None) -> None:
+        """Make the method; `judge` replaces the named reward, and finds the outcome in `trajectory.feedback`."""
+        super().__init__(options)
+        self.judge = judge
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        """Return the groups with the ratings as their rewards, and with advantages estimated from them.
+
+        Raises:
+            ConfigError: when no attempt has the named reward.
+            RewardError: when `judge` does not return a number.
+        """
+        values = [[self._value(trajectory) for trajectory in group.trajectories] for group in groups]
+        said = [value for of_group in values for value in of_group if value is not None]
+        if not said and any(values):
+            names = sorted({name for group in groups for each in group.trajectories for name in each.feedback.rewards})
+            remedy = f"no attempt has a reward of this name; there are: {', '.join(names) or 'none'}"
+            raise ConfigError("hindsight.reward", self.options.reward, remedy)
+        return LookBack(scorer.estimate([_rescore(*each) for each in zip(groups, values, strict=True)]), [])
+
+    def _value(self, trajectory: Trajectory) -> float | None:
+        if self.judge is not None:
+            return call_for_number("hindsight.judge", self.judge, trajectory)
+        return trajectory.feedback.rewards.get(self.options.reward)
+
+
+def _rescore(group: Group, values: Sequence[float | None]) -> Group:
+    said = [value for value in values if value is not None]
+    unsaid = fmean(said) if said else 0.0
+    trajectories = []
+    for trajectory, value in zip(group.trajectories, values, strict=True):
+        feedback = trajectory.feedback
+        names = {"foresight": trajectory.total_reward} | ({} if value is None else {"hindsight": value})
+        rescored = replace(
+            feedback,
+            rewards={**feedback.rewards, **names},
+            reward=unsaid if value is None else value,
+            step_rewards=(0.0,) * len(trajectory.steps),
+        )
+        trajectories.append(trajectory.with_feedback(rescored))
+    return replace(group, trajectories=tuple(trajectories))

@@ -1,0 +1,81 @@
+"""`self_distill`: the policy learns from itself, as it would answer if it knew what was revealed afterwards.
+
+Place: the target.
+Revealed: a correction, a sibling's success, words about the attempt, or its outcome (`hints.py`).
+Sources: SDPO (Hübotter 2026, arXiv:2601.20802), OPSD (Zhao 2026, arXiv:2601.18734), SDFT (arXiv:2601.19897).
+Loss:
+
+    L = Σ_t λ_t · w_t · D_α( π(·|x, y_<t), π_T(·|x with hint, y_<t) ),    w_t = min(π(y_t)/behaviour(y_t), cap)
+
+over the T tokens y_t that the policy itself sampled at the prompt x. π_T is the teacher, λ (T,) says how much it counts
+at each token, w_t corrects for the behaviour policy that sampled, and D_α is a divergence. These are settings of the
+run: the teacher's own weights (`teacher.update`), α (`teacher.alpha`), the number of actions that are compared
+(`teacher.top_k`), the trials that the teacher has to pass (`teacher.check_steps`), and the cap (`importance_cap`).
+
+By default the teacher is frozen (`teacher.update=frozen`): it keeps the weights of the start. The divergence is forward
+KL (`teacher.alpha=0`) over the teacher's own likeliest actions. These defaults are not the papers'. With a student that
+gives the teacher's choice little mass the gradients of reverse KL and Jensen-Shannon vanish; measured on a secret
+answer, forward KL reached 1.00 and reverse KL 0.94 from as many attempts (docs/results.md). SDPO's own recipe sets
+`teacher.update=ema` and `teacher.alpha=0.5`; OPSD's sets `teacher.update=frozen` and `teacher.alpha=0.5`; SDFT's sets
+`teacher.update=ema` and `teacher.alpha=1`.
+
+`where` says which tokens are taught: all, or those of failed attempts, or those that the teacher finds less likely than
+the policy did (a mask as in HINT-SD, arXiv:2605.17873, without its judge). A lone success has no sibling to learn from;
+with `outcome_weight` above 0, or behind a route, it is reinforced instead.
+
+When not to use it: where the policy cannot make use of the hint (small models without a warm-up: the trials show it),
+or where what is revealed will never be found by reasoning alone: the teacher's certainty is imitated too (-40 % out of
+domain in arXiv:2603.24472).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.hindsight.hints import Hints
+from backsight.hindsight.target.options import SelfDistillOptions
+from backsight.types import Example, Group, Observation, Trajectory
+
+
+class SelfDistill(Hindsight[SelfDistillOptions]):
+    """Method whose rows have no advantage: their target is the distribution of the teacher."""
+
+    def __init__(self, options: SelfDistillOptions) -> None:
+        super().__init__(options)
+        self.hints = Hints(options.template, options.introduce)
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        told = [
+            (each, prompts)
+            for group in groups
+            for each in group.trajectories
+            if not (self.options.where == "failures" and each.succeeded)
+            and (prompts := self.hints.inform(each, group)) is not None
+            and scorer.fits(prompts)
+        ]
+        rows = [
+            Example(
+                prompts=each.prompts,
+                responses=each.responses,
+                method="self_distill",
+                behaviour_log_probs=each.behaviour_log_probs,
+                teacher_prompts=prompts,
+                teacher_weights=weights_T,
+                weight=self.options.distill_weight,
+                trajectory=each,
+            )
+            for (each, prompts), weights_T in zip(told, self._weights(told, scorer), strict=True)
+        ]
+        return LookBack(groups, rows)
+
+    def _weights(self, told: Sequence[tuple[Trajectory, tuple[Observation, ...]]], scorer: Scorer) -> list[Tensor]:
+        """Return the weights of the decisions of each attempt, (T,): 1 where the teacher is followed, else 0."""
+        if self.options.where != "less_likely":
+            return [torch.ones(each.num_decisions) for each, _ in told]
+        believed = scorer.teacher_log_probs([(prompts, each.responses) for each, prompts in told])
+        sampled = [each.behaviour_log_probs for each, _ in told]
+        return [(teacher_T < own_T).float() for teacher_T, own_T in zip(believed, sampled, strict=True)]

@@ -1,0 +1,37 @@
+"""`srpo`: successes are reinforced, and failures learn from a teacher that was told what was revealed.
+
+Place: the target, for failures alone.
+Revealed: a correction, a sibling's success, words about the attempt, or its outcome, as for `self_distill`.
+Source: SRPO (arXiv:2604.02288).
+Loss:
+
+    L = Σ over successes of the policy gradient + Σ over failures of D_α(π, π_T)
+
+π is the policy, π_T the teacher, and D_α the divergence of `self_distill`, with α the setting `teacher.alpha`. Each sum
+is averaged over its own decisions.
+
+It is a route: `outcome` learns the successes, and `self_distill` the failures. A failure of which nothing was revealed
+is reinforced (that is, made less likely) like the rest, so that no attempt is lost. The paper also weights tokens by
+the teacher's entropy; that is left out, since its one independent re-run was below GRPO with it.
+
+When not to use it: where the policy cannot make use of the hint, or where what is revealed will never be found by
+reasoning alone, as with `self_distill`.
+"""
+
+from __future__ import annotations
+
+from backsight.hindsight.base import Outcome
+from backsight.hindsight.composition import Route
+from backsight.hindsight.options import OutcomeOptions
+from backsight.hindsight.target.options import SelfDistillOptions, SRPOOptions
+from backsight.hindsight.target.self_distill import SelfDistill
+
+
+class SRPO(Route):
+    """Route with a name of its own: `outcome` for successes, `self_distill` for failures."""
+
+    def __init__(self, options: SRPOOptions) -> None:
+        taught = SelfDistillOptions(
+            distill_weight=options.distill_weight, template=options.template, introduce=options.introduce
+        )
+        super().__init__(Outcome(OutcomeOptions()), SelfDistill(taught))

@@ -1,0 +1,66 @@
+"""Distances of the policy from a target: a given response, a teacher, a reference.
+
+Each gives one number a decision, not yet reduced. Tensors: N decisions, K actions that are compared.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LOWEST = -50.0
+"""Log-probability of what cannot be drawn, because infinities cannot be subtracted."""
+SMALLEST_TAIL = 1e-6
+"""Least probability of all actions but the K together, which may round to zero."""
+
+
+def imitation(log_probs_N: Tensor, uniform_log_probs_N: Tensor | None = None, label_smoothing: float = 0.0) -> Tensor:
+    """Calculate -(1-s)·log π(a) - s·mean over actions of log π, (N,), with smoothing s (Szegedy 2016,
+    arXiv:1512.00567).
+
+    Supervised fine-tuning and learning from relabelled episodes are this loss on different examples.
+    """
+    if label_smoothing == 0:
+        return -log_probs_N
+    if uniform_log_probs_N is None:
+        raise ValueError("label smoothing needs the mean log-probabilities")
+    return -(1 - label_smoothing) * log_probs_N - label_smoothing * uniform_log_probs_N
+
+
+def distillation(log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, alpha: float) -> Tensor:
+    """Calculate D_α(S, T), (N,), of student S and teacher T, over the K actions and one more for all others together,
+    which gets what is left of 1.
+
+    D_0 = KL(T‖S), D_1 = KL(S‖T), and between them (1-α)·KL(S‖M) + α·KL(T‖M) with M = (1-α)·S + α·T: the generalised
+    Jensen-Shannon divergence of GKD (Agarwal 2023, arXiv:2306.13649), SDPO (arXiv:2601.20802) and OPSD
+    (arXiv:2601.18734).
+    """
+    student, teacher = _with_tail(log_probs_NK), _with_tail(teacher_log_probs_NK)
+    if alpha == 0:
+        return _kl(teacher, student)
+    if alpha == 1:
+        return _kl(student, teacher)
+    mixture = torch.logaddexp(student + math.log(1 - alpha), teacher + math.log(alpha))
+    return (1 - alpha) * _kl(student, mixture) + alpha * _kl(teacher, mixture)
+
+
+def reference_kl(log_probs_N: Tensor, reference_log_probs_N: Tensor) -> Tensor:
+    """Calculate the estimator k3 = exp(Δ) - Δ - 1, (N,), with Δ = log π_ref - log π, of the divergence from a frozen
+    reference: never negative, unbiased on the policy's own data.
+
+    http://joschu.net/blog/kl-approx.html; the KL term of GRPO (arXiv:2402.03300, eq. 4).
+    """
+    difference_N = reference_log_probs_N - log_probs_N
+    return difference_N.exp() - difference_N - 1
+
+
+def _with_tail(log_probs_NK: Tensor) -> Tensor:
+    """Append the probability of all other actions, (N, K+1)."""
+    rest_N1 = 1 - log_probs_NK.exp().sum(-1, keepdim=True)
+    return torch.cat([log_probs_NK.clamp(min=LOWEST), rest_N1.clamp(min=SMALLEST_TAIL).log()], -1)
+
+
+def _kl(of: Tensor, to: Tensor) -> Tensor:
+    return (of.exp() * (of - to)).sum(-1)

@@ -1,0 +1,73 @@
+"""The interface of engines, which sample actions: the same for engines in this process and for servers.
+
+An engine is given weights; it does not own the policy. What only some engines can do is a capability with a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, Protocol, cast
+
+from torch import Tensor
+
+from backsight.errors import ConfigError
+from backsight.policies.base import Policy
+from backsight.profiling import Profile
+from backsight.types import Action, Observation, Sampling
+
+Capability = Literal["act as"]
+"""``act as``: the engine can act with the weights of another policy of this process; see `ActsAsOthers`."""
+
+
+class Engine(Protocol):
+    """An engine that turns observations into actions, with the log-probabilities they were drawn with."""
+
+    @property
+    def capabilities(self) -> Collection[Capability]: ...
+
+    @property
+    def profile(self) -> Profile:
+        """Seconds and tokens of the phases ``prefill`` and ``decode``."""
+        ...
+
+    def load_weights(self, policy: Policy) -> None:
+        """Take over the weights that the policy has now, and act with them from here on."""
+        ...
+
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterable[tuple[int, Action]]:
+        """Yield one action an observation with its index, in the order in which they are finished.
+
+        An action depends on its observation and its seed, not on what else is asked for. Equal observations may share
+        work (one prefill for a group), never a random draw.
+        """
+        ...
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Return the trained weights that the engine holds besides those of the policy, for a checkpoint."""
+        ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the weights that `state` returned."""
+        ...
+
+
+class ActsAsOthers(Engine, Protocol):
+    """An engine with the capability ``act as``."""
+
+    def acting_as(self, policy: Policy) -> Engine:
+        """Return an engine that acts with the weights of `policy`, whatever weights this one has."""
+        ...
+
+
+def acting_as(engine: Engine, policy: Policy, purpose: str) -> Engine:
+    """Return an engine that acts with the policy's own weights.
+
+    Raises:
+        ConfigError: when the engine cannot act as another policy, which `purpose` needs.
+    """
+    if "act as" not in engine.capabilities:
+        remedy = f"cannot act as another policy, which {purpose} needs; set engine=in_process"
+        raise ConfigError("engine", type(engine).__name__, remedy)
+    return cast(ActsAsOthers, engine).acting_as(policy)

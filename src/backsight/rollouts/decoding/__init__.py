@@ -1,0 +1,1 @@
+"""Sampling from language models in this process, token by token."""

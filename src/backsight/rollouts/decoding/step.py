@@ -1,0 +1,188 @@
+"""One token a row: its forward pass, and the draw of the next token.
+
+With one token a row, half of the time of a general forward pass goes to everything around the matrix products: masks
+that are made anew, arguments that are passed on, rotations in seven operations. `LeanStep` does the same arithmetic
+with the modules and weights of models of the Llama family (Llama, Mistral, Qwen, SmolLM, …). Every row has random
+numbers of its own, so that what is drawn does not depend on what else is in the batch.
+
+Tensors: B rows, T columns of the cache, h heads, k heads of keys and values, d numbers a head, H hidden, V vocabulary,
+C completion tokens, K blocks of the vocabulary, b tokens of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import rms_norm, scaled_dot_product_attention
+
+from backsight.rollouts.decoding.batch import DecodeCache
+
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+"""Rounding error that is allowed, as a share of the largest logit."""
+
+
+class DecodeStep(Protocol):
+    """A forward pass of one token a row."""
+
+    def __call__(self, tokens_B1: Tensor, mask_BT: Tensor, positions_B1: Tensor, cache: DecodeCache) -> Tensor:
+        """Compute the logits of the next tokens, (B, V). `mask_BT` has a column for the new token already."""
+        ...
+
+
+def decode_step(model: Any) -> DecodeStep:
+    """Return the lean step if a trial shows that it computes what the model does, or else the model's own."""
+    general, lean = GeneralStep(model), LeanStep(model)
+    window = getattr(model.config, "sliding_window", None)
+    if window is not None and getattr(model.config, "use_sliding_window", True):
+        return general
+    try:
+        found, expected = (_tried(step, model) for step in (lean, general))
+    except (AttributeError, TypeError, RuntimeError, ValueError, KeyError):  # a module is missing or differs
+        return general
+    is_same = float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * float(expected.abs().max())
+    return lean if is_same else general
+
+
+@torch.no_grad()
+def _tried(step: DecodeStep, model: Any) -> Tensor:
+    """Compute the logits after a few tokens in two rows, the second of which is padded."""
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    cache, mask_BT = DecodeCache(), torch.tensor([[1, 1, 1], [0, 0, 1]], device=model.device)
+    tokens_BT = torch.tensor([[1, 2, 3], [0, 0, 4]], device=model.device) % vocabulary
+    positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
+    model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache, use_cache=True)
+    logits = []
+    for token in (5, 6):
+        mask_BT = torch.nn.functional.pad(mask_BT, (0, 1), value=1)
+        token_B1 = torch.full((2, 1), token % vocabulary, device=model.device)
+        logits.append(step(token_B1, mask_BT, mask_BT.sum(-1, keepdim=True) - 1, cache))
+    return torch.cat(logits)
+
+
+class GeneralStep:
+    """A forward pass of one token a row, for any model."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, tokens_B1: Tensor, mask_BT: Tensor, positions_B1: Tensor, cache: DecodeCache) -> Tensor:
+        logits_B1V: Tensor = self.model(
+            input_ids=tokens_B1,
+            attention_mask=mask_BT,
+            position_ids=positions_B1,
+            past_key_values=cache,
+            use_cache=True,
+        ).logits
+        return logits_B1V[:, -1]
+
+
+class LeanStep:
+    """A forward pass of one token a row with fewer operations, for models of the Llama family."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.body = model, model.base_model
+
+    def __call__(self, tokens_B1: Tensor, mask_BT: Tensor, positions_B1: Tensor, cache: DecodeCache) -> Tensor:
+        hidden_BH = self.body.embed_tokens(tokens_B1[:, 0])
+        cos_B1d, sin_B1d = self.body.rotary_emb(hidden_BH, positions_B1)
+        half = cos_B1d.shape[-1] // 2
+        turned_B1d = torch.cat([-sin_B1d[..., :half], sin_B1d[..., half:]], -1)  # the sign of the rotation
+        mask_B11T = torch.zeros(mask_BT.shape, dtype=hidden_BH.dtype, device=hidden_BH.device)
+        mask_B11T = mask_B11T.masked_fill_(mask_BT == 0, torch.finfo(hidden_BH.dtype).min)[:, None, None]
+        for number, layer in enumerate(self.body.layers):
+            attended_BH = self._attended(layer, number, hidden_BH, (cos_B1d, turned_B1d, half), mask_B11T, cache)
+            hidden_BH = hidden_BH + attended_BH
+            hidden_BH = hidden_BH + layer.mlp(_normed(layer.post_attention_layernorm, hidden_BH))
+        logits_BV: Tensor = self.model.lm_head(_normed(self.body.norm, hidden_BH))
+        return logits_BV
+
+    def _attended(
+        self,
+        layer: Any,
+        number: int,
+        hidden_BH: Tensor,
+        rotation: tuple[Tensor, Tensor, int],
+        mask_B11T: Tensor,
+        cache: DecodeCache,
+    ) -> Tensor:
+        attention = layer.self_attn
+        normed_BH = _normed(layer.input_layernorm, hidden_BH)
+        rows, width = len(normed_BH), attention.head_dim
+        queries_Bhd, keys_Bkd, values_Bkd = (
+            project(normed_BH).view(rows, -1, width)
+            for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        if hasattr(attention, "q_norm"):
+            queries_Bhd, keys_Bkd = _normed(attention.q_norm, queries_Bhd), _normed(attention.k_norm, keys_Bkd)
+        cos_B1d, turned_B1d, half = rotation
+        both_Bhd = torch.cat([queries_Bhd, keys_Bkd], 1)
+        both_Bhd = torch.addcmul(both_Bhd * cos_B1d, both_Bhd.roll(half, -1), turned_B1d)
+        num_queries = queries_Bhd.shape[1]
+        keys_BkTd, values_BkTd = cache.update(both_Bhd[:, num_queries:, None], values_Bkd[:, :, None], number)
+        # the queries that share a head of keys stand side by side, so that keys and values are read once for them
+        queries_Bkgd = both_Bhd[:, :num_queries].reshape(rows, keys_BkTd.shape[1], -1, width)
+        mixed_Bkgd = scaled_dot_product_attention(
+            queries_Bkgd, keys_BkTd, values_BkTd, attn_mask=mask_B11T, scale=attention.scaling
+        )
+        attended_BH: Tensor = attention.o_proj(mixed_Bkgd.reshape(rows, -1))
+        return attended_BH
+
+
+def _normed(norm: Any, hidden: Tensor) -> Tensor:
+    """Apply a root mean square norm in one call."""
+    return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
+
+
+BLOCK = 128
+"""Number of tokens in a block, whose probabilities are summed first: a running sum over all tokens is slow."""
+
+
+def uniform_numbers(seeds: Sequence[int], count: int) -> Tensor:
+    """Return the first `count` numbers in [0, 1) of each seed's own sequence, (B, C)."""
+    generator = torch.Generator()
+    return torch.stack([torch.rand(count, generator=generator.manual_seed(seed)) for seed in seeds])
+
+
+def penalised(logits_BV: Tensor, seen_BV: Tensor, penalty: float) -> Tensor:
+    """Make tokens that occurred less likely (CTRL, Keskar 2019, arXiv:1909.05858), as transformers does it."""
+    lowered_BV = torch.where(logits_BV < 0, logits_BV * penalty, logits_BV / penalty)
+    return torch.where(seen_BV, lowered_BV, logits_BV)
+
+
+def most_likely(logits_BV: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the most likely token of each row and its log-probability, both (B,)."""
+    best = logits_BV.log_softmax(-1).max(-1)
+    return best.indices, best.values
+
+
+def draw_tokens(logits_BV: Tensor, uniform_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw one token a row by inverting the cumulative distribution; return it and its log-probability, both (B,).
+
+    The inversion takes one random number a row, where comparing V noisy scores would take V. It finds the block first
+    and then the token in it.
+    """
+    probs_BV = logits_BV.softmax(-1)
+    num_tokens = probs_BV.shape[-1]
+    blocks_BKb = torch.nn.functional.pad(probs_BV, (0, -num_tokens % BLOCK)).view(len(probs_BV), -1, BLOCK)
+    rest_B1, block_B1 = _invert(blocks_BKb.sum(-1), uniform_B[:, None])
+    chosen_Bb = blocks_BKb.gather(1, block_B1[..., None].expand(-1, 1, BLOCK))[:, 0]
+    _, inside_B1 = _invert(chosen_Bb, rest_B1 / chosen_Bb.sum(-1, keepdim=True))
+    tokens_B1 = block_B1 * BLOCK + inside_B1
+    return tokens_B1[:, 0], probs_BV.gather(-1, tokens_B1)[:, 0].log()
+
+
+def _invert(weights_BK: Tensor, share_B1: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the weight at which the running sum exceeds a share of the total.
+
+    Return what is left of the share at that weight, and the index of the weight, both (B, 1).
+    """
+    cumulative_BK = weights_BK.cumsum(-1)
+    total_B1 = cumulative_BK[:, -1:]
+    # stay below the total in spite of rounding, so that the weight found is above zero
+    target_B1 = (share_B1 * total_B1).clamp(max=total_B1 * (1 - 2**-20))
+    index_B1 = torch.searchsorted(cumulative_BK, target_B1, right=True)
+    before_B1 = cumulative_BK.gather(-1, index_B1) - weights_BK.gather(-1, index_B1)
+    return (target_B1 - before_B1).clamp(min=0), index_B1

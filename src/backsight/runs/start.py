@@ -1,0 +1,208 @@
+"""The start of every run: the task, policy, engine and feedback that a configuration names, each made once.
+
+Training, evaluation, comparison and checks begin here. Only this module opens a policy. The prompts of the task are
+checked, and shortened if that is allowed, so that each leaves room for a completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backsight.config import RunConfig
+from backsight.errors import ConfigError, DataError
+from backsight.feedback.reward_functions import RewardFunctions
+from backsight.policies.config import AdapterConfig
+from backsight.policies.opening import open_policy
+from backsight.policies.text import TextPolicy
+from backsight.registry import Registry
+from backsight.reports.run_folder import POLICY
+from backsight.rollouts.base import Engine
+from backsight.tasks.base import Item, Task
+from backsight.types import EnvironmentFactory, FeedbackSource, Observation
+
+RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
+"""One or more reward functions, as they are written for TRL."""
+
+DEFAULT_POLICY = "pocket"
+
+MODELS: Registry[Callable[[], str]] = Registry("backsight.policies", "policy", {})
+"""Models that are known by a name. Each is a function that returns the folder in which the model lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """The parts of a run, as its configuration names them."""
+
+    config: RunConfig
+    task: Task
+    """The task, with prompts that leave room for a completion."""
+    policy: TextPolicy
+    engine: Engine
+    """The engine, which acts with the policy's own weights."""
+    feedback: FeedbackSource
+    message: str | None
+    """Message to the user about prompts that were cut; None if none were."""
+
+    @property
+    def environments(self) -> EnvironmentFactory:
+        """A function from an item of the task to an episode, which is cut off when its next prompt leaves no room."""
+        fits = partial(self.policy.fits, max_completion_length=self.config.max_completion_length)
+        return partial(self.task.episode, fits=fits)
+
+
+def begin(
+    config: RunConfig,
+    task: Task,
+    policy: str | TextPolicy | None = None,
+    *,
+    beside: Sequence[TextPolicy] = (),
+    splits: Sequence[str] | None = None,
+    reward_funcs: RewardFuncs | None = None,
+    feedback: FeedbackSource | None = None,
+) -> RunParts:
+    """Put everything in place that a run needs.
+
+    Args:
+        config: the settings of the run.
+        task: the task of the run; see `make_task`.
+        policy: a loaded policy, or the path of one; None: the one that the configuration names.
+        beside: other policies that the same prompts have to fit.
+        splits: splits that are evaluated; None: all evaluation splits, and the train split as well.
+        reward_funcs: reward functions that replace the task's own judge.
+        feedback: a source of feedback that replaces both.
+
+    Raises:
+        BacksightError: when the model, a prompt or a reward function does not fit.
+    """
+    if policy is None or isinstance(policy, str):
+        policy = open_model(policy or config.policy, config, task)
+    counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
+    counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
+    task, message = fit_prompts(
+        task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
+    )
+    return RunParts(
+        config=config,
+        task=task,
+        policy=policy,
+        engine=config.engine.build(policy, own_weights=False),
+        feedback=feedback or _feedback(task, reward_funcs),
+        message=message,
+    )
+
+
+def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
+    """Open the policy at `path`, with the adapter of the configuration and the labels of the task."""
+    return load_policy(path, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=config.adapter)
+
+
+def load_policy(
+    path: str,
+    *,
+    labels: Sequence[str] = (),
+    trust_remote_code: bool = False,
+    adapter: AdapterConfig | None = None,
+) -> TextPolicy:
+    """Open a model by its name, a run folder (its trained policy), a model folder or a hub id.
+
+    `labels` are the possible answers of a task that has such a set: a classifier chooses from them. `adapter` is put on
+    the model, unless it has one.
+
+    Raises:
+        BacksightError: when there is no such model, or it does not load.
+    """
+    trained = Path(path) / POLICY
+    place = str(trained) if trained.is_dir() else _place_of(path)
+    return open_policy(place, labels=labels, trust_remote_code=trust_remote_code, adapter=adapter)
+
+
+def _place_of(path: str) -> str:
+    """Return the place of a model. A known name goes before a folder of that name, which is meant by ``./NAME``."""
+    if path in MODELS.names():
+        return MODELS.find(path)()
+    if path == DEFAULT_POLICY and not Path(path).exists():
+        remedy = "is not installed; pip install backsight-pocket (here: pip install ./pocket), or set policy=FOLDER"
+        raise ConfigError("policy", path, remedy)
+    return path
+
+
+def _feedback(task: Task, reward_funcs: RewardFuncs | None) -> FeedbackSource:
+    if reward_funcs is None:
+        return task.feedback()
+    return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
+
+
+CHECKED_PROMPTS = 200
+"""Number of prompts in a row, longest first, that have to fit for the rest to be taken to fit; the engine checks again
+later."""
+
+
+def fit_prompts(
+    task: Task,
+    policies: Sequence[TextPolicy],
+    max_completion_length: int,
+    splits: Mapping[str, int | None],
+    *,
+    truncate: bool,
+) -> tuple[Task, str | None]:
+    """Return the task with prompts that leave room for a completion of each policy, and a message to the user or None.
+
+    `splits` says how many items of each split will be attempted; None: all. With `truncate`, a prompt that is too long
+    is shortened as the task sees fit; the given task stays as it is. The message says how many prompts were cut.
+
+    Raises:
+        DataError: when a prompt is too long, and is not to be shortened or cannot be.
+    """
+
+    def fits(prompt: Observation) -> bool:
+        return all(policy.fits(prompt, max_completion_length) for policy in policies)
+
+    cut: dict[str, Sequence[Item]] = {}
+    told: list[str] = []
+    for split, count in splits.items():
+        items = task.items(split)
+        # items that are made on demand are not all made for this check
+        attempted = items[: count if isinstance(items, list | tuple) else CHECKED_PROMPTS]
+        too_long = _too_long(attempted, fits)
+        shortened = {index: task.shortened(attempted[index], fits) for index in too_long if truncate}
+        refused = [index for index in too_long if shortened.get(index) is None]
+        if refused:
+            first = attempted[refused[0]]
+            remedy = "" if truncate or task.shortened(first, fits) is None else ", or set long_prompts=truncate"
+            share = f"{len(refused)} of {len(attempted)} items of {split} are too long"
+            _refuse(policies, max_completion_length, first, f"{split}/{first.id}", f"{remedy} ({share})")
+        if too_long:
+            cut[split] = [shortened.get(index) or item for index, item in enumerate(items)]
+            told.append(f"{len(too_long)} of {len(attempted)} items of {split}")
+    if not cut:
+        return task, None
+    return task.with_items(cut), f"long_prompts=truncate: cut the prompts of {', '.join(told)}"
+
+
+def _too_long(items: Sequence[Item], fits: Callable[[Observation], bool]) -> list[int]:
+    """Return the indices of the items whose prompt does not fit."""
+    found, in_a_row = [], 0
+    for index in sorted(range(len(items)), key=lambda index: -len(str(items[index].prompt))):
+        if fits(items[index].prompt):
+            in_a_row += 1
+        else:
+            found.append(index)
+            in_a_row = 0
+        if in_a_row == CHECKED_PROMPTS:
+            break
+    return sorted(found)
+
+
+def _refuse(policies: Sequence[TextPolicy], max_completion_length: int, item: Item, place: str, remedy: str) -> None:
+    """Raise the policy's error about the prompt, with the place and the remedy."""
+    for policy in policies:
+        try:
+            policy.check_prompt(item.prompt, max_completion_length)
+        except DataError as error:
+            if error.field != "prompt":  # no prompt would fit
+                raise
+            raise DataError(f"{place}.prompt", error.value, f"{error.remedy}{remedy}") from error

@@ -1,0 +1,87 @@
+"""Episodes are played side by side, and do not depend on which."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from backsight.rollouts.collect import collect
+from backsight.types import Action, Feedback, Observation, Sampling, StepResult
+
+
+class Echo:
+    """Acts with its seed, and says who was asked together."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Observation]] = []
+
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterator[tuple[int, Action]]:
+        self.asked.append(list(observations))
+        for index in reversed(range(len(observations))):
+            yield index, Action((seeds[index],), torch.zeros(1))
+
+
+class Countdown:
+    """Ends after as many steps as it starts with."""
+
+    def __init__(self, start: int) -> None:
+        self.left = start
+
+    def reset(self) -> Observation:
+        return self.left
+
+    def step(self, action: Action) -> StepResult:
+        self.left -= 1
+        is_over = self.left == 0
+        feedback = Feedback(text="over") if is_over else None
+        return StepResult(self.left, 0.5, is_over, False, {"left": self.left}, float(self.left), feedback)
+
+
+def played(side_by_side: int | None = None, seed: int = 0) -> tuple[Echo, list[tuple[int, Any]]]:
+    engine = Echo()
+    groups = collect(engine, Countdown, [3, 1], 2, Sampling(), seed, side_by_side=side_by_side)  # type: ignore[arg-type]
+    return engine, list(groups)
+
+
+def test_groups_come_as_they_are_finished_with_the_index_of_their_start() -> None:
+    _, groups = played()
+    assert [index for index, _ in groups] == [1, 0] and [group.start for _, group in groups] == [1, 3]
+    assert all(len(group.trajectories) == 2 for _, group in groups)
+
+
+def test_what_the_environment_answers_stands_in_the_steps() -> None:
+    _, groups = played()
+    for trajectory in groups[1][1].trajectories:
+        assert trajectory.start == 3 and trajectory.prompts == (3, 2, 1) and trajectory.rewards == [0.5] * 3
+        assert [step.terminated for step in trajectory.steps] == [False, False, True]
+        assert [step.potential for step in trajectory.steps] == [2.0, 1.0, 0.0]
+        assert [step.info["left"] for step in trajectory.steps] == [2, 1, 0]
+        assert [step.feedback for step in trajectory.steps] == [None, None, Feedback(text="over")]
+
+
+@pytest.mark.parametrize(
+    ("side_by_side", "asked"),
+    [
+        (None, [[3, 3, 1, 1], [2, 2], [1, 1]]),
+        (1, [[3], [2], [1], [3], [2], [1], [1], [1]]),
+        (3, [[3, 3, 1], [2, 2], [1, 1], [1]]),
+    ],
+)
+def test_so_many_play_side_by_side_and_play_the_same(side_by_side: int | None, asked: list[list[int]]) -> None:
+    engine, groups = played(side_by_side)
+    assert engine.asked == asked
+    responses = {index: [each.responses for each in group.trajectories] for index, group in groups}
+    expected = {index: [each.responses for each in group.trajectories] for index, group in played()[1]}
+    assert responses == expected
+
+
+def test_the_seed_decides_and_every_step_has_its_own() -> None:
+    first, again, other = (
+        [response for _, group in played(seed=seed)[1] for each in group.trajectories for response in each.responses]
+        for seed in (0, 0, 1)
+    )
+    assert first == again and not set(first) & set(other)
+    assert len(set(first)) == 8

@@ -1,0 +1,228 @@
+"""From a model folder and rows to a run folder, in Python and on the command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import tiny_policy
+from toy_tasks import WORDS, GoalString
+from transformers import AutoModelForCausalLM
+
+import backsight
+from backsight.cli.main import main
+from backsight.errors import ConfigError, RewardError, RunFolderError
+from backsight.policies.opening import open_policy
+from backsight.reports.run_folder import Recorder
+from backsight.tasks.rows import RowsTask
+
+SMALL: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "prompts_per_step": 2,
+    "num_generations": 2,
+    "max_completion_length": 3,
+    "eval_items": 4,
+    "show_progress": False,
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    folder = tmp_path / "model"
+    tiny_policy(words=(*WORDS, "positive", "negative")).save(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "rows.jsonl"
+    labels = ("positive", "negative")
+    path.write_text(
+        "".join(json.dumps({"text": f"text {number}", "label": labels[number % 2]}) + "\n" for number in range(60))
+    )
+    return str(path)
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["backsight", *arguments])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    return int(ending.value.code or 0)
+
+
+def overrides(rows: str, model: str, tmp_path: Path, **settings: object) -> list[str]:
+    fixed = {**SMALL, "data": rows, "policy": model, "output_dir": tmp_path / "runs", "stop.max_steps": 2, **settings}
+    return [f"{key}={value}" for key, value in fixed.items() if key != "show_progress"]
+
+
+def test_a_run_leaves_a_model_that_loads(tmp_path: Path, model: str) -> None:
+    result = backsight.finetune(
+        model, GoalString(1), hindsight="relabel", stop={"max_steps": 2}, output_dir=str(tmp_path / "runs"), **SMALL
+    )
+    assert result.stop_reason == "max_steps=2 reached"
+    assert {path.name for path in result.folder.iterdir()} - {"messages.jsonl"} == {
+        "config.yaml",
+        "metrics.jsonl",
+        "trajectories.jsonl",
+        "evaluations.jsonl",
+        "checkpoints",
+        "policy",
+    }
+    assert open_policy(str(result.folder / "policy")).encode(" red") == result.policy.encode(" red")
+    assert set(result.before) == set(result.after) == {"test"}
+
+
+def test_reward_functions_replace_the_judge(tmp_path: Path, model: str) -> None:
+    seen: dict[str, Any] = {}
+
+    def length(prompts: list[str], completions: list[str], completion_ids: list[Any], **columns: Any) -> list[float]:
+        seen.update(prompts=prompts, columns=columns)
+        return [float(len(tokens)) for tokens in completion_ids]
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"p{number}", "hint": number}) + "\n" for number in range(40)))
+    result = backsight.finetune(
+        model, RowsTask(str(path)), reward_funcs=length, stop={"max_steps": 1}, output_dir=str(tmp_path / "r"), **SMALL
+    )
+    assert result.after["test"].reward.mean > 0
+    assert "hint" in seen["columns"]
+
+
+def test_a_reward_function_with_too_few_results_is_named(tmp_path: Path, model: str) -> None:
+    def broken(completions: list[str], **columns: Any) -> list[float]:
+        return [1.0]
+
+    with pytest.raises(RewardError, match="broken"):
+        backsight.finetune(
+            model, GoalString(1), reward_funcs=broken, stop={"max_steps": 1}, output_dir=str(tmp_path / "r"), **SMALL
+        )
+
+
+def test_a_disk_that_fails_ends_the_run(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are written in the background; what goes wrong there is not lost."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Recorder, "add_metrics", full)
+    with pytest.raises(OSError, match="No space left"):
+        backsight.finetune(model, GoalString(1), stop={"max_steps": 3}, output_dir=str(tmp_path / "runs"), **SMALL)
+
+
+def test_every_step_is_on_disk_in_order(tmp_path: Path, model: str) -> None:
+    result = backsight.finetune(model, GoalString(1), stop={"max_steps": 5}, output_dir=str(tmp_path / "runs"), **SMALL)
+    lines = (result.folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+    assert {"step_time", "time/decode", "memory/peak_gib"} <= set(json.loads(lines[0]))
+
+
+@pytest.mark.parametrize("way", [{}, {"one_step_off": True, "loss_type": "tis", "bf16": True}])
+def test_resume_goes_on_where_a_straight_run_would_be(
+    way: dict[str, object], tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = overrides(rows, model, tmp_path, run_name="straight", **{"stop.max_steps": 4}, **way)
+    halves = overrides(rows, model, tmp_path, run_name="halves", **way)
+    runs = tmp_path / "runs"
+    assert run_main(monkeypatch, "train", "sentiment", *straight) == 0
+    assert run_main(monkeypatch, "train", "sentiment", *halves) == 0
+    assert run_main(monkeypatch, "train", "--resume", str(runs / "halves"), "stop.max_steps=4") == 0
+    weights = [(runs / name / "policy" / "model.safetensors").read_bytes() for name in ("straight", "halves")]
+    assert weights[0] == weights[1]
+    metrics = [(runs / name / "trajectories.jsonl").read_text() for name in ("straight", "halves")]
+    assert metrics[0] == metrics[1]
+
+
+def test_supervised_then_reinforcement_on_one_folder(
+    tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = overrides(rows, model, tmp_path, hindsight="supervised", run_name="warm")
+    assert run_main(monkeypatch, "train", "sentiment", *warm) == 0
+    tuned = overrides(rows, str(tmp_path / "runs" / "warm"), tmp_path, run_name="tuned")
+    assert run_main(monkeypatch, "train", "sentiment", *tuned) == 0
+
+
+def test_an_adapter_from_the_command_line_and_back(
+    tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained, resumed, evaluated, trained further, merged: each from what the one before has left."""
+    runs, resumed = tmp_path / "runs", ("train", "--resume", str(tmp_path / "runs" / "lora"), "stop.max_steps=3")
+    lora = overrides(rows, model, tmp_path, adapter="lora", **{"adapter.r": 2}, run_name="lora")
+    assert run_main(monkeypatch, "train", "sentiment", *lora) == 0
+    assert run_main(monkeypatch, *resumed) == 0
+    for folder in (runs / "lora" / "policy", runs / "lora" / "checkpoints" / "step-000003"):
+        assert (folder / "adapter_model.safetensors").is_file() and not (folder / "model.safetensors").exists()
+        assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == model
+    further = overrides(rows, str(runs / "lora"), tmp_path, run_name="further")
+    assert run_main(monkeypatch, "evaluate", "sentiment", *further) == 0
+    assert run_main(monkeypatch, "train", "sentiment", *further) == 0
+    assert (runs / "further" / "policy" / "adapter_model.safetensors").is_file()
+    options = {"adapter": "lora", "adapter.r": 2, "adapter.merge": "true", "run_name": "merged"}
+    merged = overrides(rows, str(runs / "further"), tmp_path, **options)
+    assert run_main(monkeypatch, "train", "sentiment", *merged) == 0
+    names = {path.name for path in (runs / "merged" / "policy").iterdir()}
+    assert {"config.json", "model.safetensors"} <= names and "adapter_config.json" not in names
+    AutoModelForCausalLM.from_pretrained(runs / "merged" / "policy")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"data": "missing.jsonl"}, "missing.jsonl"),
+        ({"policy": "."}, "config.json"),
+        ({"policy": "./nowhere"}, "no such folder"),
+        ({"num_generations": 1}, "num_generations: 1"),
+        ({"max_completion_length": 100000}, "max_completion_length"),
+        ({"learning_rte": 1}, "learning_rate"),
+        ({"hindsight": "relable"}, "relabel"),
+        ({"adapter": "lore"}, "adapter.name: lore: did you mean 'lora'?"),
+        ({"adapter.target_modules": "q_prj"}, "adapter.target_modules: q_prj: no such layer; did you mean 'q_proj'?"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    change: dict[str, Any],
+    complaint: str,
+    tmp_path: Path,
+    model: str,
+    rows: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = overrides(rows, model, tmp_path, **change)
+    assert run_main(monkeypatch, "train", "sentiment", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and complaint in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_preset_is_named(model: str) -> None:
+    with pytest.raises(ConfigError, match="instructions"):
+        backsight.finetune(model, "instruction")
+
+
+def test_a_run_folder_is_never_reused(tmp_path: Path, model: str) -> None:
+    named = {**SMALL, "run_name": "mine", "output_dir": str(tmp_path), "stop": {"max_steps": 1}}
+    first = backsight.finetune(model, GoalString(1), **named)
+    before = (first.folder / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunFolderError, match="taken"):
+        backsight.finetune(model, GoalString(1), **named)
+    assert (first.folder / "metrics.jsonl").read_bytes() == before
+
+
+def write_prompts(folder: Path) -> str:
+    path = folder / "prompts.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"p{number}"}) + "\n" for number in range(40)))
+    return str(path)
+
+
+def test_rows_that_nobody_can_judge_are_refused(tmp_path: Path, model: str) -> None:
+    with pytest.raises(RewardError, match="give gold answers or reward functions"):
+        backsight.finetune(
+            model,
+            RowsTask(write_prompts(tmp_path)),
+            hindsight="supervised",
+            stop={"max_steps": 1},
+            output_dir=str(tmp_path / "runs"),
+            **SMALL,
+        )

@@ -1,0 +1,46 @@
+"""A stopwatch with phases."""
+
+import pytest
+import torch
+
+from backsight import profiling
+from backsight.profiling import Profile, matrix_product_rate, peak_memory
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Times that are told one after the other."""
+    times: list[float] = []
+    monkeypatch.setattr(profiling.time, "perf_counter", lambda: times.pop(0))
+    return times
+
+
+def test_phases_add_up_and_are_taken_once(clock: list[float]) -> None:
+    clock += [0.0, 1.0, 5.0, 7.5]
+    profile = Profile()
+    with profile.phase("decode", tokens=3):
+        pass
+    with pytest.raises(KeyError), profile.phase("decode", tokens=4):
+        raise KeyError("even so")
+    taken = profile.take()
+    assert (dict(taken.seconds), dict(taken.tokens)) == ({"decode": 3.5}, {"decode": 7})
+    assert not profile.take().seconds
+
+
+def test_profiles_are_added(clock: list[float]) -> None:
+    clock += [0.0, 1.0, 1.0, 3.0]
+    one, two = Profile(), Profile()
+    with one.phase("decode", tokens=1):
+        pass
+    with two.phase("decode", tokens=2):
+        pass
+    one.add(two)
+    assert (dict(one.seconds), dict(one.tokens)) == ({"decode": 3.0}, {"decode": 3})
+
+
+def test_what_the_machine_can_do_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(profiling.MATRIX_SIZE, "cpu", 16)
+    matrix_product_rate.cache_clear()
+    assert matrix_product_rate(torch.device("cpu"), torch.float32) > 0
+    matrix_product_rate.cache_clear()
+    assert 0.01 < peak_memory() < 1024

@@ -1,0 +1,96 @@
+"""What is known of a trajectory and of rows without asking anybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from backsight.types import Action, AttemptKey, Example, Feedback, Sampling, Step, Trajectory, is_chat
+
+
+def step(reward: float, log_probs: list[float], text: str | None = None, truncated: bool = False) -> Step:
+    action = Action(tuple(range(len(log_probs))), torch.tensor(log_probs), text)
+    return Step(f"p{len(log_probs)}", action, reward=reward, truncated=truncated)
+
+
+EPISODE = Trajectory("start", (step(1.0, [-0.5, -0.25], " yes\n"), step(-2.0, [-1.0], None, truncated=True)))
+
+
+@pytest.mark.parametrize(
+    ("feedback", "rewards"),
+    [
+        (Feedback(), [1.0, -2.0]),
+        (Feedback(reward=4.0), [1.0, 2.0]),
+        (Feedback(step_rewards=(0.5, 0.25)), [0.5, 0.25]),
+        (Feedback(step_rewards=(0.5, 0.25), reward=4.0), [0.5, 4.25]),
+    ],
+)
+def test_what_was_judged_in_hindsight_replaces_what_was_paid(feedback: Feedback, rewards: list[float]) -> None:
+    judged = EPISODE.with_feedback(feedback)
+    assert judged.rewards == rewards
+    assert judged.total_reward == sum(rewards)
+    assert EPISODE.rewards == [1.0, -2.0] and EPISODE.feedback == Feedback()
+
+
+@pytest.mark.parametrize(
+    ("feedback", "succeeded"),
+    [
+        (Feedback(), False),
+        (Feedback(reward=3.0), True),
+        (Feedback(reward=3.0, success=False), False),
+        (Feedback(reward=-3.0, success=True), True),
+    ],
+)
+def test_success_is_what_was_said_or_else_a_reward_above_zero(feedback: Feedback, succeeded: bool) -> None:
+    assert EPISODE.with_feedback(feedback).succeeded is succeeded
+
+
+def test_the_decisions_of_an_episode_are_those_of_its_steps() -> None:
+    assert EPISODE.num_decisions == 3
+    assert EPISODE.behaviour_log_probs.tolist() == [-0.5, -0.25, -1.0]
+    assert (EPISODE.prompts, EPISODE.responses, EPISODE.texts) == (("p2", "p1"), ((0, 1), (0,)), ("yes", ""))
+    assert EPISODE.was_cut_off and not replace(EPISODE, steps=EPISODE.steps[:1]).was_cut_off
+
+
+def test_a_key_stays_with_an_attempt() -> None:
+    numbered = replace(EPISODE, key=AttemptKey(3, 1))
+    assert EPISODE.key is None
+    assert numbered.with_feedback(Feedback(reward=1.0)).key == (3, 1)
+
+
+def test_a_row_has_as_many_decisions_as_weights() -> None:
+    row = Example(("p",), ((1, 2),), "test")
+    assert row.num_decisions == 0
+    for name in ("advantages", "imitation_weights", "teacher_weights"):
+        assert replace(row, **{name: torch.zeros(2)}).num_decisions == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ([{"role": "user", "content": "hi", "name": "x"}], True),
+        ([], False),
+        ("hi", False),
+        ([{"role": "user"}], False),
+        ([{"role": "user", "content": ["hi"]}], False),
+        ([{"role": "user", "content": "hi"}, "hi"], False),
+    ],
+)
+def test_messages_have_a_role_and_a_content(value: Any, is_one: bool) -> None:
+    assert is_chat(value) is is_one
+
+
+def test_some_settings_rule_tokens_out() -> None:
+    assert not Sampling(temperature=0.5, max_completion_length=9, repetition_penalty=2.0).is_truncated
+    for ruling_out in ({"top_k": 1}, {"top_p": 0.9}, {"min_p": 0.1}, {"min_completion_length": 1}):
+        assert Sampling(**ruling_out).is_truncated
+
+
+def test_records_need_no_torch() -> None:
+    code = "import sys, backsight.types; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

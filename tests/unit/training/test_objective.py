@@ -1,0 +1,198 @@
+"""What is minimised, against numbers worked out by hand, and that cuts and companions do not change it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+
+from backsight.profiling import Profile
+from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
+from backsight.training.frozen_scores import FrozenScores, Target, ask_frozen_policies
+from backsight.training.objective import ScoredExample, has_signal, micro_batch_loss, weigh_examples
+from backsight.training.teacher import Teacher
+from backsight.types import Decisions, Example, Sampling, ScoreRequest
+
+
+def logs(*values: float) -> torch.Tensor:
+    return torch.tensor(values).log()
+
+
+def config(**settings: Any) -> TrainingConfig:
+    return TrainingConfig(stop=StopConfig(max_steps=1), **settings)
+
+
+class Fixed:
+    """A policy whose numbers are known, whatever it is asked about; it gives no more than was requested."""
+
+    def __init__(self, log_probs: torch.Tensor, support_log_probs: torch.Tensor | None = None) -> None:
+        self.log_probs_N, self.support_log_probs_NK = log_probs, support_log_probs
+
+    def log_probs(self, examples: Sequence[Example], sampling: Sampling, request: ScoreRequest) -> Decisions:
+        count = len(self.log_probs_N)
+        return Decisions(
+            self.log_probs_N,
+            num_tokens=7,
+            entropy_N=torch.linspace(1.0, 3.0, count) if request.entropy else None,
+            uniform_log_probs_N=torch.full((count,), -3.0) if request.uniform else None,
+            support_NK=request.support_NK,
+            support_log_probs_NK=None if request.support_NK is None else self.support_log_probs_NK,
+        )
+
+
+def loss_of(policy: Fixed, scored: Sequence[ScoredExample], settings: TrainingConfig) -> tuple[float, dict[str, float]]:
+    """The loss of the examples as one micro-batch, and its parts."""
+    loss, parts, num_tokens = micro_batch_loss(policy, weigh_examples(scored, settings), settings)  # type: ignore[arg-type]
+    assert num_tokens == 7
+    return float(loss), {name: float(value) for name, value in parts.items()}
+
+
+ATTEMPT = Example(("p",), ((5, 6),), "outcome", torch.tensor([2.0, -1.0]), logs(0.25, 0.25))
+POLICY = Fixed(logs(0.5, 0.25))
+"""So that the ratios of the attempt are 2 and 1."""
+
+
+def test_the_policy_gradient_by_hand() -> None:
+    # -min(2·2, 1.2·2) and 1, each half of the only example
+    loss, parts = loss_of(POLICY, [(ATTEMPT, FrozenScores())], config())
+    assert loss == parts["loss/policy_gradient"] == pytest.approx(0.5 * (-2.4 + 1))
+    assert parts["clip_ratio/region_mean"] == pytest.approx(0.5) and parts["loss/imitation"] == 0
+    assert parts.keys() == {"loss/policy_gradient", "loss/imitation", "clip_ratio/region_mean"}
+
+
+def test_reference_and_entropy_by_hand() -> None:
+    settings = config(beta=0.1, entropy_coef=0.01)
+    loss, parts = loss_of(POLICY, [(ATTEMPT, FrozenScores(reference_T=logs(0.25, 0.25)))], settings)
+    assert parts["kl"] == pytest.approx(0.5 * (0.5 + math.log(2) - 1))
+    assert parts["entropy"] == pytest.approx(2.0)
+    assert loss == pytest.approx(-0.7 + 0.1 * parts["kl"] - 0.01 * 2.0)
+
+
+def test_imitation_by_hand() -> None:
+    row = Example(("p",), ((5, 6),), "relabel", imitation_weights=torch.tensor([1.0, 0.5]), weight=3.0)
+    loss, parts = loss_of(POLICY, [(row, FrozenScores())], config(label_smoothing_factor=0.1))
+    first, second = (-0.9 * math.log(prob) + 0.1 * 3.0 for prob in (0.5, 0.25))
+    assert loss == parts["loss/imitation"] == pytest.approx(3 * (0.5 * first + 0.5 * 0.5 * second))
+
+
+def test_a_row_that_nobody_sampled_has_no_ratio() -> None:
+    row = replace(ATTEMPT, behaviour_log_probs=None)
+    loss, parts = loss_of(POLICY, [(row, FrozenScores())], config())
+    assert loss == pytest.approx(0.5 * (-2 * math.log(0.5) + math.log(0.25)))
+    assert parts["clip_ratio/region_mean"] == 0
+    shaped, _ = loss_of(POLICY, [(replace(row, shaping=0.1), FrozenScores())], config())
+    assert shaped == pytest.approx(0.5 * (-2 * 0.5 / 0.6 + 0.25 / 0.35))
+
+
+TAUGHT = Example(
+    ("p",), ((5, 6),), "self_distill", teacher_prompts=("hint p",), teacher_weights=torch.tensor([1.0, 1.0])
+)
+TARGET = Target(
+    actions_NK=torch.tensor([[0, 1], [0, 1]]),
+    log_probs_NK=torch.tensor([[0.25, 0.5], [0.25, 0.25]]).log(),
+    taken_N=logs(0.25, 0.25),
+    num_taught=2,
+)
+STUDENT = Fixed(logs(0.5, 0.25), torch.tensor([[0.5, 0.25], [0.25, 0.25]]).log())
+
+
+@pytest.mark.parametrize(
+    ("clip", "behaviour", "expected"),
+    [
+        (None, None, 0.5 * 0.25 * math.log(2)),  # of the first decision alone: in the second they agree
+        (0.1, None, 0.5 * 0.1),
+        (None, logs(0.4, 0.25), 0.5 * 0.25 * math.log(2) * 1.25),
+        (None, logs(0.125, 0.25), 0.5 * 0.25 * math.log(2) * 2.0),  # a ratio of 4, and the cap
+    ],
+)
+def test_distillation_by_hand(clip: float | None, behaviour: torch.Tensor | None, expected: float) -> None:
+    settings = config(teacher=TeacherConfig(clip=clip), importance_cap=2.0)
+    row = replace(TAUGHT, behaviour_log_probs=behaviour)
+    loss, parts = loss_of(STUDENT, [(row, FrozenScores(target=TARGET))], settings)
+    assert loss == parts["loss/distillation"] == pytest.approx(expected, rel=1e-5)
+    assert parts["teacher/log_prob_gain"] == pytest.approx(-math.log(2) / 2)
+
+
+def test_weights_by_hand() -> None:
+    """The policy gradient is averaged by sequence, the other parts by decision, each over those that have it."""
+    rows = [
+        replace(ATTEMPT, weight=2.0),
+        Example(("p",), ((5, 6, 7),), "relabel", imitation_weights=torch.ones(3)),
+        Example(("p",), ((5,),), "outcome", torch.ones(1), torch.zeros(1)),
+        replace(TAUGHT, weight=3.0),
+    ]
+    weighted = weigh_examples([(row, FrozenScores()) for row in rows], config(algorithm="grpo"))
+    assert [each.example for each in weighted] == rows
+    assert [each.gradient_T.tolist() for each in weighted] == [[0.5, 0.5], [0, 0, 0], [0.5], [0, 0]]
+    imitation = [each.imitation_T.tolist() for each in weighted]
+    assert imitation == [[0, 0], pytest.approx([1 / 3] * 3), [0], [0, 0]]
+    assert [each.teacher_T.tolist() for each in weighted] == [[0, 0], [0, 0, 0], [0], [1.5, 1.5]]
+    assert torch.cat([each.entropy_T for each in weighted]).tolist() == pytest.approx([1 / 8] * 8)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"), [("rloo", [1 / 3] * 3), ("grpo", [0.25, 0.25, 0.5]), ("dr_grpo", [1 / 20] * 3)]
+)
+def test_the_algorithm_says_how_it_is_averaged(algorithm: str, expected: list[float]) -> None:
+    rows = [ATTEMPT, Example(("p",), ((5,),), "outcome", torch.ones(1), torch.zeros(1))]
+    settings = config(algorithm=algorithm, max_completion_length=10)
+    weighted = weigh_examples([(row, FrozenScores()) for row in rows], settings)
+    assert torch.cat([each.gradient_T for each in weighted]).tolist() == pytest.approx(expected)
+
+
+NOTHING = replace(ATTEMPT, advantages=torch.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("row", "settings", "expected"),
+    [
+        (ATTEMPT, {}, True),
+        (NOTHING, {}, False),
+        (NOTHING, {"beta": 0.1}, True),
+        (NOTHING, {"entropy_coef": 0.1}, True),
+        (replace(NOTHING, imitation_weights=torch.ones(2)), {}, True),
+        (TAUGHT, {}, True),
+        (replace(TAUGHT, teacher_weights=torch.zeros(2)), {"beta": 0.1}, False),
+    ],
+)
+def test_what_can_move_the_policy(row: Example, settings: dict[str, float], expected: bool) -> None:
+    assert has_signal(row, config(**settings)) == expected
+
+
+LESSON = Example(
+    ("a b",),
+    ((7, 8, 9),),
+    "self_distill",
+    teacher_prompts=("hint a b",),
+    teacher_weights=torch.tensor([1.0, 0.0, 1.0]),
+)
+PLAIN = Example(("c",), ((5, 6),), "outcome", advantages=torch.tensor([1.0, -1.0]))
+
+
+def test_what_is_taught_does_not_depend_on_what_else_is_in_the_batch() -> None:
+    policy, settings = tiny_policy(), config()
+    teacher = Teacher(policy, settings.teacher)
+    (scores,) = ask_frozen_policies(None, teacher.scoring, [LESSON], settings, 2048, Profile())
+    batches = [[(LESSON, scores)], [(PLAIN, FrozenScores()), (LESSON, scores)]]
+    alone, beside = (
+        micro_batch_loss(policy, weigh_examples(batch, settings), settings)[1]["loss/distillation"] for batch in batches
+    )
+    assert float(alone) > 1e-3
+    torch.testing.assert_close(alone, beside)
+
+
+@torch.no_grad()
+def test_the_micro_batches_add_up_to_the_whole() -> None:
+    policy, settings = tiny_policy(), config(beta=0.1, entropy_coef=0.1, label_smoothing_factor=0.1)
+    rows = [LESSON, PLAIN, Example(("d",), ((5, 0),), "relabel", imitation_weights=torch.ones(2))]
+    teacher = Teacher(policy, settings.teacher).scoring
+    scores = ask_frozen_policies(tiny_policy(seed=1), teacher, rows, settings, 2048, Profile())
+    weighted = weigh_examples(list(zip(rows, scores, strict=True)), settings)
+    whole, parts, _ = micro_batch_loss(policy, weighted, settings)
+    cut = [micro_batch_loss(policy, [each], settings) for each in weighted]
+    torch.testing.assert_close(sum(loss for loss, _, _ in cut), whole)
+    for name, value in parts.items():
+        torch.testing.assert_close(sum(each.get(name, torch.tensor(0.0)) for _, each, _ in cut), value)

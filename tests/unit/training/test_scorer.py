@@ -1,0 +1,119 @@
+"""What a run answers to hindsight methods."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from tiny_models import tiny_policy
+
+from backsight.errors import ModelError
+from backsight.feedback.pool import FeedbackPool
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.rollouts.engines import engine_for
+from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.scorer import RunScorer
+from backsight.training.teacher import Teacher
+from backsight.training.update import UpdateState
+from backsight.types import Action, Example, Feedback, Group, Step, Trajectory
+
+
+class Judge:
+    """Rewards what starts a trajectory."""
+
+    busy = ()
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
+        return [Feedback(reward=float(each.start)) for each in trajectories]
+
+
+def scorer_of(policy: CausalLMPolicy, **settings: Any) -> RunScorer:
+    config = TrainingConfig(stop=StopConfig(max_steps=1), max_completion_length=4, **settings)
+    teacher = Teacher(tiny_policy(seed=1), config.teacher)
+    return RunScorer(
+        policy, teacher, engine_for(policy), FeedbackPool(Judge()), config, UpdateState(config.micro_batch_size)
+    )
+
+
+def attempt(start: float, reward: float, *lengths: int, discounted: float = 0.0) -> Trajectory:
+    """One step a length; `discounted` is paid at the first of them."""
+    steps = tuple(
+        Step("p", Action((5,) * length, torch.zeros(length), "x"), reward=0.0 if place else discounted)
+        for place, length in enumerate(lengths)
+    )
+    return Trajectory(start, steps, Feedback(reward=reward))
+
+
+def test_what_is_sampled_depends_on_the_step_and_is_counted() -> None:
+    scorer = scorer_of(tiny_policy())
+    values = []
+    for step in (3, 3, 4):
+        scorer.begin(step)
+        values.append([[each.value for each in scorer.sample(["a", "b", "a"])] for _ in range(2)])
+        assert scorer.extra_attempts == 6
+    first, again, other = values
+    assert first == again != other
+    assert first[0] != first[1], "a second question has other draws"
+    assert first[0][0] != first[0][2], "siblings draw apart"
+
+
+def test_another_policy_acts_and_is_not_counted() -> None:
+    scorer, other = scorer_of(tiny_policy()), tiny_policy(seed=1)
+    scorer.begin(0)
+    found = scorer.act(other, ["a"], "a test")
+    assert scorer.extra_attempts == 0
+    own = scorer_of(other)
+    own.begin(0)
+    assert own.sample(["a"])[0].value == found[0].value
+
+
+def test_exchanges_are_scored_in_their_order_with_the_runs_temperature() -> None:
+    policy = tiny_policy()
+    scorer = scorer_of(policy, temperature=0.7, micro_batch_size=1)
+    exchanges: list[Any] = [(("b",), ((5,),)), (("a longer prompt", "a"), ((5, 6), (7,)))]
+    rows = [Example(*exchange, "test", torch.zeros(sum(map(len, exchange[1])))) for exchange in exchanges]
+    for scores, own in ((scorer.log_probs, policy), (scorer.teacher_log_probs, tiny_policy(seed=1))):
+        for row, found in zip(rows, scores(exchanges), strict=True):
+            expected = own.log_probs([row], scorer.config.sampling).log_probs_N.detach()
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_scores_that_are_no_numbers_say_so() -> None:
+    policy = tiny_policy()
+    scorer = scorer_of(policy)
+    with torch.no_grad():
+        policy.model.lm_head.weight.fill_(torch.nan)
+    with pytest.raises(ModelError, match="no longer finite: lower learning_rate"):
+        scorer.log_probs([(("a",), ((5,),))])
+
+
+def test_a_prompt_fits_with_a_completion_or_with_a_response() -> None:
+    scorer = scorer_of(tiny_policy("gpt2"))  # 128 positions, and one token before the prompt
+    assert scorer.fits(["x" * 123, "x"]) and not scorer.fits(["x", "x" * 124])
+    assert scorer.fits(["x" * 124], (5, 6, 7)) and not scorer.fits(["x" * 123], (5,) * 5)
+
+
+def test_trajectories_are_judged_in_their_order() -> None:
+    scorer = scorer_of(tiny_policy())
+    judged = scorer.judge([attempt(start, 0.0, 1) for start in (3.0, 1.0, 2.0)])
+    assert [(each.start, each.feedback.reward) for each in judged] == [(3.0, 3.0), (1.0, 1.0), (2.0, 2.0)]
+
+
+def test_advantages_are_those_of_the_estimator_for_each_decision() -> None:
+    scorer = scorer_of(tiny_policy(), algorithm="dr_grpo", discount=0.5)
+    # 1 at once and half of 4 a step later, against nothing: the mean is 1.5
+    group = Group("s", (attempt(0.0, 4.0, 2, 1, discounted=1.0), attempt(0.0, 0.0, 1)))
+    nobody = Group("t")
+    estimated = scorer.estimate([group, nobody])
+    assert [each.tolist() for each in estimated[0].advantages] == [[1.5, 1.5, 1.5], [-1.5]]
+    assert estimated[1] == nobody and scorer.estimate([nobody]) == [nobody]
+
+
+def test_a_critic_is_kept_where_the_algorithm_has_one() -> None:
+    torch.manual_seed(0)
+    scorer = scorer_of(tiny_policy(), algorithm="ppo")
+    assert scorer.critic is not None and scorer_of(tiny_policy()).critic is None
+    scorer.estimate([Group("s", (attempt(0.0, 1.0, 2), attempt(0.0, 0.0, 2)))])
+    assert scorer.critic.seen is not None
+    scorer.finish()
+    assert scorer.critic.seen is None, "what the step has shown is learnt"
