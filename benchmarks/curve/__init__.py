@@ -1,0 +1,1 @@
+"""The learning curve in the README."""
