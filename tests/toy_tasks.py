@@ -47,7 +47,7 @@ class GoalString(PromptTask):
         right = completion == item.target
         return Feedback(rewards={"right": float(right)}, reward=float(right), success=right, sources=(self.name,))
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         words = completion.split()
         return self._prompt(words) if len(words) == self.length and set(words) <= set(WORDS) else None
 

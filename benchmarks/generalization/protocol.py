@@ -170,9 +170,9 @@ class Part(PromptTask):
         assert isinstance(self.whole, PromptTask)
         return self.whole.judge(item, completion)
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> Observation | None:
         assert isinstance(self.whole, PromptTask)
-        return self.whole.relabelled(item, completion, seed)
+        return self.whole.relabel_prompt(item, completion, seed)
 
 
 def divide_labels(task: Task, budget: Budget) -> tuple[Part, Part]:

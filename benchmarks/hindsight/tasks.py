@@ -78,7 +78,7 @@ class GeneratedTask(PromptTask):
             raise DataError("split", split, nearest(split, self._splits))
         return self._splits[split]
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         prompt = self.rewrite(item.prompt, completion, random.Random(seed))
         return None if prompt in self._held_out else prompt
 

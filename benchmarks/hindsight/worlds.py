@@ -25,7 +25,7 @@ from backsight.policies.distributions import CategoricalHead
 from backsight.policies.module import ModulePolicy
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engines import engine_for
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -190,12 +190,12 @@ def learn_key_to_door(method: str, length: int, seed: int, quick: bool) -> Curve
 
 def _make_module(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(seed, "weights"))
+        torch.manual_seed(derive_seed(seed, "weights"))
         return make()
 
 
 def _draw_starts(seed: int, purpose: str, count: int) -> list[int]:
-    return [derived_seed(seed, purpose, number) % 2**31 for number in range(count)]
+    return [derive_seed(seed, purpose, number) % 2**31 for number in range(count)]
 
 
 BIT_FLIP_METHODS: Mapping[str, MethodOptions] = {

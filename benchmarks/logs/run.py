@@ -35,7 +35,7 @@ from backsight.errors import BacksightError
 from backsight.evaluation.likelihood import compare_likelihoods, turn_log_probs
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.runs.finetune import Result
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.tasks.conversations import ConversationsTask
 from benchmarks.shared.base_model import make_base_model, train_tokenizer
 from benchmarks.shared.places import DATA
@@ -162,7 +162,7 @@ def write(path: Path, conversations: Iterable[Sequence[Turn]]) -> str:
 def is_held_back(row: dict[str, Any]) -> bool:
     """Whether a row is for evaluation, which the user's first turn decides: several rows are of one conversation."""
     opening = next((turn["text"] for turn in row["context"] if turn["role"] == "user"), "")
-    return derived_seed("held back", opening) % HELD_BACK == 0
+    return derive_seed("held back", opening) % HELD_BACK == 0
 
 
 def cut_rewarded(rows: Iterable[dict[str, Any]]) -> Iterator[list[Turn]]:

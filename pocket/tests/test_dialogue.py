@@ -19,7 +19,7 @@ from backsight_pocket.dialogue import (
     observed,
 )
 from backsight_pocket.splits import is_held_out
-from backsight_pocket.world.errands import Errand, affirmed, in_words, understood
+from backsight_pocket.world.errands import Errand, in_words, read_affirmed, understood
 
 ROPE = Errand({"thing": "rope", "kind": "salty", "place": "pier"}, told=("thing",), refused="tarry")
 OAR = Errand({"thing": "oar", "time": "noon"})
@@ -127,8 +127,8 @@ def test_what_is_understood() -> None:
     assert understood("When?").asked == "time" and understood("Where?").asked == "place"
     offer = understood("The salty ropes, on Monday.")
     assert offer.stated == {"kind": ("salty",), "thing": ("rope",), "time": ("monday",)} and not offer.is_polite
-    assert affirmed("I want a rope, not a tarry one; kind and place matter.") == {"thing": "rope"}
-    assert affirmed("No, not on the pier.") == {}
+    assert read_affirmed("I want a rope, not a tarry one; kind and place matter.") == {"thing": "rope"}
+    assert read_affirmed("No, not on the pier.") == {}
 
 
 @pytest.mark.parametrize("split", list(SEEDS))

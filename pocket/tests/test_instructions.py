@@ -92,7 +92,7 @@ def test_pretraining_asks_one_thing_at_a_time() -> None:
     asked = [each for each in (next(stream) for _ in range(2500)) if each.prompt and not each.prompt.startswith(cues)]
     assert 1200 < len(asked) < 1400
     for document in asked:
-        (constraint,) = [parsed(part) for part in document.prompt.removesuffix(":").split("; ")]
+        (constraint,) = [parse_constraint(part) for part in document.prompt.removesuffix(":").split("; ")]
         assert constraint.holds(Sentence(document.completion.strip()))
 
 
@@ -106,12 +106,12 @@ def test_relabelling_asks_for_what_was_written(task: InstructionsTask) -> None:
     rng = random.Random(0)
     for number, item in enumerate(task.items("train")[:150]):
         text = world.sentence(rng, rng.choice(world.DOMAINS))
-        prompt = task.relabelled(item, f" {text}", seed=number)
+        prompt = task.relabel_prompt(item, f" {text}", seed=number)
         if prompt is None:
             continue
         relabelled += 1
         parts = prompt.removesuffix(":").split("; ")
-        constraints = [parsed(part) for part in parts]
+        constraints = [parse_constraint(part) for part in parts]
         assert len(constraints) == 4 == len(set(parts))
         assert all(constraint.holds(Sentence(text)) for constraint in constraints)
         assert combination_of(constraints) not in held_out
@@ -120,7 +120,7 @@ def test_relabelling_asks_for_what_was_written(task: InstructionsTask) -> None:
     assert relabelled > 100
 
 
-def parsed(part: str) -> Constraint:
+def parse_constraint(part: str) -> Constraint:
     if part in ("short", "long"):
         return Constraint("length", part)
     if part.split()[0] in ("a", "an"):
@@ -131,8 +131,8 @@ def parsed(part: str) -> Constraint:
 
 def test_nothing_is_relabelled_from_held_out_domains_or_from_nothing(task: InstructionsTask) -> None:
     item = task.items("train")[0]
-    assert task.relabelled(item, world.sentence(random.Random(0), world.HELD_OUT_DOMAINS[0]), 0) is None
-    assert task.relabelled(item, "", 0) is None
+    assert task.relabel_prompt(item, world.sentence(random.Random(0), world.HELD_OUT_DOMAINS[0]), 0) is None
+    assert task.relabel_prompt(item, "", 0) is None
 
 
 def test_the_judge_wants_all_of_them(task: InstructionsTask) -> None:

@@ -93,7 +93,7 @@ def test_relabelling_changes_as_little_as_it_can(task: PocketSentimentTask) -> N
         label = rng.choice(LABELS)
         changed = with_label(review, label, random.Random(number))
         assert changed.label == label
-        assert task.relabelled(item, f" {label.upper()} ", number) == prompt_of(changed)
+        assert task.relabel_prompt(item, f" {label.upper()} ", number) == prompt_of(changed)
         relabelled = Item("again", prompt_of(changed), changed.label)
         assert task.judge(relabelled, f" {label}").success
         assert [opinion.noun for opinion in changed.opinions] == [opinion.noun for opinion in review.opinions]
@@ -127,7 +127,7 @@ def _fewest(review: Review, label: str) -> int:
 def test_what_is_no_label_is_worth_nothing(task: PocketSentimentTask) -> None:
     item = task.items("train")[0]
     for completion in ("", "🙂", " great", " good good", "good " * 5000):
-        assert task.relabelled(item, completion, 0) is None
+        assert task.relabel_prompt(item, completion, 0) is None
         assert task.judge(item, completion).rewards == {"correct": 0.0, "valid": 0.0}
 
 

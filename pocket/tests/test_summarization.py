@@ -8,7 +8,7 @@ from backsight_pocket.splits import is_held_out
 from backsight_pocket.summarization import PocketSummaryTask, item_of, longest, prompt_of
 from backsight_pocket.world.clauses import Clause, Phrase
 from backsight_pocket.world.english import short_form
-from backsight_pocket.world.reports import MAIN_MARKS, Report, covered, draw_report
+from backsight_pocket.world.reports import MAIN_MARKS, Report, draw_report, find_covered
 
 SPLITS = ("train", "in_domain", "domains", "longer")
 REPORT = Report(
@@ -53,7 +53,7 @@ def test_a_report_by_hand() -> None:
     ],
 )
 def test_which_facts_a_summary_tells(summary: str, told: tuple[int, ...]) -> None:
-    assert covered(REPORT, summary) == told
+    assert find_covered(REPORT, summary) == told
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_gold_answers_get_full_marks(task: PocketSummaryTask, split: str) -> Non
     for item in task.items(split)[:100]:
         report: Report = item.columns["report"]
         assert len(str(item.target).split()) <= longest(report)
-        assert covered(report, str(item.target)) == report.main  # a headline tells nothing else
+        assert find_covered(report, str(item.target)) == report.main  # a headline tells nothing else
 
 
 def test_sizes_are_what_they_say(task: PocketSummaryTask) -> None:
@@ -110,7 +110,7 @@ def test_held_out_domains_are_in_their_split_alone(task: PocketSummaryTask) -> N
 
 
 def test_relabelling_by_hand(task: PocketSummaryTask) -> None:
-    prompt = task.relabelled(item_of("0", REPORT), " gulls were playful", seed=0)
+    prompt = task.relabel_prompt(item_of("0", REPORT), " gulls were playful", seed=0)
     assert prompt is not None and prompt.endswith("summary in 6 words:")
     assert sum(prompt.count(mark) for mark in MAIN_MARKS) == 1
     assert any(f"{mark} the gulls were playful." in prompt for mark in MAIN_MARKS)
@@ -124,8 +124,8 @@ def test_a_relabelled_report_makes_the_summary_right(task: PocketSummaryTask) ->
         other = draw_report(rng, report.domain, 3, 1)
         told = rng.sample([*report.facts, other.facts[0]], rng.choice((1, 2, 3)))
         completion = " " + rng.choice(("; ", " and ", ", ")).join(map(short_form, told))
-        changed = task.relabelled_report(item, completion, number)
-        assert task.relabelled(item, completion, number) == (None if changed is None else prompt_of(changed))
+        changed = task.relabel_report(item, completion, number)
+        assert task.relabel_prompt(item, completion, number) == (None if changed is None else prompt_of(changed))
         if changed is not None:
             relabelled += 1
             assert task.judge(item_of("again", changed), completion).success
@@ -144,4 +144,4 @@ def test_nothing_is_relabelled_from_nothing(task: PocketSummaryTask) -> None:
         " the gulls were playful",
     )
     for completion in ("", "🙂", " sailor captain", " sailor moored ferry;" * 3000, *noisy):
-        assert task.relabelled(item, completion, 0) is None
+        assert task.relabel_prompt(item, completion, 0) is None

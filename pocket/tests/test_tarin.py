@@ -87,7 +87,7 @@ def test_clauses_by_hand(clause: Clause, in_english: str, in_tarin: str) -> None
     ],
 )
 def test_endings_sound_like_their_stem(stem: str, endings: tuple[str, ...], spoken: str) -> None:
-    assert "".join(tarin.inflected(stem, endings)) == spoken
+    assert "".join(tarin.inflect(stem, endings)) == spoken
 
 
 def test_qualities_agree_with_their_noun() -> None:
@@ -102,7 +102,7 @@ def test_qualities_agree_with_their_noun() -> None:
 
 def test_no_two_words_are_spelled_alike() -> None:
     assert len(set(tarin.stems().values())) == len(tarin.stems()) > 1_200
-    every = list(tarin.every_reading())
+    every = list(tarin.iterate_readings())
     assert len({"".join(tarin.pieces_of(reading)) for reading in every}) == len(every)
     english_words = set(vocabulary())
     assert not any(word in english_words for word in tarin.readings() if word.islower())

@@ -52,8 +52,8 @@ def test_a_wrong_translation_is_relabelled_to_what_it_says(task: PocketTranslati
     for number, item in enumerate(task.items("train")[:300]):
         clause = draw(rng, rng.choice(world.DOMAINS), rng.choice((0, 1, 2, 3)))
         completion = f" {tarin.sentence(clause)}"
-        prompt = task.relabelled(item, completion, number)
-        assert prompt == task.relabelled(item, completion, number + 1) is not None
+        prompt = task.relabel_prompt(item, completion, number)
+        assert prompt == task.relabel_prompt(item, completion, number + 1) is not None
         source = prompt.removeprefix("in Tarin: ").removesuffix(" =>")
         assert source == world.english.sentence(clause)
         relabelled = type(item)("again", prompt, completion, {"references": [completion.strip()]})
@@ -63,9 +63,9 @@ def test_a_wrong_translation_is_relabelled_to_what_it_says(task: PocketTranslati
 def test_nothing_is_relabelled_from_nonsense_or_held_out_domains(task: PocketTranslationTask) -> None:
     item = task.items("train")[0]
     for completion in ("", "🙂", " puvum puvum.", " The sailor moored a boat.", "puvum " * 5000):
-        assert task.relabelled(item, completion, 0) is None
+        assert task.relabel_prompt(item, completion, 0) is None
         assert not task.judge(item, completion).success
-    assert task.relabelled(item, str(task.items("domains")[0].target), 0) is None
+    assert task.relabel_prompt(item, str(task.items("domains")[0].target), 0) is None
 
 
 def test_an_unknown_split_is_named(task: PocketTranslationTask) -> None:

@@ -25,7 +25,7 @@ class BacksightError(Exception):
         self.field = field
         self.value = value
         self.remedy = remedy
-        super().__init__(f"{field}: {_shortened(value)}: {remedy}")
+        super().__init__(f"{field}: {_shorten(value)}: {remedy}")
 
 
 class ConfigError(BacksightError, ValueError):
@@ -64,6 +64,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}"
 
 
-def _shortened(value: object, limit: int = 200) -> str:
+def _shorten(value: object, limit: int = 200) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

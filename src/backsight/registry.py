@@ -59,9 +59,9 @@ class Registry(Generic[Thing]):
             own = self.own[name]
             yield cast(Thing, load(own) if isinstance(own, str) else own)
         for point in entry_points(group=self.group, name=name):
-            yield cast(Thing, self._loaded(point))
+            yield cast(Thing, self._load(point))
 
-    def _loaded(self, point: EntryPoint) -> Any:
+    def _load(self, point: EntryPoint) -> Any:
         try:
             return point.load()
         except Exception as error:  # a package's code may raise anything

@@ -195,7 +195,7 @@ def test_a_part_judges_and_relabels_as_the_whole():
     part = Part(task, [item])
     wrong = next(label for label in task.labels if label not in str(item.target))
     assert part.judge(item, str(item.target)).reward == 1.0
-    assert part.relabelled(item, wrong, 3) == task.relabelled(item, wrong, 3) is not None
+    assert part.relabel_prompt(item, wrong, 3) == task.relabel_prompt(item, wrong, 3) is not None
     assert part.eval_splits == ()
 
 

@@ -71,7 +71,7 @@ def test_what_is_not_an_answer_fails_and_is_not_relabelled(task: GeneratedTask) 
     for completion in ("", "nothing of the kind", "(F)", "²"):
         feedback = task.judge(item, completion)
         assert feedback.success is False
-        assert task.relabelled(item, completion, seed=0) is None
+        assert task.relabel_prompt(item, completion, seed=0) is None
 
 
 @EVERY_TASK
@@ -141,8 +141,8 @@ class TestGoalString:
 
     def test_an_attempt_is_right_for_what_it_wrote(self) -> None:
         task, item = GoalString(4), Item("x", "0 1 1 0", "0 1 1 0")
-        assert task.relabelled(item, "0 1 0 0", seed=3) == "0 1 0 0"
-        assert task.relabelled(item, "0 1 0", seed=3) is None
+        assert task.relabel_prompt(item, "0 1 0 0", seed=3) == "0 1 0 0"
+        assert task.relabel_prompt(item, "0 1 0", seed=3) is None
 
     def test_what_is_sampled_is_a_goal_as_soon_as_it_ends(self) -> None:
         task = GoalString(4)
@@ -151,7 +151,7 @@ class TestGoalString:
             action for _, action in engine.act([item.prompt for item in task.items("train")], task.sampling, range(16))
         ]
         ended = [str(action.text) for action in sampled if not action.is_truncated]
-        assert ended and all(task.relabelled(task.items("train")[0], text, seed=0) == text for text in ended)
+        assert ended and all(task.relabel_prompt(task.items("train")[0], text, seed=0) == text for text in ended)
 
     def test_few_goals_are_all_trained_and_tested(self) -> None:
         task = GoalString(4)
@@ -162,7 +162,7 @@ class TestGoalString:
         task = GoalString(8)
         assert (len(task.items("train")), len(task.items("test"))) == (192, 64)
         asked, kept_out = task.items("train")[0], task.items("test")[0].prompt
-        assert task.relabelled(asked, kept_out, seed=0) is None
+        assert task.relabel_prompt(asked, kept_out, seed=0) is None
 
     def test_of_many_goals_ten_thousand_are_trained(self) -> None:
         task = GoalString(50)
@@ -183,19 +183,19 @@ class TestConstraints:
 
     def test_what_was_satisfied_stays_and_what_was_missed_is_replaced_in_kind(self) -> None:
         task = Constraints(3, **SMALL)
-        prompts = {task.relabelled(self.ASKED, "a b d", seed) for seed in range(40)}
+        prompts = {task.relabel_prompt(self.ASKED, "a b d", seed) for seed in range(40)}
         parts = {frozenset(str(prompt).removesuffix(":").split("; ")) for prompt in prompts}
         kept = {"b at 2", "length is 3"}
         assert parts == {frozenset(kept | {f"any is {symbol}"}) for symbol in "ad"}
 
     def test_a_place_serves_where_the_kind_does_not(self) -> None:
         asked = Item("x", "a at 1; length is 3:", None)
-        prompt = Constraints(2, **SMALL).relabelled(asked, "a b" + " b" * 9, seed=0)  # 11 symbols: no such length
+        prompt = Constraints(2, **SMALL).relabel_prompt(asked, "a b" + " b" * 9, seed=0)  # 11 symbols: no such length
         assert prompt is not None and {each.kind for each in read_prompt(prompt)} == {"at"}
 
     def test_a_string_too_short_for_as_many_is_not_relabelled(self) -> None:
         task = Constraints(8, **SMALL)
-        assert task.relabelled(task.items("train")[0], "a b", seed=0) is None
+        assert task.relabel_prompt(task.items("train")[0], "a b", seed=0) is None
 
     @pytest.mark.parametrize("number", [2, 4, 6, 8])
     def test_a_relabelled_attempt_earns_full_marks_for_as_many_constraints(self, number: int) -> None:
@@ -204,7 +204,7 @@ class TestConstraints:
         for seed, item in enumerate([*task.items("train")] * 3):
             words = [*SYMBOLS * 3, ":"]  # another word takes up a place
             string = " ".join(rng.choices(words, k=rng.randint(number, 11)))
-            prompt = task.relabelled(item, string, seed)
+            prompt = task.relabel_prompt(item, string, seed)
             if prompt is not None:
                 rewritten += 1
                 assert len(set(read_prompt(prompt))) == number
@@ -297,7 +297,7 @@ class TestQuestions:
         rng, kind, task = random.Random(0), KINDS[name], TASKS[name]
         for item in [*task.items("train")][:60]:
             solution = kind.draw(rng).solution
-            prompt = task.relabelled(item, f" {solution}", seed=rng.randrange(99))
+            prompt = task.relabel_prompt(item, f" {solution}", seed=rng.randrange(99))
             if prompt is None:
                 continue
             assert kind.read(str(prompt)).solution == solution

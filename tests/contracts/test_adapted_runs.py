@@ -10,7 +10,7 @@ from toy_tasks import WORDS, GoalString
 
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.hindsight.target.options import SelfDistillOptions
-from backsight.policies.base import trained
+from backsight.policies.base import trained_weights
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
@@ -66,7 +66,7 @@ def fresh(base: str) -> TextPolicy:
 
 
 def adapter(policy: TextPolicy) -> torch.Tensor:
-    return torch.cat([weight.detach().flatten() for weight in trained(policy.module).values()])
+    return torch.cat([weight.detach().flatten() for weight in trained_weights(policy.module).values()])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -94,7 +94,7 @@ def test_the_base_stays_as_it_is_to_the_bit(base: str) -> None:
     moved = {
         name for name, weight in policy.module.named_parameters() if not torch.equal(weight, before[name])
     }  # fmt: skip
-    assert moved == trained(policy.module).keys()
+    assert moved == trained_weights(policy.module).keys()
     optimized = [weight for group in run.optimizer.param_groups for weight in group["params"]]
     assert sum(each.numel() for each in optimized) == adapter(policy).numel()
 

@@ -45,7 +45,7 @@ def by_number(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
     return [Feedback(reward=float(number), success=False, correction="red") for number in range(len(trajectories))]
 
 
-def trained(policy: TextPolicy, task: Task, config: TrainingConfig, folder: Path, resume: bool = False) -> TextPolicy:
+def train(policy: TextPolicy, task: Task, config: TrainingConfig, folder: Path, resume: bool = False) -> TextPolicy:
     sampler = InProcessOptions().build(policy, own_weights=config.one_step_off)
     source = EpisodeSource(sampler, SingleTurn, task.items("train"), by_number)
     has_teacher = "teacher" in config.model_fields_set
@@ -63,11 +63,11 @@ def test_a_resumed_run_ends_with_the_same_bits(kind: str, way: str, tmp_path: Pa
     make, task = KINDS[kind]
     settings = {"algorithm": "rloo", **SMALL, **WAYS[way]}
     half, whole = (TrainingConfig(stop=StopConfig(max_steps=steps), **settings) for steps in (2, 4))
-    straight = trained(make(), task, whole, tmp_path / "straight")
+    straight = train(make(), task, whole, tmp_path / "straight")
     assert not torch.equal(weights(straight), weights(make()))
-    trained(make(), task, half, tmp_path / "halves")
+    train(make(), task, half, tmp_path / "halves")
     checkpoint = newest_checkpoint(tmp_path / "halves")
-    resumed = trained(open_policy(str(checkpoint), labels=task.labels), task, whole, tmp_path / "halves", resume=True)
+    resumed = train(open_policy(str(checkpoint), labels=task.labels), task, whole, tmp_path / "halves", resume=True)
     assert torch.equal(weights(straight), weights(resumed))
 
 

@@ -20,7 +20,7 @@ MESSAGES = [
 ]
 
 
-def trained(preset: str, rows: list[dict[str, Any]], folder: Path, **settings: Any) -> Result:
+def train(preset: str, rows: list[dict[str, Any]], folder: Path, **settings: Any) -> Result:
     """What came of a run on these rows, which are those to train on and those held back."""
     data = folder / "rows.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -35,13 +35,13 @@ def test_turns_are_compared_where_there_are_two_kinds(
     tmp_path: Path, rewards: tuple[int, ...], is_compared: bool
 ) -> None:
     conversations = [[MESSAGES[0], {"role": "assistant", "content": "Milk?", "reward": reward}] for reward in rewards]
-    result = trained("logs", [{"messages": each} for each in conversations], tmp_path)
+    result = train("logs", [{"messages": each} for each in conversations], tmp_path)
     assert (LIKELIHOOD in result.before) == (LIKELIHOOD in result.after) == is_compared
 
 
 def test_corrections_are_learnt_from_rows(tmp_path: Path) -> None:
     rows = [{"prompt": "2+2=", "chosen": " 4", "rejected": " 5"}, {"prompt": "3+3=", "chosen": " 6", "rejected": " 7"}]
-    result = trained("corrections", rows, tmp_path, stop={"max_steps": 8}, prompts_per_step=4, learning_rate=3e-3)
+    result = train("corrections", rows, tmp_path, stop={"max_steps": 8}, prompts_per_step=4, learning_rate=3e-3)
     assert result.folder.name == "corrections-recorded"
     assert result.before[LIKELIHOOD].reward.mean == 0.5
     assert result.after[LIKELIHOOD].reward.mean == 1.0, "all that was chosen gained more than all that was rejected"
@@ -53,6 +53,6 @@ def test_corrections_are_learnt_from_rows(tmp_path: Path) -> None:
 
 def test_a_correction_is_imitated(tmp_path: Path) -> None:
     rows = [{"prompt": "2+2=", "completion": " 5", "correction": " 4", "feedback": "count again"}]
-    result = trained("corrections", rows, tmp_path, stop={"max_steps": 12}, learning_rate=1e-2)
+    result = train("corrections", rows, tmp_path, stop={"max_steps": 12}, learning_rate=1e-2)
     means = (result.before["test_good"].reward.mean, result.after["test_good"].reward.mean)
     assert means == (0.0, 1.0), "the correction is what it says now"

@@ -64,22 +64,22 @@ def _word(rng: random.Random) -> Document:
     if lemma in clauses.nouns():
         phrase = clauses.drawn_phrase(rng, clauses.nouns()[lemma])
         source, target = english.phrase_in_words(phrase), tarin.phrase_in_words(phrase)
-        return _translated(english.capitalised(source) + ".", target + ".")
+        return _make_translation(english.capitalise(source) + ".", target + ".")
     pronoun = rng.choice(list(clauses.PRONOUNS))
     subject = clauses.Phrase(pronoun, clauses.PRONOUNS[pronoun][1])
     if lemma in clauses.predicates():
         clause = clauses.Clause(subject, lemma, tense)
     else:
         clause = clauses.Clause(subject, "be", tense, state=lemma)
-    return _translated(english.sentence(clause), tarin.sentence(clause))
+    return _make_translation(english.sentence(clause), tarin.sentence(clause))
 
 
 def _clause(rng: random.Random) -> Document:
     clause = clauses.draw(rng, rng.choice(world.DOMAINS), rng.choice(CLAUSE_EXTRAS))
-    return _translated(english.sentence(clause), tarin.sentence(clause))
+    return _make_translation(english.sentence(clause), tarin.sentence(clause))
 
 
-def _translated(source: str, target: str) -> Document:
+def _make_translation(source: str, target: str) -> Document:
     return Document(translation.prompt_of(source), f" {target}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from backsight.errors import DataError
 from backsight_pocket import world
 from backsight_pocket.splits import is_held_out
-from backsight_pocket.world.errands import SLOTS, Errand, Utterance, affirmed, draw, in_words, understood
+from backsight_pocket.world.errands import SLOTS, Errand, Utterance, draw, in_words, read_affirmed, understood
 
 HELD_OUT_FROM, LONGER_FROM = 2_000_000, 3_000_000
 """First seeds of episodes in domains that are never trained, and of episodes with four slots."""
@@ -166,7 +166,7 @@ def expert(observations: Sequence[str]) -> str:
     opening = observations[0].partition(";")[2]
     known: dict[str, str] = {}
     for observation in observations:
-        known |= affirmed(observation)
+        known |= read_affirmed(observation)
     missing = [slot for slot in SLOTS if slot in world.words(opening) and slot not in known]
     if missing:
         return f" Hello, which {missing[0]}, please?" if len(observations) == 1 else f" Which {missing[0]}, please?"

@@ -19,7 +19,7 @@ from backsight_pocket.constraints import (
     draw,
     held_out_combinations,
 )
-from backsight_pocket.splits import TRAIN_ITEMS, generated_items, is_held_out
+from backsight_pocket.splits import TRAIN_ITEMS, generate_items, is_held_out
 
 
 def prompt_of(constraints: Sequence[Constraint]) -> str:
@@ -91,7 +91,7 @@ class InstructionsTask(PromptTask):
             sources=(self.name,),
         )
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         """Return the instruction with its failed constraints replaced by ones that the sentence satisfies.
 
         The new constraints are of the same kinds where the sentence allows it, so that what is learnt is as hard as
@@ -133,4 +133,4 @@ def _split(name: str, length: int, among: Sequence[Combination], domains: Sequen
                 return Item(identifier, prompt_of(constraints), " " + text, columns)
         raise DataError(f"{name}.combination", combination, "no sentence of the world satisfies it; leave it out")
 
-    return generated_items(name, length, make)
+    return generate_items(name, length, make)

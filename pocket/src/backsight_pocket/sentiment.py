@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from backsight.tasks.base import Item, LazyItems
 from backsight.tasks.sentiment import SentimentTask
 from backsight_pocket import world
-from backsight_pocket.splits import TRAIN_ITEMS, generated_items, items_of
+from backsight_pocket.splits import TRAIN_ITEMS, generate_items, items_of
 from backsight_pocket.world.reviews import LABELS, Review, draw, with_label
 
 
@@ -43,7 +43,7 @@ class PocketSentimentTask(SentimentTask):
     def items(self, split: str) -> Sequence[Item]:
         return items_of(self._splits, split)
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         label = completion.strip().casefold()
         if label not in self.labels:
             return None
@@ -56,4 +56,4 @@ def _split(name: str, length: int, num_opinions: Sequence[int], domains: Sequenc
         review = draw(rng, rng.choice(domains), label, num_opinions)
         return Item(identifier, prompt_of(review), f" {label}", {"review": review, "label": label})
 
-    return generated_items(f"sentiment {name}", length, make)
+    return generate_items(f"sentiment {name}", length, make)

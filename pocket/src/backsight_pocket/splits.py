@@ -14,7 +14,7 @@ TRAIN_ITEMS = 1_000_000
 """Number of items of a training split, far more than a run sees."""
 
 
-def generated_items(name: str, length: int, make: Callable[[random.Random, str], Item]) -> LazyItems:
+def generate_items(name: str, length: int, make: Callable[[random.Random, str], Item]) -> LazyItems:
     """Make a split of `length` items, each from a random stream of its own."""
     return LazyItems(length, lambda number: make(random.Random(f"{name} {number}"), f"{name}-{number}"))
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from backsight.tasks.base import Item, LazyItems, PromptTask
 from backsight.types import Feedback
 from backsight_pocket import world
-from backsight_pocket.splits import TRAIN_ITEMS, generated_items, items_of
-from backsight_pocket.world.reports import Report, covered, draw_report, told_plainly, with_main
+from backsight_pocket.splits import TRAIN_ITEMS, generate_items, items_of
+from backsight_pocket.world.reports import Report, draw_report, find_covered, told_plainly, with_main
 
 WORDS_PER_FACT = 6
 """Most words of a summary for each main fact; the longest short form has as many."""
@@ -59,7 +59,7 @@ class PocketSummaryTask(PromptTask):
 
     def judge(self, item: Item, completion: str) -> Feedback:
         report: Report = item.columns["report"]
-        told = set(covered(report, completion[:MAX_CHARACTERS])) & set(report.main)
+        told = set(find_covered(report, completion[:MAX_CHARACTERS])) & set(report.main)
         coverage = len(told) / len(report.main)
         is_in_window = 1 <= len(world.words(completion)) <= longest(report)
         return Feedback(
@@ -70,11 +70,11 @@ class PocketSummaryTask(PromptTask):
             sources=(self.name,),
         )
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
-        report = self.relabelled_report(item, completion, seed)
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
+        report = self.relabel_report(item, completion, seed)
         return None if report is None else prompt_of(report)
 
-    def relabelled_report(self, item: Item, completion: str, seed: int) -> Report | None:
+    def relabel_report(self, item: Item, completion: str, seed: int) -> Report | None:
         """Return the report for which the summary would have been right; None where there is none.
 
         A summary that says anything else is not learnt from, because its noise would be learnt with it (docs/log.md).
@@ -96,4 +96,4 @@ def _split(name: str, length: int, num_sentences: Sequence[int], domains: Sequen
         extras = (0, 1, 2) if count <= max(SENTENCES) else (0, 1)
         return item_of(identifier, draw_report(rng, rng.choice(domains), count, rng.choice(MAIN_FACTS), extras))
 
-    return generated_items(f"summary {name}", length, make)
+    return generate_items(f"summary {name}", length, make)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from backsight.tasks.base import Item, LazyItems
 from backsight.tasks.translation import TranslationTask
 from backsight_pocket import world
-from backsight_pocket.splits import TRAIN_ITEMS, generated_items, is_held_out, items_of
+from backsight_pocket.splits import TRAIN_ITEMS, generate_items, is_held_out, items_of
 from backsight_pocket.world import english, tarin
 from backsight_pocket.world.clauses import draw
 
@@ -46,7 +46,7 @@ class PocketTranslationTask(TranslationTask):
     def items(self, split: str) -> Sequence[Item]:
         return items_of(self._splits, split)
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         clause = tarin.clause_of(completion)
         source = None if clause is None else english.sentence(clause)
         return None if source is None or is_held_out(source) else prompt_of(source)
@@ -58,4 +58,4 @@ def _split(name: str, length: int, extras: Sequence[int], domains: Sequence[str]
         target = tarin.sentence(clause)
         return Item(identifier, prompt_of(english.sentence(clause)), f" {target}", {"references": [target]})
 
-    return generated_items(f"translation {name}", length, make)
+    return generate_items(f"translation {name}", length, make)

@@ -20,7 +20,7 @@ from backsight.comparison.folder import (
 )
 from backsight.comparison.report import make_report
 from backsight.comparison.request import Request, make_request
-from backsight.comparison.results import ComparisonResult, RunRecord, summarize, summarize_nothing
+from backsight.comparison.results import ComparisonResult, RunRecord, summarize, summarize_interrupted
 from backsight.comparison.runner import Job, do_once
 from backsight.config import RunConfig
 from backsight.errors import BacksightError
@@ -84,7 +84,7 @@ def run(request: Request, *, feedback: FeedbackSource | None = None, show_progre
         before = comparison.score_untrained()
         found = comparison.do_runs()
     except KeyboardInterrupt:
-        return summarize_nothing(request, folder)
+        return summarize_interrupted(request, folder)
     result = summarize(request, folder, before, *found)
     report = make_report(result)
     save_json(folder / RESULTS, result.as_dict())

@@ -81,15 +81,15 @@ def summarize(
             against_control=_against(control, own) if control and name != request.control else {},
             curves=_curves([each["curve"] for each in runs[name]], request.unit),
         )
-    return _described(request, folder, before=_scores([before]), methods=methods)
+    return _describe(request, folder, before=_scores([before]), methods=methods)
 
 
-def summarize_nothing(request: Request, folder: Path) -> ComparisonResult:
+def summarize_interrupted(request: Request, folder: Path) -> ComparisonResult:
     """Return the result of a comparison that was interrupted, which has no scores yet."""
-    return _described(request, folder, interrupted=True)
+    return _describe(request, folder, interrupted=True)
 
 
-def _described(request: Request, folder: Path, **found: Any) -> ComparisonResult:
+def _describe(request: Request, folder: Path, **found: Any) -> ComparisonResult:
     config = request.shared
     task = next(iter(request.tasks.values()))
     return ComparisonResult(

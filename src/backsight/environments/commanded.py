@@ -59,13 +59,13 @@ class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.rewards = []
         self.wanted, self.steps_left = self.next_command()
         observation, info = self.env.reset(**options)
-        return self._commanded(observation), info
+        return self._add_command(observation), info
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.rewards.append(float(reward))
         self.wanted, self.steps_left = self.wanted - float(reward), max(1.0, self.steps_left - 1)
-        return self._commanded(observation), float(reward), terminated, truncated, info
+        return self._add_command(observation), float(reward), terminated, truncated, info
 
     def next_command(self) -> tuple[float, float]:
         """Return what the next episode has to earn, and in how many steps; 0 and 1 before any episode."""
@@ -83,7 +83,7 @@ class Commanded(gymnasium.Wrapper[Any, Any, Any, Any]):
             for step, (state, _, _) in enumerate(transitions)
         ]
 
-    def _commanded(self, observation: Any) -> dict[str, Any]:
+    def _add_command(self, observation: Any) -> dict[str, Any]:
         return {"command": self._command(self.wanted, self.steps_left), "observation": observation}
 
     def _command(self, wanted: float, steps: float) -> NDArray[np.float32]:

@@ -189,14 +189,15 @@ class GymnasiumEpisode:
         judge = self.environment.hindsight_reward
         step_rewards = call_for_steps("env.hindsight_reward", judge, self.transitions) if judge else None
         has_goals = self.environment.compute_reward is not None
+        knows_itself = self.environment.achieved is not None
         return Feedback(
             step_rewards=step_rewards,
-            achieved_prompts=self._as_achieved() if self.environment.achieved else self._relabelled(info),
+            achieved_prompts=self._prompts_of_environment() if knows_itself else self._prompts_of_goal(info),
             achieved_prompts_by_step=GoalsOnTheWay(self.environment, self.transitions) if has_goals else None,
             sources=("env.hindsight_reward",) if judge else (),
         )
 
-    def _as_achieved(self) -> Observations | None:
+    def _prompts_of_environment(self) -> Observations | None:
         """Return the observations as the environment relabels them, (S,); None when it gives none."""
         assert self.environment.achieved is not None
         try:
@@ -211,7 +212,7 @@ class GymnasiumEpisode:
             raise SpaceError("env.achieved", f"{len(observations)} observations", remedy)
         return tuple(self.environment.flat_observation(each) for each in observations)
 
-    def _relabelled(self, info: Mapping[str, Any]) -> Observations | None:
+    def _prompts_of_goal(self, info: Mapping[str, Any]) -> Observations | None:
         """Return the observations with the goal that was achieved in the end, (S,); None when that earns no more."""
         compute_reward = self.environment.compute_reward
         if compute_reward is None:
@@ -223,7 +224,7 @@ class GymnasiumEpisode:
         )
         if achieved <= asked:
             return None
-        return _with_goal(self.environment, self.transitions, goal)
+        return _replace_goal(self.environment, self.transitions, goal)
 
 
 class GoalsOnTheWay(Sequence[Observations]):
@@ -246,7 +247,7 @@ class GoalsOnTheWay(Sequence[Observations]):
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
         beginning = self.transitions[: range(len(self))[index] + 1]
-        return _with_goal(self.environment, beginning, beginning[-1][2]["achieved_goal"])
+        return _replace_goal(self.environment, beginning, beginning[-1][2]["achieved_goal"])
 
 
 def _potential(info: Any) -> float | None:
@@ -255,7 +256,7 @@ def _potential(info: Any) -> float | None:
     return None if potential is None else finite_reward(potential, "env, info['potential']")
 
 
-def _with_goal(environment: GymnasiumEnvironment, transitions: Transitions, goal: Any) -> Observations:
+def _replace_goal(environment: GymnasiumEnvironment, transitions: Transitions, goal: Any) -> Observations:
     flat = environment.flat_observation
     return tuple(flat({**state, "desired_goal": goal}) for state, _, _ in transitions)
 

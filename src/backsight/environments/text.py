@@ -115,13 +115,13 @@ class TextEpisode:
     def _observe(self, place: str, observation: Any, info: Any) -> None:
         if not isinstance(info, Mapping):
             raise SpaceError(f"{place}, info", type(info).__name__, "return a dictionary, as in Gymnasium")
-        self.observations.append(self._taken(place, observation))
+        self.observations.append(self._check_observation(place, observation))
         potential = info.get("potential")
         self.potential = None if potential is None else finite_reward(potential, f"{place}, info['potential']")
         if comment := info.get("feedback"):
             self.comments.append(str(comment))
 
-    def _taken(self, place: str, observation: Any) -> Observation:
+    def _check_observation(self, place: str, observation: Any) -> Observation:
         """Return a copy of an observation, as messages if the episode has messages."""
         if isinstance(observation, str):
             return [{"role": "user", "content": observation}] if self.chat else observation
@@ -152,11 +152,11 @@ class TextEpisode:
             success=success,
             text="\n".join(self.comments) or None,
             outcome=None if info.get("outcome") is None else str(info["outcome"]),
-            achieved_prompts=None if success else self._achieved(),
+            achieved_prompts=None if success else self._achieved_prompts(),
             sources=("env",),
         )
 
-    def _achieved(self) -> tuple[Observation, ...] | None:
+    def _achieved_prompts(self) -> tuple[Observation, ...] | None:
         """Return the prompts as they would have read if what was achieved had been what was asked, (S,).
 
         Raises:
@@ -175,7 +175,7 @@ class TextEpisode:
             return None
         if len(answer) != len(self.said):
             raise RewardError("env.achieved", f"{len(answer)} observations", f"give one a turn: {len(self.said)}")
-        observations = [self._taken("env.achieved", each) for each in answer]
+        observations = [self._check_observation("env.achieved", each) for each in answer]
         return tuple(self._prompt(observations[: turn + 1]) for turn in range(len(observations)))
 
 

@@ -42,7 +42,7 @@ class Scores:
         attempts = self.attempts
         return {
             "reward": item_means(attempts, _reward),
-            **{name: item_means(attempts, _named(name)) for name in _names(self.trajectories)},
+            **{name: item_means(attempts, _named_reward(name)) for name in _names(self.trajectories)},
         }
 
     @property
@@ -90,7 +90,7 @@ def evaluate_splits(
 
 def _score(task: Task, items: Sequence[Item], attempts: Sequence[tuple[Trajectory, ...]], num_samples: int) -> Scores:
     trajectories = tuple(each for own in attempts for each in own)
-    rewards = {name: estimate(_known(item_means(attempts, _named(name)))) for name in _names(trajectories)}
+    rewards = {name: estimate(_known(item_means(attempts, _named_reward(name)))) for name in _names(trajectories)}
     rewards |= _split_estimates(task.split_metrics, items, attempts)
     return Scores(estimate(_known(item_means(attempts, _reward))), rewards, trajectories, num_samples)
 
@@ -129,5 +129,5 @@ def _reward(attempt: Trajectory) -> float:
     return attempt.total_reward
 
 
-def _named(name: str) -> Callable[[Trajectory], float | None]:
+def _named_reward(name: str) -> Callable[[Trajectory], float | None]:
     return lambda attempt: attempt.feedback.rewards.get(name)

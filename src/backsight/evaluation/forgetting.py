@@ -48,7 +48,7 @@ def cut_into_pieces(text: str, policies: Sequence[Policy]) -> list[str]:
     pieces = [piece.strip() for piece in _cut(text)]
     count = min(len(pieces), MOST_PIECES)
     spread = [pieces[index * len(pieces) // count] for index in range(count)]
-    fitting = [part for piece in spread for part in _fitting(piece, policies)]
+    fitting = [part for piece in spread for part in _cut_to_fit(piece, policies)]
     if not fitting:
         remedy = f"is too short; give some pages of text, not {len(text)} characters"
         raise DataError("general_text", text, remedy)
@@ -65,7 +65,7 @@ def text_log_probs(policy: Policy, pieces: Sequence[str]) -> list[float]:
 
 
 def _example(policy: Policy, piece: str) -> Example:
-    prompt, rest = _divided(piece, PROMPT_CHARACTERS)
+    prompt, rest = _divide(piece, PROMPT_CHARACTERS)
     tokens = _tokens(policy, rest)
     return Example((prompt,), (tokens,), "forgetting", imitation_weights=torch.ones(len(tokens)))
 
@@ -83,12 +83,12 @@ def _tokens(policy: Policy, text: str) -> ActionValue:
 def _cut(text: str) -> Iterator[str]:
     start = 0
     while start < len(text):
-        piece, _ = _divided(text[start : start + PIECE_CHARACTERS + 1], PIECE_CHARACTERS)
+        piece, _ = _divide(text[start : start + PIECE_CHARACTERS + 1], PIECE_CHARACTERS)
         yield piece
         start += len(piece)
 
 
-def _divided(text: str, place: int) -> tuple[str, str]:
+def _divide(text: str, place: int) -> tuple[str, str]:
     """Divide a text at the last white space up to `place`, or at `place` if none is near."""
     if len(text) <= place:
         return text, ""
@@ -97,17 +97,17 @@ def _divided(text: str, place: int) -> tuple[str, str]:
     return text[:end], text[end:]
 
 
-def _fitting(piece: str, policies: Sequence[Policy]) -> list[str]:
+def _cut_to_fit(piece: str, policies: Sequence[Policy]) -> list[str]:
     """Return the piece, halved until its parts fit. Parts that are hardly longer than their prompt are left out."""
     if len(piece) <= 2 * PROMPT_CHARACTERS:
         return []
     if all(_fits(policy, piece) for policy in policies):
         return [piece]
-    return [part for half in _divided(piece, len(piece) // 2) for part in _fitting(half.strip(), policies)]
+    return [part for half in _divide(piece, len(piece) // 2) for part in _cut_to_fit(half.strip(), policies)]
 
 
 def _fits(policy: Policy, piece: str) -> bool:
-    prompt, rest = _divided(piece, PROMPT_CHARACTERS)
+    prompt, rest = _divide(piece, PROMPT_CHARACTERS)
     tokens = _tokens(policy, rest)
     try:
         policy.check_prompt(prompt, len(tokens))

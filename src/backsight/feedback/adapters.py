@@ -45,7 +45,7 @@ def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> Rew
         return [_part(answer, "score", known_as) for answer in answers]
 
     is_asynchronous = inspect.iscoroutinefunction(compute_score)
-    return _named(awaited_scores if is_asynchronous else scores, known_as)
+    return _rename(awaited_scores if is_asynchronous else scores, known_as)
 
 
 def from_openrlhf(
@@ -65,10 +65,10 @@ def from_openrlhf(
         labels = list(columns.get(label_column) or [None] * len(texts))
         return _part(reward_func(queries=queries, prompts=texts, labels=labels), "rewards", known_as)
 
-    return _named(rewards, known_as)
+    return _rename(rewards, known_as)
 
 
-def _named(function: RewardFunction, name: str) -> RewardFunction:
+def _rename(function: RewardFunction, name: str) -> RewardFunction:
     function.__name__ = name  # functools.wraps would also copy the signature, which decides the arguments of the call
     return function
 

@@ -49,11 +49,11 @@ class Combined:
         for source, weight in zip(self.sources, self.weights, strict=True):
             asked = [trajectory.with_feedback(each) for trajectory, each in zip(trajectories, known, strict=True)]
             said = source(asked, seeds)
-            known = [_united(one, two, weight) for one, two in zip(known, said, strict=True)]
+            known = [_unite(one, two, weight) for one, two in zip(known, said, strict=True)]
         return known
 
 
-def _united(known: Feedback, said: Feedback, weight: float) -> Feedback:
+def _unite(known: Feedback, said: Feedback, weight: float) -> Feedback:
     shared = known.rewards.keys() & said.rewards.keys()
     if shared:
         raise RewardError(f"reward '{min(shared)}'", "given by two sources", "give one of them another name")

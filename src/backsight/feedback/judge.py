@@ -87,8 +87,10 @@ class Judge:
             open_ones = [number for number in range(len(questions)) if number not in answers]
             if not open_ones:
                 break
-            said = self._asked([questions[number] for number in open_ones])
-            answers |= {number: read for number, text in zip(open_ones, said, strict=True) if (read := parsed(text))}
+            said = self._ask_again([questions[number] for number in open_ones])
+            answers |= {
+                number: read for number, text in zip(open_ones, said, strict=True) if (read := parse_rating(text))
+            }
         return [self._feedback(answers.get(number)) for number in range(len(questions))]
 
     def question(self, trajectory: Trajectory) -> Messages:
@@ -100,11 +102,11 @@ class Judge:
         )
         shown: dict[str, Any] = {"asked": trajectory.steps[-1].observation, "reply": completion_text(trajectory)}
         if self.sees_outcome:
-            shown |= _revealed(trajectory.feedback)
+            shown |= _revealed_facts(trajectory.feedback)
         content = json.dumps(shown, ensure_ascii=False, default=str, indent=1)
         return [{"role": "system", "content": task}, {"role": "user", "content": content}]
 
-    def _asked(self, questions: Sequence[Messages]) -> list[str]:
+    def _ask_again(self, questions: Sequence[Messages]) -> list[str]:
         try:
             answers = list(self.ask(questions))
         except BacksightError:
@@ -127,7 +129,7 @@ class Judge:
         return Feedback(rewards={self.name: reward, lost: 0.0}, reward=reward, text=text, sources=(self.name,))
 
 
-def parsed(answer: str) -> tuple[int, str] | None:
+def parse_rating(answer: str) -> tuple[int, str] | None:
     """Return the rating and the text before it; None unless there is exactly one line with a rating."""
     ratings = list(_RATING.finditer(answer))
     if len(ratings) != 1:
@@ -135,7 +137,7 @@ def parsed(answer: str) -> tuple[int, str] | None:
     return int(ratings[0][1]), answer[: ratings[0].start()].strip()
 
 
-def _revealed(feedback: Feedback) -> dict[str, Any]:
+def _revealed_facts(feedback: Feedback) -> dict[str, Any]:
     known = {
         "outcome": feedback.outcome,
         "success": feedback.success,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from backsight.errors import RewardError
 from backsight.profiling import Profile
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.types import FeedbackSource, Group
 
 PATIENCE = 600.0
@@ -88,13 +88,13 @@ class FeedbackPool:
         while True:
             future, part, seed = self._questions.get()
             try:
-                future.set_result(self._judged(part, seed))
+                future.set_result(self._judge_part(part, seed))
             except BaseException as error:  # raised again where the answer is waited for
                 future.set_exception(error)
 
     def _answer(self, future: Future[list[Numbered]], part: Sequence[Numbered], seed: int) -> list[Numbered]:
         if self.needs_main_thread:
-            return self._judged(part, seed)
+            return self._judge_part(part, seed)
         try:
             return future.result(self.timeout)
         except TimeoutError as error:
@@ -106,13 +106,11 @@ class FeedbackPool:
                 raise
             warnings.warn(f"{error.field} only works in the main thread: sampling has to wait for it", stacklevel=2)
             self.needs_main_thread = True
-            return self._judged(part, seed)
+            return self._judge_part(part, seed)
 
-    def _judged(self, part: Sequence[Numbered], seed: int) -> list[Numbered]:
+    def _judge_part(self, part: Sequence[Numbered], seed: int) -> list[Numbered]:
         trajectories = [trajectory for _, group in part for trajectory in group.trajectories]
-        seeds = [
-            derived_seed(seed, number, place) for number, group in part for place in range(len(group.trajectories))
-        ]
+        seeds = [derive_seed(seed, number, place) for number, group in part for place in range(len(group.trajectories))]
         feedback = iter(self.source(trajectories, seeds) if trajectories else ())
         return [
             (

@@ -85,19 +85,19 @@ class RewardFunctions:
         The synchronous functions run in this thread, one after the other. The asynchronous ones run together in a
         thread of their own, because this one may have an event loop already, as in a notebook.
         """
-        calls = {name: _chosen(name, function, known) for name, function in self.functions.items()}
+        calls = {name: _choose(name, function, known) for name, function in self.functions.items()}
         waiting = {name: function for name, function in self.functions.items() if _is_asynchronous(function)}
         answers: dict[str, object] = {}
         for name, function in self.functions.items():
             if name not in waiting:
                 try:
-                    with self._named(name):
+                    with self._mark_busy(name):
                         answers[name] = function(**calls[name])
                 except Exception as error:  # the user's code may raise anything
                     raise _failure(name, error) from error
 
         async def answer(name: str) -> object:
-            with self._named(name):
+            with self._mark_busy(name):
                 return await cast(Awaitable[object], waiting[name](**calls[name]))
 
         async def gather() -> list[object]:
@@ -113,7 +113,7 @@ class RewardFunctions:
         return answers
 
     @contextmanager
-    def _named(self, name: str) -> Iterator[None]:
+    def _mark_busy(self, name: str) -> Iterator[None]:
         """Count the function as busy inside the block."""
         label = _label(name)
         self.busy.append(label)
@@ -148,7 +148,7 @@ def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
     }
 
 
-def _chosen(name: str, function: RewardFunction, known: Mapping[str, Any]) -> dict[str, Any]:
+def _choose(name: str, function: RewardFunction, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the known arguments that the function accepts."""
     parameters = list(inspect.signature(function).parameters.values())
     available = {**known, "trainer_state": None, "log_extra": _ignore, "log_metric": _ignore}

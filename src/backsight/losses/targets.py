@@ -37,7 +37,7 @@ def distillation(log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, alpha: floa
     Jensen-Shannon divergence of GKD (Agarwal 2023, arXiv:2306.13649), SDPO (arXiv:2601.20802) and OPSD
     (arXiv:2601.18734).
     """
-    student, teacher = _with_tail(log_probs_NK), _with_tail(teacher_log_probs_NK)
+    student, teacher = _add_tail(log_probs_NK), _add_tail(teacher_log_probs_NK)
     if alpha == 0:
         return _kl(teacher, student)
     if alpha == 1:
@@ -56,7 +56,7 @@ def reference_kl(log_probs_N: Tensor, reference_log_probs_N: Tensor) -> Tensor:
     return difference_N.exp() - difference_N - 1
 
 
-def _with_tail(log_probs_NK: Tensor) -> Tensor:
+def _add_tail(log_probs_NK: Tensor) -> Tensor:
     """Append the probability of all other actions, (N, K+1)."""
     rest_N1 = 1 - log_probs_NK.exp().sum(-1, keepdim=True)
     return torch.cat([log_probs_NK.clamp(min=LOWEST), rest_N1.clamp(min=SMALLEST_TAIL).log()], -1)

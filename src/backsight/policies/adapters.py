@@ -119,13 +119,13 @@ def save(model: Any, folder: Path) -> None:
 
 def switch_off(model: Any) -> None:
     """Switch the adapter off: from then on the model is its base, and has nothing to train."""
-    for _, layer in _adapted(model):
+    for _, layer in _adapted_layers(model):
         layer.enable_adapters(False)
 
 
 def merge(model: Any) -> None:
     """Add the adapter to the weights of the model, which computes the same and is a usual model again."""
-    for name, layer in list(_adapted(model)):
+    for name, layer in list(_adapted_layers(model)):
         if hasattr(layer, "merge"):
             layer.merge(safe_merge=True)
             model.set_submodule(name, layer.get_base_layer())
@@ -168,7 +168,7 @@ def _peft(field: str, value: str) -> Any:
     return peft
 
 
-def _adapted(model: Any) -> Iterator[tuple[str, Any]]:
+def _adapted_layers(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield the layers with an adapter, and the heads that are trained as a whole, with their names."""
     if not has_adapter(model):
         return

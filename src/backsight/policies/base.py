@@ -91,7 +91,7 @@ class Policy(Protocol):
         ...
 
 
-def trained(module: nn.Module) -> dict[str, nn.Parameter]:
+def trained_weights(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return the weights that training changes, by name, in their order; with an adapter, all others are frozen."""
     return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
 

@@ -69,14 +69,14 @@ class Anatomy:
         """Return whether the model obeys a mask of four dimensions and positions that do not count up."""
         if self.window is not None and self.window < max(len(prompt) + len(response) for prompt, response in PROBE):
             return False
-        plain_NH, branching_NH = self._probed(0.0), None
+        plain_NH, branching_NH = self._probe(0.0), None
         try:
-            branching_NH = self._probed(1e6)
+            branching_NH = self._probe(1e6)
         except (RuntimeError, ValueError, TypeError, NotImplementedError):  # an attention kernel may refuse the mask
             return False
         return is_close(branching_NH, plain_NH)
 
-    def _probed(self, attention_width: float) -> Tensor:
+    def _probe(self, attention_width: float) -> Tensor:
         rows = arrange(PROBE, attention_width, can_branch=attention_width > 0)
         laid = tensors(rows, PROBE, padding=0, dtype=self.model.dtype).to(self.model.device)
         return self.hidden(laid.tokens_BT % self.vocabulary, laid.positions_BT, laid.mask_B1TT).flatten(0, 1)[
@@ -126,7 +126,7 @@ class CausalLMPolicy(LanguageModelPolicy):
         pairs = self._pairs(examples)
         rows = self._rows(pairs)
         laid = tensors(rows, pairs, self.padding_token, self.model.dtype).to(self.model.device)
-        tokens_N, positions_N = self.taken(examples)
+        tokens_N, positions_N = self.responses_of(examples)
         if self.anatomy.has_head:
             states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
             head: Head = self.anatomy.head

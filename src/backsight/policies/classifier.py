@@ -14,7 +14,7 @@ from torch import Tensor
 
 from backsight.errors import DataError, ModelError, nearest
 from backsight.policies.distributions import Categorical, CategoricalHead
-from backsight.policies.scoring.layout import micro_batches, padded
+from backsight.policies.scoring.layout import micro_batches, pad_rows
 from backsight.policies.text import NO_EXTRAS, PLAIN, TextPolicy, exchanges
 from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, ScoreRequest
 
@@ -142,5 +142,5 @@ class ClassifierPolicy(TextPolicy):
 
     def _read(self, prompts: Sequence[tuple[int, ...]], **outputs: bool) -> Any:
         """Return the model's outputs on prompts padded on the right."""
-        tokens_UT, mask_UT = (each.to(self.model.device) for each in padded(prompts, self.padding_token))
+        tokens_UT, mask_UT = (each.to(self.model.device) for each in pad_rows(prompts, self.padding_token))
         return self.model(input_ids=tokens_UT, attention_mask=mask_UT, **outputs)

@@ -12,7 +12,7 @@ from backsight.settings import Settings
 ALL_LINEAR = "all-linear"
 
 
-def _listed(names: object) -> object:
+def _as_list(names: object) -> object:
     """Turn a single name into a list of one name."""
     return [names] if isinstance(names, str) else names
 
@@ -33,7 +33,7 @@ class AdapterConfig(Settings):
     """Strength of the adapter: what it adds is multiplied by lora_alpha / r."""
     target_modules: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
-        BeforeValidator(_listed),
+        BeforeValidator(_as_list),
         Field(min_length=1, strict=False),
     ] = (ALL_LINEAR,)
     """Layers that get an adapter, by the ends of their names; all-linear means all linear ones but the output's."""
@@ -43,7 +43,7 @@ class AdapterConfig(Settings):
     """Whether the run leaves a whole model with the adapter added to its weights, instead of the adapter alone."""
 
     @model_validator(mode="after")
-    def _merges_whole_numbers(self) -> AdapterConfig:
+    def _does_not_merge_into_four_bits(self) -> AdapterConfig:
         if self.merge and self.quantize:
             raise ConfigError(
                 "adapter.merge", True, "a base in four bits takes up no adapter; leave out adapter.quantize"

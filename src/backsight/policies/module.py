@@ -58,7 +58,7 @@ class ModulePolicy:
         self.gives_probabilities = False
         was_training = module.training
         module.eval()
-        outputs_NV = self._checked_outputs(samples_ND)
+        outputs_NV = self._check_outputs(samples_ND)
         self.gives_probabilities = head.are_probabilities(outputs_NV) and head.are_probabilities(
             self._shaken_outputs(samples_ND)
         )
@@ -148,7 +148,7 @@ class ModulePolicy:
     def _inputs(self, observations_ND: NDArray[Any]) -> Tensor:
         return torch.from_numpy(observations_ND).to(self.device, self.dtype)
 
-    def _checked_outputs(self, samples_ND: NDArray[np.float32]) -> Tensor:
+    def _check_outputs(self, samples_ND: NDArray[np.float32]) -> Tensor:
         """Compute the outputs on the samples, (N, V), and check that they are what the action space needs."""
         name, (count, width) = type(self.module).__name__, samples_ND.shape
         try:

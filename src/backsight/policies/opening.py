@@ -43,7 +43,7 @@ def open_policy(
     config = load_config(base, trust_remote_code)
     kind, settings = kind_of(config), adapters.quantization(adapter)
     if kind == "classifier":
-        settings |= _names(path, config, labels)
+        settings |= _label_settings(path, config, labels)
     model = load_model(base, kind, trust_remote_code, **settings)
     if base != path:
         adapters.load(model, path)
@@ -67,7 +67,7 @@ def kind_of(config: Any) -> Kind:
     return "classifier" if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "causal_lm"
 
 
-def _names(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
+def _label_settings(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
     """Return the labels that the configuration of a classifier has to be given; none when its head has the task's own.
 
     Raises:

@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import is_close
-from backsight.policies.scoring.layout import Tokens, padded
+from backsight.policies.scoring.layout import Tokens, pad_rows
 from backsight.policies.scoring.log_probs import Head, States
 from backsight.policies.text import PLAIN, LanguageModelPolicy, begun_tokens, check_can_score, exchanges
 from backsight.types import Example, Observation, PartialCompletion, Sampling
@@ -155,10 +155,10 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
         prompts = [self.prompt_tokens(prompt) for prompt, _ in pairs]
         places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
         rows_B = torch.tensor([places[prompt] for prompt in prompts], device=device)
-        prompts_US, mask_US = (each.to(device) for each in padded(list(places), self.padding_token))
+        prompts_US, mask_US = (each.to(device) for each in pad_rows(list(places), self.padding_token))
         # the last token of a response predicts nothing
         read = [(*self.prefix_tokens(prompt), *response[:-1]) for prompt, response in pairs]
-        tokens_BT = padded(read, self.padding_token)[0].to(device)
+        tokens_BT = pad_rows(read, self.padding_token)[0].to(device)
         hidden_USH = self.anatomy.encoded(prompts_US, mask_US)
         states_BTH = self.anatomy.decoded(tokens_BT, hidden_USH[rows_B], mask_US[rows_B])
         ends = [row * tokens_BT.shape[1] + len(tokens) for row, tokens in enumerate(read)]
@@ -169,7 +169,7 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
         ]
         states_NH = states_BTH.flatten(0, 1)[torch.tensor(sources, device=device)]
         num_tokens = sum(map(len, places)) + sum(map(len, read))
-        return States(self.anatomy.head, self.anatomy.vocabulary, states_NH, *self.taken(examples), num_tokens)
+        return States(self.anatomy.head, self.anatomy.vocabulary, states_NH, *self.responses_of(examples), num_tokens)
 
 
 def _start_tokens(model: Any, tokenizer: Any) -> Tokens:
@@ -180,12 +180,12 @@ def _start_tokens(model: Any, tokenizer: Any) -> Tokens:
     """
     configs = [each for each in (model.generation_config, model.config) if each is not None]
 
-    def configured(name: str) -> int | None:
+    def configured_token(name: str) -> int | None:
         return next((value for each in configs if (value := getattr(each, name, None)) is not None), None)
 
-    start, forced = (configured(name) for name in ("decoder_start_token_id", "forced_bos_token_id"))
+    start, forced = (configured_token(name) for name in ("decoder_start_token_id", "forced_bos_token_id"))
     if start is None:
-        start = configured("bos_token_id")
+        start = configured_token("bos_token_id")
     if start is None:
         remedy = "does not say what the decoder begins with; set decoder_start_token_id in its configuration"
         raise ModelError("policy", tokenizer.name_or_path, remedy)

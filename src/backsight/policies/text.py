@@ -38,7 +38,7 @@ class TextPolicy(ABC):
         self.recomputes = False
         self.profile = Profile(model.device)
         # a prompt is asked for when it is sampled, measured and scored, once for each sibling
-        self._text_tokens = lru_cache(maxsize=16_384)(self._tokenized)
+        self._text_tokens = lru_cache(maxsize=16_384)(self._tokenize)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy the policy, sharing the weights that are not trained: copies with adapters have one base in common."""
@@ -117,7 +117,7 @@ class TextPolicy(ABC):
             groups.setdefault(tuple(map(self.prompt_tokens, example.prompts)), []).append(index)
         return list(groups.values())
 
-    def _tokenized(self, text: str) -> tuple[int, ...]:
+    def _tokenize(self, text: str) -> tuple[int, ...]:
         tokens = tuple(self.tokenizer(text)["input_ids"])
         if not tokens:
             raise DataError("prompt", text, "has no tokens, and the tokenizer adds none; start it with some text")
@@ -207,7 +207,7 @@ class LanguageModelPolicy(TextPolicy):
     ) -> Decisions:
         return score(self.states(examples, sampling), sampling, self.end_tokens, request)
 
-    def taken(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    def responses_of(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         """Return the tokens of the responses, (N,), and the number of tokens of the completion before each, (N,)."""
         tokens = [token for _, response in exchanges(examples) for token in response]
         positions = [

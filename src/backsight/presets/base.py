@@ -43,7 +43,7 @@ class Preset:
     needs_data: bool | None = False
     """Whether the preset learns from rows of the user's (`data`) or makes its own items; None leaves that to the task.
     Two presets may share a name if one of them needs data and the other does not."""
-    is_offline_elsewhere: bool = False
+    is_in_pocket: bool = False
     """Whether the pocket package has a preset of this name that needs no data."""
 
     def configure(self, *changes: Mapping[str, Any]) -> RunConfig:
@@ -62,7 +62,7 @@ class Preset:
             DataError: when the data cannot be used.
         """
         if self.needs_data is True and config.data is None:
-            offline = "; without data it needs backsight-pocket" if self.is_offline_elsewhere else ""
+            offline = "; without data it needs backsight-pocket" if self.is_in_pocket else ""
             raise ConfigError("data", None, f"{self.name} learns from your rows: set data=FILE{offline}")
         for field in ("data", "eval_data", "ood_data"):
             if self.needs_data is False and (value := getattr(config, field)) is not None:
@@ -84,7 +84,7 @@ def on_rows(name: str, summary: str, rows: type[FileTask], max_completion_length
     def make_task(own: RunConfig) -> Task:
         return rows(str(own.data), test=own.eval_data, ood=own.ood_data)
 
-    return Preset(name, summary, config, make_task, needs_data=True, is_offline_elsewhere=True)
+    return Preset(name, summary, config, make_task, needs_data=True, is_in_pocket=True)
 
 
 PRESETS: Registry[Callable[..., Preset]] = Registry(

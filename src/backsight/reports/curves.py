@@ -31,11 +31,11 @@ def _parts(figure: Figure) -> Iterator[str]:
     for number, band in enumerate(figure.curves.values()):
         colour, _ = _look(number)
         outline = axes.points(band.used, band.high) + axes.points(band.used, band.low)[::-1]
-        yield f'<polygon points="{_joined(outline)}" fill="{colour}" fill-opacity="0.14"/>'
+        yield f'<polygon points="{_join(outline)}" fill="{colour}" fill-opacity="0.14"/>'
     for number, (name, band) in enumerate(figure.curves.items()):
         colour, dash = _look(number)
         stroke = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
-        yield f'<polyline points="{_joined(axes.points(band.used, band.mean))}" fill="none" {stroke}/>'
+        yield f'<polyline points="{_join(axes.points(band.used, band.mean))}" fill="none" {stroke}/>'
         right, middle = WIDTH - RIGHT + 16, TOP + 12 + 20 * number
         shown = name if len(name) <= LABEL_CHARACTERS else name[: LABEL_CHARACTERS - 1] + "…"
         yield f'<line x1="{right}" x2="{right + 24}" y1="{middle}" y2="{middle}" {stroke}/>'
@@ -90,5 +90,5 @@ def _round_numbers(low: float, high: float) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def _joined(points: Sequence[tuple[float, float]]) -> str:
+def _join(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

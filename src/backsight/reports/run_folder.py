@@ -157,7 +157,7 @@ def _names(run_name: str | None, default_name: str) -> Iterable[str]:
 def _group_rows(step: int, group: Group) -> Iterator[Row]:
     for index, trajectory in enumerate(group.trajectories):
         advantages = (
-            _of_turns(trajectory, group.advantages[index]) if group.advantages else [None] * len(trajectory.steps)
+            _mean_by_turn(trajectory, group.advantages[index]) if group.advantages else [None] * len(trajectory.steps)
         )
         turns = zip(trajectory.steps, trajectory.rewards, advantages, strict=True)
         for turn, (environment_step, reward, advantage) in enumerate(turns):
@@ -174,7 +174,7 @@ def _group_rows(step: int, group: Group) -> Iterator[Row]:
             }
 
 
-def _of_turns(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
+def _mean_by_turn(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
     """Return the mean advantage of each turn's decisions."""
     lengths = [len(step.action.log_probs) for step in trajectory.steps]
     return [float(part.mean()) for part in advantages_T.split(lengths)]  # type: ignore[no-untyped-call]

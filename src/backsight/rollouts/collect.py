@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backsight.rollouts.base import Engine
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.types import Action, Environment, EnvironmentFactory, Group, Observation, Sampling, Step, Trajectory
 
 
@@ -29,9 +29,7 @@ def collect(
     finished: list[dict[int, Trajectory]] = [{} for _ in starts]
     for first in range(0, len(planned), wave):
         places = planned[first : first + wave]
-        episodes = [
-            _Episode(environments(starts[start]), derived_seed(seed, start, number)) for start, number in places
-        ]
+        episodes = [_Episode(environments(starts[start]), derive_seed(seed, start, number)) for start, number in places]
         for index in _play(engine, episodes, sampling):
             start, number = places[index]
             finished[start][number] = Trajectory(starts[start], tuple(episodes[index].steps))
@@ -62,7 +60,7 @@ class _Episode:
 
     @property
     def next_seed(self) -> int:
-        return derived_seed(self.seed, len(self.steps))
+        return derive_seed(self.seed, len(self.steps))
 
     @property
     def is_over(self) -> bool:

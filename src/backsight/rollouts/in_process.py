@@ -8,7 +8,7 @@ from typing import Generic, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from backsight.policies.base import Policy, set_weights, trained
+from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.profiling import Profile
 from backsight.rollouts.base import Capability
 from backsight.types import Action, Observation, Sampling
@@ -30,7 +30,7 @@ class InProcessEngine(Generic[PolicyT]):
     def load_weights(self, policy: Policy) -> None:
         if policy.module is self.policy.module:
             return
-        pairs = list(zip(*(trained(each.module).values() for each in (self.policy, policy)), strict=True))
+        pairs = list(zip(*(trained_weights(each.module).values() for each in (self.policy, policy)), strict=True))
         if pairs[0][0].dtype != pairs[0][1].dtype:  # a base in four bits refuses even a change to the type it has
             self.policy.module.to(pairs[0][1].dtype)
         for own, new in pairs:
@@ -45,7 +45,7 @@ class InProcessEngine(Generic[PolicyT]):
         return self._other
 
     def state(self) -> Mapping[str, Tensor]:
-        return trained(self.policy.module) if self.is_copy else {}
+        return trained_weights(self.policy.module) if self.is_copy else {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         set_weights(self.state(), state)

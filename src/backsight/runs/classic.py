@@ -20,7 +20,7 @@ from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
 from backsight.rollouts.engines import engine_for
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -105,7 +105,7 @@ def rlhf_finetune(
     source = EpisodeSource(
         engine=engine_for(policy),
         environments=lambda start: GymnasiumEpisode(environment, start, num_steps),
-        starts=[derived_seed(seed, "episode", number) % LARGEST_SEED for number in range(num_episodes)],
+        starts=[derive_seed(seed, "episode", number) % LARGEST_SEED for number in range(num_episodes)],
         feedback=EnvironmentFeedback(),
         side_by_side=1,
     )

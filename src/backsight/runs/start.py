@@ -168,11 +168,11 @@ def fit_prompts(
         # items that are made on demand are not all made for this check
         attempted = items[: count if isinstance(items, list | tuple) else CHECKED_PROMPTS]
         too_long = _too_long(attempted, fits)
-        shortened = {index: task.shortened(attempted[index], fits) for index in too_long if truncate}
+        shortened = {index: task.shorten(attempted[index], fits) for index in too_long if truncate}
         refused = [index for index in too_long if shortened.get(index) is None]
         if refused:
             first = attempted[refused[0]]
-            remedy = "" if truncate or task.shortened(first, fits) is None else ", or set long_prompts=truncate"
+            remedy = "" if truncate or task.shorten(first, fits) is None else ", or set long_prompts=truncate"
             share = f"{len(refused)} of {len(attempted)} items of {split} are too long"
             _refuse(policies, max_completion_length, first, f"{split}/{first.id}", f"{remedy} ({share})")
         if too_long:

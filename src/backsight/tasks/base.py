@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self, overload
 
 from backsight.errors import DataError, RewardError
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
 
 
@@ -94,7 +94,7 @@ class Task(ABC):
         """Return held-back turns of a log, whose likelihood is compared before and after training; none by default."""
         return ()
 
-    def shortened(self, item: Item, fits: Fits) -> Item | None:
+    def shorten(self, item: Item, fits: Fits) -> Item | None:
         """Return the item with as much of its prompt as `fits` allows; None when nothing can be left out."""
         return None
 
@@ -121,7 +121,7 @@ class PromptTask(Task):
     def judge(self, item: Item, completion: str) -> Feedback:
         """Return the feedback that is revealed after a completion."""
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> Observation | None:
         """Return a prompt that the completion would have answered in full; None when the task knows of none.
 
         `seed` chooses among several prompts, so that the same failure need not always teach the same thing.
@@ -187,7 +187,7 @@ class TaskVerifier:
             RewardError: when the task's judge failed, or gave no reward that is finite.
         """
         return [
-            self._judge(trajectory, derived_seed(seed, "relabelled"))
+            self._judge(trajectory, derive_seed(seed, "relabelled"))
             for trajectory, seed in zip(trajectories, seeds, strict=True)
         ]
 
@@ -199,7 +199,7 @@ class TaskVerifier:
             is_finite = feedback.reward is not None and math.isfinite(feedback.reward)
             prompt = None
             if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
-                prompt = self.task.relabelled(item, text, seed)
+                prompt = self.task.relabel_prompt(item, text, seed)
         except Exception as error:  # a task may be anybody's code
             remedy = f"the judge of {text!r} raised {type(error).__name__}: {error}; mend the task"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy) from error

@@ -56,12 +56,12 @@ class ConversationsTask(RecordedTask):
             if message["role"] != "assistant":
                 continue
             turn += 1
-            columns = self._judged(row, messages, index)
+            columns = self._judgement(row, messages, index)
             is_judged = any(value is not None for value in columns.values())
             if is_judged and (index > 0 or self.as_text):  # a chat template needs a message to answer
                 yield self._item(f"{row.number}.{turn}", _plain(messages[:index]), message["content"], columns)
 
-    def _judged(self, row: Row, messages: Messages, index: int) -> dict[str, Any]:
+    def _judgement(self, row: Row, messages: Messages, index: int) -> dict[str, Any]:
         """Return what is known about a turn; nothing for an empty turn, which cannot be learnt."""
         message, place = messages[index], f"messages[{index}]"
         if not message["content"].strip():

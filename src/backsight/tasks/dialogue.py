@@ -49,7 +49,7 @@ class DialogueTask(FileTask):
         messages = pairwise(_beginnings(prompt))
         return next(prompt[:end] for begin, end in messages if prompt.startswith("user: ", begin))
 
-    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
+    def shorten(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
         """Return the item without its oldest messages; if the last one alone is too long, without its first words.
 
         The dialogue's opening message stays if it is the system's.

@@ -16,7 +16,7 @@ from typing import Any
 from backsight.errors import DataError, nearest
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.overlap import likeness
-from backsight.tasks.rows import Row, numbered_rows, without_test
+from backsight.tasks.rows import Row, read_numbered_rows, without_test
 from backsight.types import Feedback, Observation
 
 
@@ -37,12 +37,12 @@ class RecordedTask(PromptTask):
     metrics = ("overlap", "exact")
 
     def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
-        rows = numbered_rows(data)
+        rows = read_numbered_rows(data)
         if test is None:
             rows, tested = without_test(rows, self.start_of)
         else:
-            tested = numbered_rows(test)
-        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": numbered_rows(ood)})}
+            tested = read_numbered_rows(test)
+        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": read_numbered_rows(ood)})}
         self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in sources.items()}
         for split, items in self._items.items():
             if not items:
@@ -50,7 +50,7 @@ class RecordedTask(PromptTask):
                 remedy = f"no judged turn in its {len(sources[split])} rows; give it a file with some"
                 raise DataError(f"split '{split}'", source, remedy)
         self._tell_mean()
-        good = {f"{split}_good": self._with_good_reply(split) for split in self._items if split != "train"}
+        good = {f"{split}_good": self._keep_good_replies(split) for split in self._items if split != "train"}
         self._items |= good
         self.eval_splits = tuple(split for split, items in good.items() if items)
 
@@ -89,7 +89,7 @@ class RecordedTask(PromptTask):
         for split, items in self._items.items():
             self._items[split] = [replace(each, columns={**each.columns, "reward_mean": mean}) for each in items]
 
-    def _with_good_reply(self, split: str) -> list[Item]:
+    def _keep_good_replies(self, split: str) -> list[Item]:
         return [item for item in self._items[split] if good_reply(item) is not None]
 
 

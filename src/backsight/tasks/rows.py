@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from backsight.errors import DataError, nearest
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.files import read_rows
 from backsight.types import Feedback, Messages, Observation, is_chat
@@ -140,7 +140,7 @@ class FileTask(PromptTask):
         """Return how an item begins: items that begin alike fall to the same side of the split."""
         return item.prompt
 
-    def shortened(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
+    def shorten(self, item: Item, fits: Callable[[Observation], bool]) -> Item | None:
         """Return the item without the last words of the user's text; None if nothing fits, or for chat messages."""
         if not isinstance(item.prompt, str):
             return None
@@ -160,7 +160,7 @@ class FileTask(PromptTask):
         """Make the items of one source. An item's id is the number of the (first) row it was made from."""
 
     def _read(self, split: str, source: str) -> list[Item]:
-        rows = numbered_rows(source)
+        rows = read_numbered_rows(source)
         items = self.items_from(rows)
         if not items:
             remedy = f"no {self.unit} in its {len(rows)} rows; give it a file with some"
@@ -198,7 +198,7 @@ class RowsTask(FileTask):
         return Feedback(rewards={"exact": exact}, reward=exact, success=is_exact, sources=(self.name,))
 
 
-def numbered_rows(source: str) -> list[Row]:
+def read_numbered_rows(source: str) -> list[Row]:
     """Read the rows of a source, and number them from 1; see `read_rows`."""
     return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
 
@@ -210,7 +210,7 @@ def without_test(
     sides: tuple[list[Member], list[Member]] = ([], [])
     for member in members:
         start = json.dumps(start_of(member), sort_keys=True)
-        sides[derived_seed("test split", start) < TEST_SHARE * 2**63].append(member)
+        sides[derive_seed("test split", start) < TEST_SHARE * 2**63].append(member)
     return sides
 
 

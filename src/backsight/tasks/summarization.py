@@ -92,12 +92,12 @@ def words(text: str) -> list[str]:
     Words are runs of letters and digits, as rouge-score finds them in English. While rouge-score knows only the letters
     a to z, here the letters of every script count, with their marks; where words are not spaced, each character is one.
     """
-    found = "".join(map(_spaced, text.lower().replace("\ufe0f", ""))).split()
+    found = "".join(map(_add_spaces, text.lower().replace("\ufe0f", ""))).split()
     return [word for word in found if any(map(str.isalnum, word))]
 
 
 @lru_cache(maxsize=16_384)
-def _spaced(character: str) -> str:
+def _add_spaces(character: str) -> str:
     if UNSPACED.match(character):
         return f" {character} "
     is_in_word = character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")

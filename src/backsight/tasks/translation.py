@@ -68,13 +68,13 @@ class TranslationTask(FileTask):
         correction = None if success else item.target
         return Feedback(rewards=rewards, reward=chrf, success=success, correction=correction, sources=(self.name,))
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> Observation | None:
-        prompts = [prompt for prompt in self._answered.get(_words(completion), ()) if prompt != item.prompt]
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> Observation | None:
+        prompts = [prompt for prompt in self._answers.get(_words(completion), ()) if prompt != item.prompt]
         return prompts[seed % len(prompts)] if prompts else None
 
     def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
         twin = super().with_items(items)
-        vars(twin).pop("_answered", None)  # it has the prompts of the former items
+        vars(twin).pop("_answers", None)  # it has the prompts of the former items
         return twin
 
     @cached_property
@@ -91,7 +91,7 @@ class TranslationTask(FileTask):
         return BLEU(effective_order=True)
 
     @cached_property
-    def _answered(self) -> dict[str, list[Observation]]:
+    def _answers(self) -> dict[str, list[Observation]]:
         """Prompts of the train split by the words of the translations that answer them."""
         prompts: dict[str, list[Observation]] = {}
         for item in self.items("train"):

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from backsight.errors import RunFolderError
-from backsight.policies.base import Policy, trained
+from backsight.policies.base import Policy, trained_weights
 from backsight.training.progress import Progress
 
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -125,5 +125,5 @@ def _parameters(
 ) -> Iterator[tuple[str, torch.nn.Parameter, torch.nn.Parameter]]:
     """Yield the name of each trained weight, the weight, and what the optimizer holds: the weight or its master."""
     optimized = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for (name, weight), parameter in zip(trained(module).items(), optimized, strict=True):
+    for (name, weight), parameter in zip(trained_weights(module).items(), optimized, strict=True):
         yield name, weight, parameter

@@ -67,7 +67,7 @@ def join_targets(scores: Sequence[FrozenScores], lengths: Sequence[int]) -> Targ
     if not known:
         return None
     width = known[0].actions_NK.shape[-1]
-    parts = [each.target or _nothing(length, width) for each, length in zip(scores, lengths, strict=True)]
+    parts = [each.target or _empty_target(length, width) for each, length in zip(scores, lengths, strict=True)]
     return Target(
         torch.cat([each.actions_NK for each in parts]),
         torch.cat([each.log_probs_NK for each in parts]),
@@ -76,7 +76,7 @@ def join_targets(scores: Sequence[FrozenScores], lengths: Sequence[int]) -> Targ
     )
 
 
-def _nothing(count: int, width: int) -> Target:
+def _empty_target(count: int, width: int) -> Target:
     return Target(
         torch.arange(width).expand(count, width), torch.zeros(count, width).log_softmax(-1), torch.zeros(count), 1
     )

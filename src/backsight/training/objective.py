@@ -51,10 +51,10 @@ def weigh_examples(scored: Sequence[ScoredExample], config: TrainingConfig) -> l
     reduction = REDUCTIONS[ALGORITHMS[config.algorithm].reduction]
     examples = [example for example, _ in scored]
 
-    def cap(lengths: Sequence[int]) -> Tensor:
+    def reduce(lengths: Sequence[int]) -> Tensor:
         return reduction(lengths, config.max_completion_length)
 
-    gradient = _spread(examples, [each.advantages is not None for each in examples], cap)
+    gradient = _spread(examples, [each.advantages is not None for each in examples], reduce)
     imitated = _spread(examples, [each.imitation_weights is not None for each in examples], token_mean)
     taught = _spread(examples, [each.teacher_weights is not None for each in examples], token_mean)
     entropy = _spread(examples, [True] * len(examples), token_mean)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from backsight.errors import DataError
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.training.config import StopConfig, TrainingConfig
 
 
@@ -77,7 +77,7 @@ def starts_of_step(starts: Sequence[Any], count: int, step: int, seed: int) -> l
 
 @lru_cache(maxsize=2)
 def _pass(length: int, number: int, seed: int) -> list[int]:
-    generator = torch.Generator().manual_seed(derived_seed(seed, "order", number))
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", number))
     order: list[int] = torch.randperm(length, generator=generator).tolist()
     return order
 

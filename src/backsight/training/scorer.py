@@ -15,7 +15,7 @@ from backsight.feedback.pool import FeedbackPool
 from backsight.hindsight.base import Exchange, spread_over_decisions
 from backsight.policies.base import Policy
 from backsight.rollouts.base import Engine, acting_as
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.training.algorithms import ALGORITHMS, CRITIC
 from backsight.training.config import TrainingConfig
 from backsight.training.critic import Critic
@@ -49,7 +49,7 @@ class RunScorer:
 
     def begin(self, step: int) -> None:
         """Begin a step: what is drawn from now on depends on the run's seed and the step alone."""
-        self._seed, self._questions, self.extra_attempts = derived_seed(self.config.seed, "look back", step), 0, 0
+        self._seed, self._questions, self.extra_attempts = derive_seed(self.config.seed, "look back", step), 0, 0
 
     def encode(self, text: str) -> ActionValue:
         return self.policy.encode(text)
@@ -81,7 +81,7 @@ class RunScorer:
             ConfigError: when the engine cannot act as another policy; the message names `purpose`.
         """
         seed = self._next_seed()
-        seeds = [derived_seed(seed, number) for number in range(len(prompts))]
+        seeds = [derive_seed(seed, number) for number in range(len(prompts))]
         actions = dict(acting_as(self.engine, policy, purpose).act(prompts, self.config.sampling, seeds))
         return [actions[index] for index in range(len(prompts))]
 
@@ -120,7 +120,7 @@ class RunScorer:
 
     def _next_seed(self) -> int:
         self._questions += 1
-        return derived_seed(self._seed, self._questions)
+        return derive_seed(self._seed, self._questions)
 
 
 def _row(prompts: tuple[Observation, ...], responses: tuple[ActionValue, ...]) -> Example:

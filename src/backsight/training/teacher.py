@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from backsight.errors import ConfigError
-from backsight.policies.base import Policy, trained
+from backsight.policies.base import Policy, trained_weights
 from backsight.policies.blended import BlendedPolicy
 from backsight.policies.text import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
@@ -52,7 +52,7 @@ class Teacher:
     def follow(self, policy: Policy) -> None:
         """Move the teacher's weights towards the policy's if they are an average; else do nothing."""
         if self.config.update == "ema":
-            for own, new in zip(*(trained(each.module).values() for each in (self.copy, policy)), strict=True):
+            for own, new in zip(*(trained_weights(each.module).values() for each in (self.copy, policy)), strict=True):
                 own.lerp_(new.to(own.dtype), self.config.rate)
 
 

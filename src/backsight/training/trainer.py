@@ -21,11 +21,11 @@ from torch import Tensor
 from backsight.feedback.pool import FeedbackPool, PendingFeedback
 from backsight.hindsight.base import Hindsight
 from backsight.hindsight.options import MethodOptions
-from backsight.policies.base import Policy, set_weights, trained
+from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.training.checkpoints import (
     load_companion,
     load_learnt,
@@ -108,7 +108,7 @@ class Trainer:
         with self._finishing_the_step_on_interrupt():
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
                 started = time.monotonic()
-                torch.manual_seed(derived_seed(self.config.seed, "update", self.progress.step))
+                torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
                 examples, groups, metrics = self.look_back(self.reveal(attempts))
                 metrics |= self.update(examples)
@@ -135,7 +135,7 @@ class Trainer:
         """Act in the episodes of a step; `attempts` is the number of attempts before it."""
         source, config = self.source, self.config
         starts = starts_of_step(source.starts, config.prompts_per_step, step, config.seed)
-        seed = derived_seed(config.seed, "reveal", step)
+        seed = derive_seed(config.seed, "reveal", step)
         if self.num_generations == 0:
             return self.pool.submit(enumerate(map(Group, starts)), len(starts), seed)
         if config.stop.max_attempts is not None:  # the last step is a short one
@@ -146,7 +146,7 @@ class Trainer:
             starts,
             self.num_generations,
             config.sampling,
-            derived_seed(config.seed, "collect", step),
+            derive_seed(config.seed, "collect", step),
             side_by_side=source.side_by_side,
         )
         return self.pool.submit(groups, len(starts), seed)
@@ -244,7 +244,7 @@ class Trainer:
         teacher = self.teacher.copy if self.teacher and self.teacher.copy is not self.policy else None
         frozen = {"reference": self.reference, "teacher": teacher}
         weights: dict[str, Mapping[str, Tensor]] = {
-            name: trained(policy.module) for name, policy in frozen.items() if policy is not None
+            name: trained_weights(policy.module) for name, policy in frozen.items() if policy is not None
         }
         weights[SAMPLER] = self.source.engine.state()
         return {name: own for name, own in weights.items() if own}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from backsight.errors import ConfigError
-from backsight.policies.base import Policy, trained
+from backsight.policies.base import Policy, trained_weights
 from backsight.profiling import Profile
 from backsight.training.config import OptimizerConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
@@ -52,7 +52,7 @@ def update(
         ConfigError: when a single example does not fit into memory.
     """
     state = state or UpdateState(config.micro_batch_size)
-    scored = _scored(reference if config.beta > 0 else None, teacher, examples, config, state)
+    scored = _ask_frozen(reference if config.beta > 0 else None, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = 0
     for _ in range(config.num_iterations):
@@ -62,7 +62,7 @@ def update(
     return {key: value / max(1, num_steps) for key, value in sums.items()}
 
 
-def _scored(
+def _ask_frozen(
     reference: Policy | None,
     teacher: Teacher | None,
     examples: Sequence[Example],
@@ -175,7 +175,7 @@ HAS_FUSED = ("cpu", "cuda")
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
     """Make an AdamW optimizer of the weights of the module that are trained, in their order, or of their masters."""
-    parameters = _master_weights(module) if config.bf16 else list(trained(module).values())
+    parameters = _master_weights(module) if config.bf16 else list(trained_weights(module).values())
     optimizer = torch.optim.AdamW(
         parameters,
         lr=config.learning_rate,
@@ -192,7 +192,7 @@ def _master_weights(module: nn.Module) -> list[nn.Parameter]:
 
     Each gradient is added to that of its master in float32 at once, so that accumulation loses nothing either.
     """
-    parameters = list(trained(module).values())
+    parameters = list(trained_weights(module).values())
     masters = [nn.Parameter(parameter.detach().float().clone()) for parameter in parameters]
     module.to(torch.bfloat16)
     for parameter, master in zip(parameters, masters, strict=True):
@@ -215,5 +215,5 @@ def _passing_on_to(master: nn.Parameter) -> Callable[[Tensor], None]:
 @torch.no_grad()
 def _round_to(module: nn.Module, masters: list[nn.Parameter]) -> None:
     """Set the module's weights to their masters, rounded."""
-    for parameter, master in zip(trained(module).values(), masters, strict=True):
+    for parameter, master in zip(trained_weights(module).values(), masters, strict=True):
         parameter.copy_(master)

@@ -9,7 +9,7 @@ import pytest
 from toy_tasks import GoalString
 
 from backsight.comparison.request import Request, make_request
-from backsight.comparison.results import RunRecord, summarize, summarize_nothing
+from backsight.comparison.results import RunRecord, summarize, summarize_interrupted
 from backsight.config import RunConfig
 from backsight.hindsight.options import OutcomeOptions
 from backsight.training.config import StopConfig
@@ -74,7 +74,7 @@ def test_a_method_that_failed_has_its_failure_and_nothing_else() -> None:
 
 
 def test_general_text_stands_among_the_splits() -> None:
-    result = summarize_nothing(asked("outcome", general_text=Path("text.txt")), FOLDER)
+    result = summarize_interrupted(asked("outcome", general_text=Path("text.txt")), FOLDER)
     assert result.splits == ["test", "general text"]
     assert (result.interrupted, result.methods, result.before) == (True, {}, {})
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backsight.errors import ConfigError, RewardError
-from backsight.feedback.judge import Judge, Messages, parsed
+from backsight.feedback.judge import Judge, Messages, parse_rating
 from backsight.types import Action, Feedback, Step, Trajectory
 
 UNKNOWN = Feedback()
@@ -49,7 +49,7 @@ class Answers:
     ],
 )
 def test_what_counts_as_an_answer(answer: str, rating: tuple[int, str] | None) -> None:
-    assert parsed(answer) == rating
+    assert parse_rating(answer) == rating
 
 
 def test_ratings_are_scaled_to_rewards() -> None:

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelF
 from backsight.errors import ConfigError, ModelError
 from backsight.hindsight.base import policy_gradient_row
 from backsight.policies import adapters
-from backsight.policies.base import trained
+from backsight.policies.base import trained_weights
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
@@ -40,7 +40,7 @@ def with_adapter(policy: Any, config: AdapterConfig = SMALL, strength: float = 0
     adapters.put_on(policy.model, config)
     torch.manual_seed(1)
     with torch.no_grad():
-        for weight in trained(policy.module).values():
+        for weight in trained_weights(policy.module).values():
             weight.add_(torch.randn_like(weight) * strength)
     return policy
 
@@ -83,14 +83,16 @@ def lines(error: pytest.ExceptionInfo[BaseException]) -> int:
 def test_the_adapter_alone_is_trained(config: AdapterConfig, expected: int) -> None:
     policy = tiny_policy()
     adapters.put_on(policy.model, config)
-    assert sum(weight.numel() for weight in trained(policy.module).values()) == expected
+    assert sum(weight.numel() for weight in trained_weights(policy.module).values()) == expected
 
 
 def test_of_a_classifier_the_head_is_trained_as_a_whole() -> None:
     policy = encoder()
     adapters.put_on(policy.model, AdapterConfig(r=2, target_modules=("query",)))
     head, pooler = 32 * 3 + 3, 32 * 32 + 32
-    assert sum(weight.numel() for weight in trained(policy.module).values()) == 2 * 2 * (32 + 32) + head + pooler
+    assert (
+        sum(weight.numel() for weight in trained_weights(policy.module).values()) == 2 * 2 * (32 + 32) + head + pooler
+    )
 
 
 @pytest.mark.parametrize("name", ["lora", "dora"])
@@ -129,7 +131,7 @@ def test_sampler_and_learner_see_the_adapter(case: str, monkeypatch: pytest.Monk
         base_N = policy.reference().log_probs(examples, SAMPLING).log_probs_N
     assert not torch.allclose(base_N, sampler_N, atol=1e-2)
     learner_N.sum().backward()
-    assert all(weight.grad is not None and weight.grad.any() for weight in trained(policy.module).values())
+    assert all(weight.grad is not None and weight.grad.any() for weight in trained_weights(policy.module).values())
     assert all(weight.grad is None for weight in policy.module.parameters() if not weight.requires_grad)
 
 
@@ -141,8 +143,8 @@ def test_the_reference_is_the_base_and_no_second_copy(make: Any) -> None:
     assert not torch.allclose(outputs(policy.model), outputs(base.model), atol=1e-3)  # which keeps its adapter
     own = {weight.data_ptr() for weight in policy.module.parameters()}
     copied = sum(weight.numel() for weight in reference.module.parameters() if weight.data_ptr() not in own)
-    assert copied == sum(weight.numel() for weight in trained(policy.module).values())
-    assert trained(reference.module) == {}
+    assert copied == sum(weight.numel() for weight in trained_weights(policy.module).values())
+    assert trained_weights(reference.module) == {}
 
 
 def test_without_an_adapter_the_reference_is_a_copy() -> None:
@@ -159,7 +161,7 @@ def test_a_copy_has_its_own_adapter_on_the_same_base() -> None:
     twin = copy.deepcopy(policy)
     before = outputs(twin.model)
     with torch.no_grad():
-        for weight in trained(policy.module).values():
+        for weight in trained_weights(policy.module).values():
             weight.zero_()
     assert torch.equal(outputs(twin.model), before)
     assert policy.model.model.embed_tokens.weight is twin.model.model.embed_tokens.weight
@@ -206,7 +208,7 @@ def test_merged_it_is_a_usual_model_that_computes_the_same(case: str, tmp_path: 
     expected = outputs(policy.model)
     adapters.merge(policy.model)
     assert torch.allclose(outputs(policy.model), expected, atol=1e-3 * float(expected.abs().max()))
-    assert len(trained(policy.module)) == len(list(policy.module.parameters()))
+    assert len(trained_weights(policy.module)) == len(list(policy.module.parameters()))
     policy.save(tmp_path)
     kind = {"t5": AutoModelForSeq2SeqLM, "bart": AutoModelForSeq2SeqLM}.get(case, AutoModelForCausalLM)
     if case.endswith("bert"):
@@ -220,8 +222,11 @@ def test_an_adapter_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = str(tmp_path / "adapter")
     for asked in (None, SMALL):
         loaded = open_policy(folder, adapter=asked)
-        assert trained(loaded.module).keys() == trained(policy.module).keys()
-        assert all(torch.equal(trained(loaded.module)[name], each) for name, each in trained(policy.module).items())
+        assert trained_weights(loaded.module).keys() == trained_weights(policy.module).keys()
+        assert all(
+            torch.equal(trained_weights(loaded.module)[name], each)
+            for name, each in trained_weights(policy.module).items()
+        )
     with pytest.raises(ConfigError, match=r"adapter\.r: 8: the policy has an adapter with r=2 already"):
         open_policy(folder, adapter=AdapterConfig(r=8, lora_alpha=4))
 

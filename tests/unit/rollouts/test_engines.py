@@ -10,7 +10,7 @@ from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
 from backsight.errors import ConfigError, ModelError
-from backsight.policies.base import Policy, trained
+from backsight.policies.base import Policy, trained_weights
 from backsight.policies.distributions import CategoricalHead
 from backsight.policies.module import ModulePolicy
 from backsight.policies.opening import KINDS
@@ -127,8 +127,8 @@ def test_the_state_is_what_it_holds_besides_the_policy(kind: str) -> None:
     assert engine_for(policy).state() == {}
     engine = InProcessOptions().build(policy, own_weights=True)
     state = engine.state()
-    assert state.keys() == trained(policy.module).keys()
-    assert all(torch.equal(state[name], weight) for name, weight in trained(policy.module).items())
+    assert state.keys() == trained_weights(policy.module).keys()
+    assert all(torch.equal(state[name], weight) for name, weight in trained_weights(policy.module).items())
 
     saved = {name: weight.detach().clone() for name, weight in state.items()}
     other = InProcessOptions().build(MAKERS[kind](seed=1), own_weights=True)

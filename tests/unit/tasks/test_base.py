@@ -31,7 +31,7 @@ class Obedience(PromptTask):
         is_right = completion == item.target
         return Feedback(reward=float(is_right), success=is_right, sources=(self.name,))
 
-    def relabelled(self, item: Item, completion: str, seed: int) -> str | None:
+    def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         return f"say {completion} ({seed})" if completion else None
 
 

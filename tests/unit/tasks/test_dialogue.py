@@ -136,20 +136,20 @@ def test_the_oldest_messages_go_first_then_words_of_the_last(tmp_path: Path, sys
     task = task_of(tmp_path, [*opening, *turns])
     item = task.items("train")[-1]
 
-    def shortened(room: int) -> str | None:
-        cut = task.shortened(item, lambda prompt: len(prompt) <= room)
+    def shorten(room: int) -> str | None:
+        cut = task.shorten(item, lambda prompt: len(prompt) <= room)
         assert cut is None or (cut.id, cut.target, cut.columns) == (item.id, item.target, item.columns)
         return None if cut is None else str(cut.prompt)
 
     prompts = [system + prompt for prompt in SHORTER_AND_SHORTER]
     for prompt, next_one in zip(prompts, [*prompts[1:], None], strict=True):
-        assert shortened(len(prompt)) == prompt
-        assert shortened(len(prompt) - 1) == next_one
+        assert shorten(len(prompt)) == prompt
+        assert shorten(len(prompt) - 1) == next_one
 
 
 def test_scripts_without_spaces_lose_characters(tmp_path: Path) -> None:
     task, item = only_item(tmp_path, "user: 今日は良い天気", "assistant: はい")
-    cut = task.shortened(item, lambda prompt: len(prompt) <= len("user: 天気\nassistant:"))
+    cut = task.shorten(item, lambda prompt: len(prompt) <= len("user: 天気\nassistant:"))
     assert cut is not None and cut.prompt == "user: 天気\nassistant:"
 
 
@@ -171,7 +171,7 @@ def test_any_text_stays_whole(tmp_path: Path, text: str) -> None:
     task, item = only_item(tmp_path, f"user: {text}", f"assistant: {text}")
     assert item.target == f" {text}"
     assert task.start_of(item) == str(item.prompt).removesuffix("assistant:")
-    assert task.shortened(item, lambda prompt: True) == item
+    assert task.shorten(item, lambda prompt: True) == item
     assert task.validate("train") == 1
     assert task.judge(item, text).success is True
 

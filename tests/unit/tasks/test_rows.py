@@ -130,7 +130,7 @@ def test_words_are_dropped_from_the_end_until_a_prompt_fits(
     source = write(tmp_path / "rows.jsonl", [{"prompt": prompt, "completion": " gold", "level": 1}])
     task = RowsTask(source, test=source)
     item = task.items("train")[0]
-    cut = task.shortened(item, lambda prompt: len(prompt) <= room)
+    cut = task.shorten(item, lambda prompt: len(prompt) <= room)
     assert cut == (None if kept is None else replace(item, prompt=kept))
 
 

@@ -56,7 +56,7 @@ def test_macro_f1_by_hand(task: SentimentTask) -> None:
 
 def test_a_wrong_label_reveals_the_gold_label_and_no_other_prompt(task: SentimentTask) -> None:
     item = task.items("train")[0]
-    assert task.relabelled(item, " negative", seed=0) is None
+    assert task.relabel_prompt(item, " negative", seed=0) is None
     assert task.judge(item, " negative").correction == " positive"
     assert task.judge(item, " positive").correction is None
 

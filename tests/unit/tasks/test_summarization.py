@@ -91,7 +91,7 @@ def test_a_failed_attempt_is_told_the_gold_answer_and_nothing_else(task: Summari
     failed, succeeded = task.judge(item, "a fox"), task.judge(item, "The fox saw grapes.")
     assert (failed.correction, failed.success) == (" the fox saw grapes", False)
     assert (succeeded.correction, succeeded.success, succeeded.reward) == (None, True, 1.0)
-    assert task.relabelled(item, "a day", seed=0) is None
+    assert task.relabel_prompt(item, "a day", seed=0) is None
 
 
 @pytest.mark.parametrize(

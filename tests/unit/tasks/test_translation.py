@@ -89,34 +89,34 @@ def test_every_script_survives(tmp_path: Path, target: str) -> None:
 
 
 def test_a_translation_is_relabelled_with_the_prompt_that_was_cut(task: TranslationTask) -> None:
-    assert task.relabelled(task.items("train")[1], "Guten Tag", seed=1) == "Good day.\n=>"
-    items = [task.shortened(item, lambda prompt: len(prompt) <= 8) or item for item in task.items("train")]
+    assert task.relabel_prompt(task.items("train")[1], "Guten Tag", seed=1) == "Good day.\n=>"
+    items = [task.shorten(item, lambda prompt: len(prompt) <= 8) or item for item in task.items("train")]
     cut = task.with_items({"train": items})
     assert cut.items("train")[3].prompt == "Good\n=>"
-    assert cut.relabelled(cut.items("train")[1], "Guten Tag", seed=1) == "Good\n=>"
+    assert cut.relabel_prompt(cut.items("train")[1], "Guten Tag", seed=1) == "Good\n=>"
     assert (cut.validate("train"), task.items("train")[3].prompt) == (5, "Good day.\n=>")
 
 
 def test_a_translation_of_another_source_is_relabelled_with_it(task: TranslationTask) -> None:
     away = task.items("train")[1]
-    assert task.relabelled(away, "guten tag", seed=0) in ("Hello.\n=>", "Good day.\n=>")
-    seen = {task.relabelled(away, " HALLO", seed=seed) for seed in range(10)}
+    assert task.relabel_prompt(away, "guten tag", seed=0) in ("Hello.\n=>", "Good day.\n=>")
+    seen = {task.relabel_prompt(away, " HALLO", seed=seed) for seed in range(10)}
     assert seen == {"Hello.\n=>", "Hi!\n=>", "Hullo.\n=>"}
-    assert task.relabelled(away, "Hallo", seed=7) == task.relabelled(away, "Hallo", seed=7)
+    assert task.relabel_prompt(away, "Hallo", seed=7) == task.relabel_prompt(away, "Hallo", seed=7)
 
 
 def test_what_translates_no_other_source_is_not_relabelled(task: TranslationTask) -> None:
-    assert task.relabelled(task.items("train")[1], "geh weg", seed=0) is None
+    assert task.relabel_prompt(task.items("train")[1], "geh weg", seed=0) is None
     for completion in ("Hallo du", "", "..."):
-        assert task.relabelled(task.items("train")[0], completion, seed=0) is None
+        assert task.relabel_prompt(task.items("train")[0], completion, seed=0) is None
 
 
 def test_only_training_translations_are_known(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", [{"source": "Hello.", "target": "Hallo."}])
     test = write(tmp_path / "test.jsonl", [{"source": "Go away!", "target": "Geh weg!"}])
     task = TranslationTask(train, test=test)
-    assert task.relabelled(task.items("train")[0], "Geh weg!", seed=0) is None
-    assert task.relabelled(task.items("test")[0], "Hallo!", seed=0) == "Hello.\n=>"
+    assert task.relabel_prompt(task.items("train")[0], "Geh weg!", seed=0) is None
+    assert task.relabel_prompt(task.items("test")[0], "Hallo!", seed=0) == "Hello.\n=>"
 
 
 @pytest.mark.parametrize(
@@ -147,4 +147,4 @@ def test_real_translations(shared_data: Path) -> None:
     assert [task.validate(split) for split in ("train", "test", "ood")] == [200, 200, 200]
     first = task.items("train")[0]
     other = next(item for item in task.items("train")[1:] if item.target != first.target)
-    assert task.relabelled(first, str(other.target), seed=0) is not None
+    assert task.relabel_prompt(first, str(other.target), seed=0) is not None

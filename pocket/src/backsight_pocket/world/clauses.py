@@ -159,7 +159,7 @@ def draw(rng: random.Random, domain: str, num_extras: int = 0, about: str = "", 
         content = [lemma for lemma in clause.lemmas if lemma != "be"]
         if len(extras) >= num_extras and len(set(content)) == len(content):
             for extra in rng.sample(extras, num_extras):
-                clause = _with_extra(rng, clause, extra, domain)
+                clause = _add_extra(rng, clause, extra, domain)
             if len({*clause.lemmas}) == len(clause.lemmas):
                 return clause
 
@@ -213,7 +213,7 @@ def _takes_quality(phrase: Phrase | None, described: dict[str, tuple[str, ...]])
     return phrase is not None and phrase.noun in described and not nouns()[phrase.noun].fixed
 
 
-def _with_extra(rng: random.Random, clause: Clause, extra: str, domain: str) -> Clause:
+def _add_extra(rng: random.Random, clause: Clause, extra: str, domain: str) -> Clause:
     if extra == "negation":
         return replace(clause, negated=True)
     if extra == "time":

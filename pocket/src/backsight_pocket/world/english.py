@@ -8,10 +8,10 @@ from backsight_pocket.world.lexicon import article
 
 def sentence(clause: Clause) -> str:
     """Write the clause as a sentence."""
-    return capitalised(clause_in_words(clause)) + "."
+    return capitalise(clause_in_words(clause)) + "."
 
 
-def capitalised(text: str) -> str:
+def capitalise(text: str) -> str:
     """Return the text with a capital letter at its start."""
     return text[:1].upper() + text[1:]
 

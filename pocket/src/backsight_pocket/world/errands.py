@@ -117,7 +117,7 @@ def understood(text: str) -> Utterance:
     return Utterance(asked, stated, bool(POLITE_WORDS.intersection(spoken)))
 
 
-def affirmed(text: str) -> dict[str, str]:
+def read_affirmed(text: str) -> dict[str, str]:
     """Return what a customer's words say is wanted, by slot: the values in them, except those after a "not"."""
     return {slot: values[-1] for slot, values in understood(_REFUSED.sub("", text)).stated.items()}
 

@@ -61,7 +61,7 @@ def _doubles(word: str) -> bool:
     )
 
 
-def _with_ending(word: str, ending: str) -> str:
+def _add_ending(word: str, ending: str) -> str:
     """Return the word with "ed", "er" or "ing" after it, spelled the regular way."""
     if word.endswith("e") and not (ending == "ing" and word.endswith(("ee", "oe", "ye"))):
         return word[:-1] + ending
@@ -72,14 +72,14 @@ def _with_ending(word: str, ending: str) -> str:
 
 def comparative(adjective: str) -> str:
     """Return the regular comparative: "big" gives "bigger"."""
-    return _with_ending(adjective, "er")
+    return _add_ending(adjective, "er")
 
 
 def conjugate(entry: str) -> Verb:
     """Make a verb from its entry: "bake", "keep/kept" or "take/took/taken"."""
     base, *rest = entry.split("/")
     third = base + "es" if base.endswith("o") else with_s(base)
-    past = rest[0] if rest else _with_ending(base, "ed")
+    past = rest[0] if rest else _add_ending(base, "ed")
     participle = rest[1] if len(rest) > 1 else past
-    gerund = base[:-2] + "ying" if base.endswith("ie") else _with_ending(base, "ing")
+    gerund = base[:-2] + "ying" if base.endswith("ie") else _add_ending(base, "ing")
     return Verb(base, third, past, participle, gerund)

@@ -84,7 +84,7 @@ def with_main(report: Report, main: Collection[int], rng: random.Random) -> Repo
     return replace(report, marks=tuple(marks))
 
 
-def covered(report: Report, summary: str) -> tuple[int, ...]:
+def find_covered(report: Report, summary: str) -> tuple[int, ...]:
     """Return the numbers of the facts that a summary tells.
 
     A fact is told when one part of the summary (between punctuation marks, "and" and "but") has its words in their

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from backsight_pocket.world.domain import general_sheet, load
-from backsight_pocket.world.english import capitalised
+from backsight_pocket.world.english import capitalise
 
 LABELS = ("bad", "mixed", "good")
 VERDICT_WEIGHT, DECIDED = 2, 2
@@ -105,7 +105,7 @@ class Review:
                 text = f"{text} {link} {opinion}"
         if self.verdict is not None:
             text += f", {'and' if self.opinions[-1].is_good is self.verdict.is_good else 'but'} {self.verdict}"
-        return capitalised(text) + "."
+        return capitalise(text) + "."
 
 
 @cache
@@ -155,14 +155,14 @@ def with_label(review: Review, label: str, rng: random.Random) -> Review:
     """
     parts = range(len(review.opinions) + (review.verdict is not None))
     by_number = (
-        [_turned(review, which, rng) for which in itertools.combinations(parts, num_turned)]
+        [_turn(review, which, rng) for which in itertools.combinations(parts, num_turned)]
         for num_turned in range(len(parts) + 1)
     )
     fitting = ([each for each in changed if each.label == label] for changed in by_number)
     return rng.choice(next(filter(None, fitting)))
 
 
-def _turned(review: Review, which: Sequence[int], rng: random.Random) -> Review:
+def _turn(review: Review, which: Sequence[int], rng: random.Random) -> Review:
     opinions = list(review.opinions)
     verdict = review.verdict
     for number in which:

@@ -97,7 +97,7 @@ def _spellings(lemma: str) -> Iterator[str]:
         yield ("".join(syllables), "".join(syllables) + final, final.join(syllables))[digest[6] % 3]
 
 
-def inflected(stem: str, endings: Sequence[str]) -> list[str]:
+def inflect(stem: str, endings: Sequence[str]) -> list[str]:
     """Return the stem and its endings, each as it is spelled after the others."""
     last_vowel = next(letter for letter in reversed(stem.lower()) if letter in FRONT + BACK)
     low, high = ("e", "i") if last_vowel in FRONT else ("a", "u")
@@ -112,7 +112,7 @@ def inflected(stem: str, endings: Sequence[str]) -> list[str]:
 
 def pieces_of(reading: Reading) -> list[str]:
     """Return the morphemes of the word with this meaning."""
-    return inflected(stems()[reading.lemma], _endings(reading))
+    return inflect(stems()[reading.lemma], _endings(reading))
 
 
 def _endings(reading: Reading) -> tuple[str, ...]:
@@ -169,10 +169,10 @@ def _is_motion(verb: str) -> bool:
 @cache
 def readings() -> dict[str, Reading]:
     """Return every word of Tarin but "en" and "ru", with its meaning."""
-    return {"".join(pieces_of(reading)): reading for reading in every_reading()}
+    return {"".join(pieces_of(reading)): reading for reading in iterate_readings()}
 
 
-def every_reading() -> Iterator[Reading]:
+def iterate_readings() -> Iterator[Reading]:
     """Yield every meaning that a word can have."""
     numbers = (False, True)
     for lemma, noun in nouns().items():
@@ -201,12 +201,12 @@ def clause_of(text: str) -> Clause | None:
     known = [reading for reading in read if reading is not None]
     if not known or len(known) < len(read) or known[-1].role != "verb":
         return None
-    clause = _assembled(known[:-1], known[-1])
+    clause = _assemble(known[:-1], known[-1])
     # A sentence with words out of place, or endings that do not agree, is not written like its clause.
     return clause if is_sound(clause) and sentence(clause) == text else None
 
 
-def _assembled(words: list[Reading], verb: Reading) -> Clause:
+def _assemble(words: list[Reading], verb: Reading) -> Clause:
     """Assemble the clause that these words are most likely meant to say."""
     phrases: dict[str, Phrase] = {}
     state = words.pop().lemma if verb.lemma == "be" and words and words[-1].role == "quality" else ""

@@ -41,19 +41,19 @@ class Cocoa(FittedCredit[CocoaOptions]):
     def evidence(self, trajectory: Trajectory, observations_SD: Tensor) -> Evidence:
         rewards_S = torch.tensor(trajectory.rewards, dtype=torch.float32)
         values_U = torch.tensor(sorted(set(rewards_S.tolist()) - {0.0}))
-        times_SU = _to_come(rewards_S, values_U, 1.0)
+        times_SU = _later_counts(rewards_S, values_U, 1.0)
         steps_N, value_N = times_SU.nonzero(as_tuple=True)
         values_N = values_U[value_N]
         return Evidence(
             features_ND=torch.cat([observations_SD[steps_N], values_N[:, None]], 1),
             steps_N=steps_N,
             times_N=times_SU[steps_N, value_N],
-            worth_N=_to_come(rewards_S, values_U, self.options.discount)[steps_N, value_N] * values_N,
+            worth_N=_later_counts(rewards_S, values_U, self.options.discount)[steps_N, value_N] * values_N,
             paid_S=rewards_S,
         )
 
 
-def _to_come(rewards_S: Tensor, values_U: Tensor, discount: float) -> Tensor:
+def _later_counts(rewards_S: Tensor, values_U: Tensor, discount: float) -> Tensor:
     """Return how often each value comes after each step, discounted from the step, (S, U)."""
     times_SU = torch.zeros(len(rewards_S), len(values_U))
     for step in range(len(rewards_S) - 2, -1, -1):

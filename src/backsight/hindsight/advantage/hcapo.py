@@ -54,7 +54,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
         Raises:
             ConfigError: when an observation is not text.
         """
-        told = [self._informed(each) for group in groups for each in group.trajectories]
+        told = [self._inform(each) for group in groups for each in group.trajectories]
         fits = [scorer.fits(prompts) for prompts, _ in told]
         answers = iter(scorer.log_probs(list(compress(told, fits))) if any(fits) else [])
         log_probs = iter([next(answers) if is_fit else None for is_fit in fits])
@@ -64,7 +64,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
         ]
         return LookBack(changed, [])
 
-    def _informed(self, trajectory: Trajectory) -> Exchange:
+    def _inform(self, trajectory: Trajectory) -> Exchange:
         if any(not isinstance(prompt, str | list) for prompt in trajectory.prompts):
             remedy = "needs observations in text or chat messages; use hca, cocoa or graph_hca"
             raise ConfigError("hindsight", "hcapo", remedy)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 
 BATCH_SIZE = 128
 """Number of rows in an update, drawn with replacement."""
@@ -63,8 +63,8 @@ class HindsightModel:
             return
         net = self.net or self._start(rows.features_ND.shape[1])
         self._count(rows.features_ND, times_N)
-        inputs_ND = self._scaled(rows.features_ND)
-        generator = torch.Generator().manual_seed(derived_seed("hindsight_model", "rows", self.num_fits))
+        inputs_ND = self._scale(rows.features_ND)
+        generator = torch.Generator().manual_seed(derive_seed("hindsight_model", "rows", self.num_fits))
         drawn = times_N.multinomial(self.num_updates * BATCH_SIZE, replacement=True, generator=generator)
         for number, rows_B in enumerate(drawn.view(self.num_updates, BATCH_SIZE)):
             # the rate falls to zero within a fit: otherwise the last draws would be noise in the credit
@@ -83,7 +83,7 @@ class HindsightModel:
         if self.net is None:
             return torch.zeros(len(rows.actions_N))
         log_prior_NA = rows.log_prior_NA.log_softmax(-1)  # among the known actions
-        log_h_NA = (log_prior_NA + self.net(self._scaled(rows.features_ND))).log_softmax(-1)
+        log_h_NA = (log_prior_NA + self.net(self._scale(rows.features_ND))).log_softmax(-1)
         ratio_NA = (log_prior_NA - log_h_NA).exp().clamp(max=LARGEST_RATIO)
         credit_N: Tensor = 1 - ratio_NA.gather(1, rows.actions_N[:, None])[:, 0]
         return credit_N
@@ -116,7 +116,7 @@ class HindsightModel:
 
     def _start(self, width: int) -> nn.Sequential:
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derived_seed("hindsight_model"))  # the CPU's generator, restored later
+            torch.default_generator.manual_seed(derive_seed("hindsight_model"))  # the CPU's generator, restored later
             self.net = nn.Sequential(
                 nn.Linear(width, self.hidden_size), nn.ReLU(), nn.Linear(self.hidden_size, self.num_actions)
             )
@@ -130,7 +130,7 @@ class HindsightModel:
         powers_3ND = torch.stack([features_ND.double() ** power for power in range(3)])
         self.sums_3D += (powers_3ND * times_N[:, None]).sum(1)
 
-    def _scaled(self, features_ND: Tensor) -> Tensor:
+    def _scale(self, features_ND: Tensor) -> Tensor:
         count_D, sum_D, squares_D = self.sums_3D
         mean_D = sum_D / count_D
         deviation_D = (squares_D / count_D - mean_D.square()).clamp(min=0).sqrt()

@@ -73,7 +73,7 @@ class Vine(Hindsight[VineOptions]):
             return {}
         asked = [(prefix, *root) for (_, prefix), root in roots.items() for _ in range(self.options.num_samples)]
         actions = scorer.sample([_begun(prompt, prefix) for prefix, _, prompt in asked])
-        finished = [_finished(*place, action) for place, action in zip(asked, actions, strict=True)]
+        finished = [_finish(*place, action) for place, action in zip(asked, actions, strict=True)]
         rewards = torch.tensor([each.total_reward for each in scorer.judge(finished)])
         return dict(zip(roots, rewards.view(-1, self.options.num_samples).mean(1).tolist(), strict=True))
 
@@ -86,7 +86,7 @@ def _begun(prompt: Observation, prefix: tuple[int, ...]) -> Observation:
     return PartialCompletion(prompt, prefix)
 
 
-def _finished(prefix: tuple[int, ...], group: Group, prompt: Observation, rest: Action) -> Trajectory:
+def _finish(prefix: tuple[int, ...], group: Group, prompt: Observation, rest: Action) -> Trajectory:
     """Return the attempt that the continuation makes of the prefix, for the judge."""
     tokens = prefix + rest.value
     action = Action(tokens, torch.zeros(len(tokens)), rest.text, rest.is_truncated)

@@ -57,7 +57,7 @@ class Command(Hindsight[CommandOptions]):
         Raises:
             DataError: when an episode does not say which commands it fulfilled.
         """
-        new = [_remembered(trajectory) for group in groups for trajectory in group.trajectories]
+        new = [_remember(trajectory) for group in groups for trajectory in group.trajectories]
         self.episodes = sorted([*new, *self.episodes], key=lambda each: -each.earned)[: self.options.memory]
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
@@ -87,7 +87,7 @@ class Command(Hindsight[CommandOptions]):
         self.episodes = [Episode(*each) for each in zip(earned, prompts, responses, strict=True)]
 
 
-def _remembered(trajectory: Trajectory) -> Episode:
+def _remember(trajectory: Trajectory) -> Episode:
     commanded = trajectory.feedback.achieved_prompts
     if commanded is None or isinstance(commanded[0], str | list):
         remedy = "is no episode in numbers; wrap the environment in Commanded"

@@ -46,7 +46,7 @@ from torch import Tensor
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.hints import prepend_words
 from backsight.hindsight.prompt.options import HIROptions
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.types import Example, Group, Observation, Trajectory
 
 Prompts = tuple[Observation, ...]
@@ -71,7 +71,7 @@ class HIR(Hindsight[HIROptions]):
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         self.num_steps += 1  # so that every step draws other slices
         attempts = [each for group in groups for each in self._relabel(group)]
-        rng = random.Random(derived_seed("hir", self.num_steps))
+        rng = random.Random(derive_seed("hir", self.num_steps))
         rows = []
         for attempt, shares in zip(attempts, self._shares(attempts, scorer), strict=True):
             for prompts, share in zip(attempt.among, shares, strict=True):

@@ -47,7 +47,7 @@ from torch import Tensor
 
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.prompt.options import RelabelOptions
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 from backsight.types import Example, Feedback, Group, Observation, Trajectory
 
 CURRICULUM_START, CURRICULUM_GROWTH = 2.0, 0.05
@@ -117,7 +117,7 @@ class Relabel(Hindsight[RelabelOptions]):
         return asked or ([] if feedback.achieved_prompts is None else [feedback.achieved_prompts])
 
     def _moments(self, num_steps: int, name: str) -> list[int]:
-        rng = random.Random(derived_seed("relabel", name))
+        rng = random.Random(derive_seed("relabel", name))
         draws_start = self.options.strategy == "future"
         first = (rng.randrange(num_steps) if draws_start else 0 for _ in range(self.options.num_goals))
         return sorted({rng.randrange(each, num_steps) for each in first})

@@ -68,14 +68,14 @@ class Recorded(Hindsight[RecordedOptions]):
             if not item.target:
                 raise DataError(f"{item.id}.target", item.target, "a turn that was judged needs its text")
             advantage = (reward or 0.0) - (_number(item, "reward_mean") or 0.0) if is_rewarded else None
-            rows.append(self._judged(item, scorer.encode(item.target), advantage, feedback if is_told else None))
+            rows.append(self._make_row(item, scorer.encode(item.target), advantage, feedback if is_told else None))
         correction = _text(item, "correction")
         if options.correction_weight > 0 and correction is not None:
             response = scorer.encode(correction)
             rows.append(imitation_row((item.prompt,), (response,), "recorded", options.correction_weight))
         return rows
 
-    def _judged(self, item: Item, turn: ActionValue, advantage: float | None, feedback: str | None) -> Example:
+    def _make_row(self, item: Item, turn: ActionValue, advantage: float | None, feedback: str | None) -> Example:
         """Make one row for reward and comment: they concern the same tokens, which then are computed once."""
         advantages_T = None if advantage is None else torch.full((len(turn),), advantage * self.options.reward_weight)
         teacher_prompts = None if feedback is None else (self.hints.with_text(item.prompt, self._hint(feedback)),)

@@ -116,10 +116,10 @@ class Revise(Hindsight[ReviseOptions]):
         attempts = sorted(group.trajectories, key=lambda each: each.succeeded)
         if self.options.mode == "rationalise":
             attempts = [each for each in attempts if not each.succeeded]
-        told = [(each, prompt) for each in attempts if (prompt := self._informed(each, group)) is not None]
+        told = [(each, prompt) for each in attempts if (prompt := self._inform(each, group)) is not None]
         return told[: self.options.max_revisions]
 
-    def _informed(self, attempt: Trajectory, group: Group) -> Observation | None:
+    def _inform(self, attempt: Trajectory, group: Group) -> Observation | None:
         step = attempt.steps[0]
         if len(attempt.steps) > 1 or not isinstance(step.observation, str | list):
             return None
@@ -127,9 +127,9 @@ class Revise(Hindsight[ReviseOptions]):
         hint = self.hints.hint(attempt, group, gold)
         if hint is None:
             return None
-        return self.hints.with_text(step.observation, f"{self._recalled(attempt)}{hint}")
+        return self.hints.with_text(step.observation, f"{self._recall(attempt)}{hint}")
 
-    def _recalled(self, attempt: Trajectory) -> str:
+    def _recall(self, attempt: Trajectory) -> str:
         """Return the earlier answer, with the verdict in the mode `critique`; nothing in the mode `rationalise`."""
         answer = (attempt.steps[0].action.text or "").strip()
         if self.options.mode == "rationalise":

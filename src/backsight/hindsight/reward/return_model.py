@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from backsight.seeds import derived_seed
+from backsight.seeds import derive_seed
 
 BATCH = 32
 BUCKETS = 4096
@@ -52,7 +52,7 @@ class ReturnModel:
         self.lessons = [*self.lessons, *lessons][-self.num_lessons :]
         if not self.lessons:
             return
-        generator = torch.Generator().manual_seed(derived_seed("return_model", self.num_fits))
+        generator = torch.Generator().manual_seed(derive_seed("return_model", self.num_fits))
         self.num_fits += 1
         network = self.network = self.network or self._fresh()
         optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
@@ -118,7 +118,7 @@ class ReturnModel:
         """Make a network for inputs like those of the lessons, always with the same first weights."""
         example = self.lessons[0].inputs
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derived_seed("return_model"))  # the CPU's generator, restored later
+            torch.default_generator.manual_seed(derive_seed("return_model"))  # the CPU's generator, restored later
             return Network(None if example.dim() == 1 else example.shape[1], self.hidden_size)
 
 

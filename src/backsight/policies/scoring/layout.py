@@ -70,7 +70,7 @@ def arrange(pairs: Sequence[Pair], attention_width: float, *, can_branch: bool) 
     trees.sort(key=lambda tree: -tree.width)
     if all(len(tree.branches) == 1 for tree in trees):
         return [[tree] for tree in trees]
-    return _packed(trees)
+    return _pack(trees)
 
 
 def width(row: Row) -> int:
@@ -105,7 +105,7 @@ def _cheapest(prompt: Tokens, branches: list[int], pairs: Sequence[Pair], attent
     return best
 
 
-def _packed(trees: Sequence[Tree]) -> list[Row]:
+def _pack(trees: Sequence[Tree]) -> list[Row]:
     """Pack trees into rows as wide as the widest tree: first fit, from the widest down."""
     rows: list[Row] = []
     free: list[int] = []
@@ -123,12 +123,12 @@ def tensors(rows: Sequence[Row], pairs: Sequence[Pair], padding: int, dtype: tor
     """Turn rows into tensors, padded on the right, where causal attention never looks."""
     longest = max(map(width, rows))
     laid = [list(_segments(row, pairs)) for row in rows]
-    tokens_BT = torch.tensor([_filled([part.tokens for part in parts], longest, padding) for parts in laid])
+    tokens_BT = torch.tensor([_fill([part.tokens for part in parts], longest, padding) for parts in laid])
     sources_N = torch.tensor(_sources(laid, pairs, longest))
     if all(len(row) == 1 and len(row[0].branches) == 1 for row in rows):
         return Tensors(tokens_BT, None, None, sources_N)
     positions_BT, trees_BT, branches_BT = (
-        torch.tensor([_filled([column(part) for part in parts], longest, -1) for parts in laid])
+        torch.tensor([_fill([column(part) for part in parts], longest, -1) for parts in laid])
         for column in (
             lambda part: range(part.position, part.position + len(part.tokens)),
             lambda part: [part.tree] * len(part.tokens),
@@ -143,11 +143,11 @@ def tensors(rows: Sequence[Row], pairs: Sequence[Pair], padding: int, dtype: tor
     return Tensors(tokens_BT, positions_BT.clamp_(min=0), mask_B1TT[:, None], sources_N)
 
 
-def padded(rows: Sequence[Tokens], padding: int) -> tuple[Tensor, Tensor]:
+def pad_rows(rows: Sequence[Tokens], padding: int) -> tuple[Tensor, Tensor]:
     """Return the tokens padded on the right, (B, T), and a mask that is 1 where a token stands, (B, T)."""
     longest = max(map(len, rows))
-    tokens_BT = torch.tensor([_filled([row], longest, padding) for row in rows])
-    return tokens_BT, torch.tensor([_filled([[1] * len(row)], longest, 0) for row in rows])
+    tokens_BT = torch.tensor([_fill([row], longest, padding) for row in rows])
+    return tokens_BT, torch.tensor([_fill([[1] * len(row)], longest, 0) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _segments(row: Row, pairs: Sequence[Pair]) -> Iterator[_Segment]:
             yield _Segment(pairs[index][1][:-1], number, branch, len(tree.prompt), index)
 
 
-def _filled(parts: Sequence[Iterable[int]], length: int, filler: int) -> list[int]:
+def _fill(parts: Sequence[Iterable[int]], length: int, filler: int) -> list[int]:
     line = [value for part in parts for value in part]
     return line + [filler] * (length - len(line))
 
@@ -220,13 +220,13 @@ def micro_batches(units: Sequence[tuple[int, int]], budget: int) -> list[list[in
 
 def sibling_batches(siblings: Iterable[list[int]], extent: Extent, budget: int) -> list[list[int]]:
     """Cut examples by index into micro-batches in which siblings stay together as far as the budget allows."""
-    parts = [part for indices in siblings for part in _fitting(indices, extent, budget)]
+    parts = [part for indices in siblings for part in _fit_budget(indices, extent, budget)]
     return [
         [index for unit in batch for index in parts[unit]] for batch in micro_batches(list(map(extent, parts)), budget)
     ]
 
 
-def _fitting(indices: list[int], extent: Extent, budget: int) -> list[list[int]]:
+def _fit_budget(indices: list[int], extent: Extent, budget: int) -> list[list[int]]:
     """Halve the siblings until each part is within the budget.
 
     When one sibling alone is near or above the budget, most of it is the prompt, which a cut would compute again for
@@ -239,4 +239,4 @@ def _fitting(indices: list[int], extent: Extent, budget: int) -> list[list[int]]
     if rows * widest <= budget or (rows == 1 and widest <= alone + budget // 2):
         return [indices]
     half = len(indices) // 2
-    return _fitting(indices[:half], extent, budget) + _fitting(indices[half:], extent, budget)
+    return _fit_budget(indices[:half], extent, budget) + _fit_budget(indices[half:], extent, budget)

@@ -91,7 +91,7 @@ def score(states: States, sampling: Sampling, end_tokens: Sequence[int], request
     if request.support_NK is not None:
         columns.append(request.support_NK.to(states.tokens_N.device))
     chunks = list(zip(*(torch.split(each, size) for each in columns), strict=True))
-    scored = partial(_scored, states.head, sampling, end_tokens, request)
+    scored = partial(_score_rows, states.head, sampling, end_tokens, request)
     if len(chunks) == 1 or not torch.is_grad_enabled():
         parts = [scored(*chunk) for chunk in chunks]
     else:
@@ -106,7 +106,7 @@ def score(states: States, sampling: Sampling, end_tokens: Sequence[int], request
 _Scores = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 
 
-def _scored(
+def _score_rows(
     head: Head,
     sampling: Sampling,
     end_tokens: Sequence[int],

@@ -57,7 +57,7 @@ class _Recording:
             return step(self.tokens_B1, self.mask_BM, self.positions_B1, cache)
 
         cache.pin(self.column_1)
-        self._replay: Callable[[], Tensor] = _captured(forward) if tokens_B1.is_cuda else forward
+        self._replay: Callable[[], Tensor] = _capture(forward) if tokens_B1.is_cuda else forward
         cache.release(0)
 
     def fits(self, cache: DecodeCache) -> bool:
@@ -79,7 +79,7 @@ class _Recording:
         self.column_1.fill_(mask_BT.shape[1] - 1)
 
 
-def _captured(forward: Callable[[], Tensor]) -> Callable[[], Tensor]:
+def _capture(forward: Callable[[], Tensor]) -> Callable[[], Tensor]:
     """Record what `forward` does on the GPU, and return a function that replays it."""
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())

@@ -21,7 +21,7 @@ from torch import Tensor
 from backsight.policies.scoring.log_probs import behaviour_logits
 from backsight.policies.text import LanguageModelPolicy, begun_tokens
 from backsight.rollouts.decoding.batch import Batch, DecodeCache
-from backsight.rollouts.decoding.step import draw_tokens, most_likely, penalised, uniform_numbers
+from backsight.rollouts.decoding.step import draw_tokens, most_likely, penalise, uniform_numbers
 from backsight.rollouts.in_process import InProcessEngine
 from backsight.types import Action, Observation, Sampling
 
@@ -119,7 +119,7 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
             uniform_BC = uniform_numbers([request.seed for request in part], sampling.max_completion_length)
             seen_BV = None
             if sampling.repetition_penalty != 1:
-                seen_BV = _occurring([self._read_by_decoder(request.prompt) for request in part], logits_BV)
+                seen_BV = _find_occurring([self._read_by_decoder(request.prompt) for request in part], logits_BV)
             indices, begun = [request.index for request in part], [request.num_begun for request in part]
             new = Batch.start(cache, indices, begun, mask_BT, uniform_BC.to(mask_BT.device), seen_BV)
             self._draw(new, logits_BV, sampling)
@@ -146,7 +146,7 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
     def _draw(self, batch: Batch, logits_BV: Tensor, sampling: Sampling) -> None:
         """Draw the next token of every row."""
         if batch.seen_BV is not None:
-            logits_BV = penalised(logits_BV, batch.seen_BV, sampling.repetition_penalty)
+            logits_BV = penalise(logits_BV, batch.seen_BV, sampling.repetition_penalty)
         logits_BV = behaviour_logits(logits_BV.float(), sampling, batch.positions_B, self.policy.end_tokens)
         if sampling.temperature == 0:
             tokens_B, log_probs_B = most_likely(logits_BV)
@@ -184,7 +184,7 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         return int(torch.cuda.mem_get_info(self.policy.model.device)[0]) // 2 if self._is_on_gpu else on_a_cpu
 
 
-def _occurring(prompts: Sequence[Sequence[int]], like_BV: Tensor) -> Tensor:
+def _find_occurring(prompts: Sequence[Sequence[int]], like_BV: Tensor) -> Tensor:
     """Return which tokens occur in each prompt, (B, V)."""
     seen_BV = torch.zeros_like(like_BV, dtype=torch.bool)
     for row, prompt in enumerate(prompts):

@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from backsight.errors import ModelError
-from backsight.policies.scoring.layout import Tokens, micro_batches, padded
+from backsight.policies.scoring.layout import Tokens, micro_batches, pad_rows
 from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.rollouts.decoding.batch import Batch, DecodeCache
 from backsight.rollouts.decoding.language_model import (
@@ -109,11 +109,11 @@ class Seq2SeqLMEngine(LanguageModelEngine[Seq2SeqLMPolicy, Pair]):
     def _encoded(self, prompts: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
         """Encode prompts, those of similar length together; return the states (U, S, H) and the mask (U, S)."""
         longest, device = max(map(len, prompts)), self.policy.model.device
-        _, mask_US = padded(prompts, 0)
+        _, mask_US = pad_rows(prompts, 0)
         hidden: list[Tensor] = [torch.zeros(0)] * len(prompts)
         for part in micro_batches([(1, len(prompt)) for prompt in prompts], PREFILL_TOKENS):
             tokens, mask = (
-                each.to(device) for each in padded([prompts[index] for index in part], self.policy.padding_token)
+                each.to(device) for each in pad_rows([prompts[index] for index in part], self.policy.padding_token)
             )
             states = torch.nn.functional.pad(
                 self.policy.anatomy.encoded(tokens, mask), (0, 0, 0, longest - tokens.shape[1])

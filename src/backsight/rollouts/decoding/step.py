@@ -39,7 +39,7 @@ def decode_step(model: Any) -> DecodeStep:
     if window is not None and getattr(model.config, "use_sliding_window", True):
         return general
     try:
-        found, expected = (_tried(step, model) for step in (lean, general))
+        found, expected = (_try_step(step, model) for step in (lean, general))
     except (AttributeError, TypeError, RuntimeError, ValueError, KeyError):  # a module is missing or differs
         return general
     is_same = float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * float(expected.abs().max())
@@ -47,7 +47,7 @@ def decode_step(model: Any) -> DecodeStep:
 
 
 @torch.no_grad()
-def _tried(step: DecodeStep, model: Any) -> Tensor:
+def _try_step(step: DecodeStep, model: Any) -> Tensor:
     """Compute the logits after a few tokens in two rows, the second of which is padded."""
     vocabulary = model.get_output_embeddings().weight.shape[0]
     cache, mask_BT = DecodeCache(), torch.tensor([[1, 1, 1], [0, 0, 1]], device=model.device)
@@ -93,13 +93,13 @@ class LeanStep:
         mask_B11T = torch.zeros(mask_BT.shape, dtype=hidden_BH.dtype, device=hidden_BH.device)
         mask_B11T = mask_B11T.masked_fill_(mask_BT == 0, torch.finfo(hidden_BH.dtype).min)[:, None, None]
         for number, layer in enumerate(self.body.layers):
-            attended_BH = self._attended(layer, number, hidden_BH, (cos_B1d, turned_B1d, half), mask_B11T, cache)
+            attended_BH = self._attend(layer, number, hidden_BH, (cos_B1d, turned_B1d, half), mask_B11T, cache)
             hidden_BH = hidden_BH + attended_BH
-            hidden_BH = hidden_BH + layer.mlp(_normed(layer.post_attention_layernorm, hidden_BH))
-        logits_BV: Tensor = self.model.lm_head(_normed(self.body.norm, hidden_BH))
+            hidden_BH = hidden_BH + layer.mlp(_norm(layer.post_attention_layernorm, hidden_BH))
+        logits_BV: Tensor = self.model.lm_head(_norm(self.body.norm, hidden_BH))
         return logits_BV
 
-    def _attended(
+    def _attend(
         self,
         layer: Any,
         number: int,
@@ -109,14 +109,14 @@ class LeanStep:
         cache: DecodeCache,
     ) -> Tensor:
         attention = layer.self_attn
-        normed_BH = _normed(layer.input_layernorm, hidden_BH)
+        normed_BH = _norm(layer.input_layernorm, hidden_BH)
         rows, width = len(normed_BH), attention.head_dim
         queries_Bhd, keys_Bkd, values_Bkd = (
             project(normed_BH).view(rows, -1, width)
             for project in (attention.q_proj, attention.k_proj, attention.v_proj)
         )
         if hasattr(attention, "q_norm"):
-            queries_Bhd, keys_Bkd = _normed(attention.q_norm, queries_Bhd), _normed(attention.k_norm, keys_Bkd)
+            queries_Bhd, keys_Bkd = _norm(attention.q_norm, queries_Bhd), _norm(attention.k_norm, keys_Bkd)
         cos_B1d, turned_B1d, half = rotation
         both_Bhd = torch.cat([queries_Bhd, keys_Bkd], 1)
         both_Bhd = torch.addcmul(both_Bhd * cos_B1d, both_Bhd.roll(half, -1), turned_B1d)
@@ -131,7 +131,7 @@ class LeanStep:
         return attended_BH
 
 
-def _normed(norm: Any, hidden: Tensor) -> Tensor:
+def _norm(norm: Any, hidden: Tensor) -> Tensor:
     """Apply a root mean square norm in one call."""
     return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
@@ -146,7 +146,7 @@ def uniform_numbers(seeds: Sequence[int], count: int) -> Tensor:
     return torch.stack([torch.rand(count, generator=generator.manual_seed(seed)) for seed in seeds])
 
 
-def penalised(logits_BV: Tensor, seen_BV: Tensor, penalty: float) -> Tensor:
+def penalise(logits_BV: Tensor, seen_BV: Tensor, penalty: float) -> Tensor:
     """Make tokens that occurred less likely (CTRL, Keskar 2019, arXiv:1909.05858), as transformers does it."""
     lowered_BV = torch.where(logits_BV < 0, logits_BV * penalty, logits_BV / penalty)
     return torch.where(seen_BV, lowered_BV, logits_BV)

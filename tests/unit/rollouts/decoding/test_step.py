@@ -2,7 +2,7 @@
 
 import torch
 
-from backsight.rollouts.decoding.step import BLOCK, draw_tokens, penalised, uniform_numbers
+from backsight.rollouts.decoding.step import BLOCK, draw_tokens, penalise, uniform_numbers
 
 
 def test_tokens_are_drawn_from_the_softmax() -> None:
@@ -36,4 +36,4 @@ def test_a_row_has_its_own_numbers() -> None:
 
 def test_what_occurred_is_less_likely() -> None:
     logits, seen = torch.tensor([[2.0, -2.0, 2.0]]), torch.tensor([[True, True, False]])
-    assert penalised(logits, seen, 2.0).tolist() == [[1.0, -4.0, 2.0]]
+    assert penalise(logits, seen, 2.0).tolist() == [[1.0, -4.0, 2.0]]
