@@ -22,7 +22,8 @@ from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import TrainingConfig
 
 DOCS = Path(__file__).parent
-START, END = "<!-- algorithms: made by docs/generate.py from backsight.training.algorithms -->", "<!-- /algorithms -->"
+MARK = "<!-- {name}: made by docs/generate.py -->"
+END = "<!-- /{name} -->"
 HEAD = """# Settings
 
 <!-- made by docs/generate.py from the classes of settings; change those -->
@@ -36,10 +37,16 @@ name in Python. Names are those of TRL and transformers where they have one.
 def write_pages(folder: Path = DOCS) -> None:
     """Write what is generated into the pages of the folder."""
     (folder / "settings.md").write_text(make_settings_page())
-    concepts = folder / "concepts.md"
-    before, _, rest = concepts.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    concepts.write_text(f"{before}{START}\n\n{make_algorithms_table()}\n\n{END}{after}")
+    _fill(folder / "concepts.md", "algorithms", make_algorithms_table())
+    _fill(folder / "methods.md", "options", make_options_of_methods())
+
+
+def _fill(page: Path, name: str, text: str) -> None:
+    """Put the text between the marks of this name."""
+    mark, end = MARK.format(name=name), END.format(name=name)
+    before, _, rest = page.read_text().partition(mark)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{mark}\n\n{text.strip()}\n\n{end}{after}")
 
 
 def make_algorithms_table() -> str:
@@ -58,7 +65,7 @@ def make_algorithms_table() -> str:
 
 
 def make_settings_page() -> str:
-    """Make the whole page: the run, the training, groups of settings, engines, methods."""
+    """Make the whole page: the run, the training, groups of settings, engines."""
     run = [name for name in RunConfig.__annotations__ if name in RunConfig.model_fields]
     training = [name for name in TrainingConfig.model_fields if name not in run]
     parts = [HEAD, "## The run\n", _table(RunConfig, run), "## Training\n", _table(RunConfig, training)]
@@ -69,7 +76,13 @@ def make_settings_page() -> str:
     parts.append("## `engine.`\n")
     for name in ENGINES.own:
         parts += [f"### `engine={name}`\n", *_choice(ENGINES.find(name), "engine.")]
-    parts.append("## `hindsight.`\n")
+    parts.append("## `hindsight.`\n\nThe options of each method stand in [methods](methods.md#options).\n")
+    return "\n".join(parts)
+
+
+def make_options_of_methods() -> str:
+    """Make a section for each method, with the place in which it enters and a table of its options."""
+    parts = []
     for place, methods in PLACES.items():
         for options in methods:
             where = "the control" if place == "none" else f"place: {place}"
@@ -121,4 +134,4 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     write_pages()
-    print(f"wrote {DOCS / 'settings.md'} and the table in {DOCS / 'concepts.md'}", file=sys.stderr)
+    print("wrote settings.md, and what is generated in concepts.md and methods.md", file=sys.stderr)

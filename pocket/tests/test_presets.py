@@ -10,7 +10,8 @@ import pytest
 import backsight
 from backsight.environments.episodes import EpisodesTask
 from backsight.errors import ConfigError, DataError
-from backsight.presets.base import PRESETS, find_preset
+from backsight.presets.base import find_preset
+from backsight.presets.catalogue import PRESETS
 from backsight.runs.check import check
 from backsight_pocket.instructions import InstructionsTask
 from backsight_pocket.sentiment import PocketSentimentTask

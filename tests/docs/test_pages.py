@@ -66,9 +66,10 @@ def test_some_code_is_marked_as_runnable() -> None:
 
 def test_what_is_generated_is_current(tmp_path: Path) -> None:
     generate = load_script(ROOT / "docs" / "generate.py")
-    (tmp_path / "concepts.md").write_text((ROOT / "docs" / "concepts.md").read_text())
+    for name in ("concepts.md", "methods.md"):
+        (tmp_path / name).write_text((ROOT / "docs" / name).read_text())
     generate.write_pages(tmp_path)
-    for name in ("settings.md", "concepts.md"):
+    for name in ("settings.md", "concepts.md", "methods.md"):
         assert (tmp_path / name).read_text() == (ROOT / "docs" / name).read_text(), (
             f"run: python docs/generate.py ({name})"
         )

@@ -16,7 +16,8 @@ from backsight.comparison.request import make_request
 from backsight.config import RunConfig, change_config, dump_config, read_changes, read_config
 from backsight.errors import ConfigError
 from backsight.hindsight.catalogue import METHODS
-from backsight.presets.base import PRESETS, configure, find_preset, make_task
+from backsight.presets.base import configure, find_preset, make_task
+from backsight.presets.catalogue import PRESETS
 from backsight.registry import Registry, load
 from backsight.reports.run_folder import RunReader
 from backsight.rollouts.engines import ENGINES

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from backsight.presets.catalogue import PRESETS
+
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended, as shells have it."""
 
 PRESET = typer.Argument(
     metavar="PRESET",
-    help="What to learn: sentiment, translation, summarization, dialogue, logs, corrections, reasoning-gym:NAME, "
+    help=f"What to learn: {', '.join(f'{name}NAME' if name.endswith(':') else name for name in PRESETS.own)}, "
     "or a preset of an installed package.",
 )
 

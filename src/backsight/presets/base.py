@@ -1,9 +1,4 @@
-"""Presets: each a full configuration under a name, and the task that goes with it.
-
-To add a preset, write a file with a function that returns it, and add its line to `PRESETS`. Packages add presets by
-entry points ``backsight.presets``, each such a function, and tasks without settings of their own by
-``backsight.tasks``, each a function from a configuration to a task.
-"""
+"""Presets: each a full configuration under a name, and the task that goes with it. `catalogue.py` lists them."""
 
 from __future__ import annotations
 
@@ -15,7 +10,7 @@ from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError, nearest
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.response.options import GoldAnchorOptions
-from backsight.registry import Registry
+from backsight.presets.catalogue import PRESETS, TASKS
 from backsight.tasks.base import Task
 from backsight.tasks.rows import FileTask
 from backsight.training.config import StopConfig
@@ -85,25 +80,6 @@ def on_rows(name: str, summary: str, rows: type[FileTask], max_completion_length
         return rows(str(own.data), test=own.eval_data, ood=own.ood_data)
 
     return Preset(name, summary, config, make_task, needs_data=True, is_in_pocket=True)
-
-
-PRESETS: Registry[Callable[..., Preset]] = Registry(
-    "backsight.presets",
-    "preset",
-    {
-        "corrections": "backsight.presets.logs:corrections",
-        "dialogue": "backsight.presets.dialogue:dialogue",
-        "logs": "backsight.presets.logs:logs",
-        "reasoning-gym:": "backsight.presets.reasoning_gym:reasoning_gym",
-        "sentiment": "backsight.presets.sentiment:sentiment",
-        "summarization": "backsight.presets.summarization:summarization",
-        "translation": "backsight.presets.translation:translation",
-    },
-)
-"""Functions that make a preset, by its name. A function whose name ends in a colon is given the text behind the
-colon."""
-
-TASKS: Registry[Callable[[RunConfig], Task]] = Registry("backsight.tasks", "preset", {})
 
 
 def find_preset(name: str, *changes: Mapping[str, Any]) -> Preset:

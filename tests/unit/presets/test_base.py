@@ -14,7 +14,8 @@ from backsight.config import RunConfig, read_changes
 from backsight.errors import ConfigError
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.prompt.options import RelabelOptions
-from backsight.presets.base import PRESETS, START, Preset, configure, find_preset, make_task, on_rows
+from backsight.presets.base import START, Preset, configure, find_preset, make_task, on_rows
+from backsight.presets.catalogue import PRESETS
 from backsight.tasks.base import Task
 from backsight.tasks.sentiment import SentimentTask
 from backsight.training.config import StopConfig
@@ -106,7 +107,9 @@ def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
 def test_every_preset_goes_by_its_name(name: str) -> None:
     preset = find_preset(name)
     assert preset.name == preset.config.preset == name
-    assert preset.needs_data is True, "without a package, each learns from rows"
+    if preset.needs_data:
+        with pytest.raises(ConfigError, match=f"^data: None: {name} learns from your rows: set data=FILE"):
+            preset.task(preset.config)
     assert preset.summary
 
 
