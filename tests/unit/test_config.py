@@ -130,7 +130,7 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("stopp.max_steps=4", "stopp.max_steps: 4: unknown; did you mean 'stop.max_steps'?"),
         ("hindsight=relable", "hindsight: relable: unknown; did you mean 'relabel'?"),
         ("hindsight.max_replays=2", "hindsight.max_replays: 2: is an option of relabel, not of outcome; leave it out"),
-        ("algorithm=qqq", "algorithm: qqq: known: cispo, dapo, dr_grpo, grpo, gspo, ppo, reinforce, rloo, sapo"),
+        ("algorithm=qqq", f"algorithm: qqq: known: {', '.join(sorted(ALGORITHMS))}"),
         ("learning_rate=fast", "learning_rate: fast: must be a valid number"),
         ("learning_rate=-1", "learning_rate: -1: must be greater than 0"),
         ("learning_rate=.nan", "learning_rate: nan: must be a finite number"),

@@ -237,7 +237,7 @@ def test_a_task(install: Install, tmp_path: Path, model: str) -> None:
 
 def test_an_engine(install: Install, tmp_path: Path, model: str) -> None:
     install({"engines": ENGINE}, engines={"remote": "my_things.engines:RemoteOptions"})
-    assert ENGINES.names() == ["in_process", "remote"]
+    assert ENGINES.names() == [*ENGINES.own, "remote"]
     config = read_settings("logs", "engine=remote", "engine.port=8000")
     assert config.engine.model_dump() == {"name": "remote", "port": 8000}
     (tmp_path / "config.yaml").write_text(dump_config(config))

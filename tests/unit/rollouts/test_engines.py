@@ -70,7 +70,7 @@ class Holder(Settings):
 
 
 def test_an_engine_is_known_by_its_name() -> None:
-    assert ENGINES.names() == ["in_process"] and ENGINES.find("in_process") is InProcessOptions
+    assert "in_process" in ENGINES.names() and ENGINES.find("in_process") is InProcessOptions
     for choice in ("in_process", {"name": "in_process"}, InProcessOptions()):
         assert isinstance(Holder(engine=choice).engine, InProcessOptions)
     with pytest.raises(ConfigError, match="engine: in_proces: unknown; did you mean 'in_process'"):
