@@ -119,6 +119,17 @@ class ChainOptions(MethodOptions):
         _check_one_kind(self.methods)
         return self
 
+    @model_validator(mode="after")
+    def _none_is_undone(self) -> ChainOptions:
+        for place, later in enumerate(self.methods):
+            for earlier in self.methods[:place]:
+                if lost := later.replaces & earlier.changes:
+                    what = f"{later.label} computes the {' and '.join(sorted(lost))} anew that {earlier.label} changed"
+                    is_cured = not earlier.replaces & later.changes
+                    remedy = f"put {later.label} before {earlier.label}" if is_cured else "choose one of them"
+                    raise ConfigError("hindsight", self.label, f"{what}; {remedy}")
+        return self
+
 
 def _check_one_kind(methods: Sequence[MethodOptions]) -> None:
     if len({each.learns_from_attempts for each in methods}) > 1:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from backsight.hindsight.base import Hindsight
 
 Count = Annotated[int, Field(ge=1)]
-Discount = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
+Part = Literal["rewards", "advantages"]
+"""A part of the groups that a method may change."""
 
 TEMPLATE = "{hint}\n{prompt}"
 """Default for a prompt with a hint, which comes first because prompts usually end with the cue for the answer."""
@@ -31,6 +32,11 @@ class MethodOptions(Settings):
 
     method: ClassVar[str] = ""
     """Import path of the method, as ``"module:Class"``; the module is in the same folder as that of the options."""
+    changes: ClassVar[frozenset[Part]] = frozenset()
+    """Parts of the groups that hold what the method found out. Advantages that are estimated from changed rewards are
+    no part of their own."""
+    replaces: ClassVar[frozenset[Part]] = frozenset()
+    """Parts of the groups that the method computes anew: what methods before it put there is lost."""
     name: str
 
     @property
@@ -61,6 +67,10 @@ class MethodOptions(Settings):
         package, dot, _ = owner.__module__.rpartition(".")
         method: Hindsight[MethodOptions] = load(f"{package}{dot}{self.method}")(self)
         return method
+
+
+REWARDS: frozenset[Part] = frozenset({"rewards"})
+ADVANTAGES: frozenset[Part] = frozenset({"advantages"})
 
 
 def name_of(options: type[MethodOptions]) -> str:

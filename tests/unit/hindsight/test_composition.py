@@ -11,11 +11,13 @@ import torch
 from unit.hindsight.fakes import PAIR, FakeScorer, keys_of, make_rows
 
 from backsight.errors import ConfigError
+from backsight.hindsight.advantage.options import GiGPOOptions, OPDOptions, RLSDOptions, VineOptions
 from backsight.hindsight.base import Hindsight, LookBack, Outcome, Scorer, imitation_row
 from backsight.hindsight.catalogue import ChainOptions, RouteOptions
 from backsight.hindsight.composition import Chain, Route
 from backsight.hindsight.options import MethodOptions, OutcomeOptions, OutcomeWeightOptions
-from backsight.hindsight.response.options import RecordedOptions, SupervisedOptions
+from backsight.hindsight.response.options import GoldAnchorOptions, RecordedOptions, SupervisedOptions
+from backsight.hindsight.reward.options import RescoreOptions, ShapingOptions
 from backsight.types import Feedback, Group
 
 
@@ -146,10 +148,10 @@ class TestChain:
         # that of the policy gradient came first, and it is the attempt as it was seen in the end
         assert [each.trajectory.feedback.text for each in rows if each.trajectory is not None] == ["hm", "hm"]
 
-    def test_members_learn_from_the_groups_as_they_came(self) -> None:
+    def test_members_learn_from_the_groups_as_those_before_them_left_them(self) -> None:
         chain = Chain([DoubleOptions().build(), one := Count(CountOptions())])
         chain.look_back([PAIR], FakeScorer())
-        assert one.count == 1.0
+        assert one.count == 2.0
 
     def test_its_state_is_that_of_its_members(self) -> None:
         one, two = Count(CountOptions(), 3.0), Count(CountOptions(), 4.0)
@@ -248,3 +250,36 @@ class TestOneKind:
 
     def test_a_route_between_two_that_do_not_sample_does_not_either(self) -> None:
         assert not RouteOptions(then=SupervisedOptions(), otherwise=RecordedOptions()).learns_from_attempts
+
+
+class TestOrder:
+    @pytest.mark.parametrize(
+        ("first", "second", "remedy"),
+        [
+            (
+                OPDOptions(),
+                RescoreOptions(),
+                "rescore computes the advantages anew that opd changed; put rescore",
+            ),
+            (ShapingOptions(), RescoreOptions(), "rescore computes the rewards anew that shaping changed; put rescore"),
+            (GiGPOOptions(), VineOptions(), "put vine before gigpo"),
+            (RLSDOptions(), GoldAnchorOptions(), "put gold_anchor before rlsd"),
+            (VineOptions(), GoldAnchorOptions(), "choose one of them"),
+        ],
+    )
+    def test_a_member_that_undoes_another_is_refused(
+        self, first: MethodOptions, second: MethodOptions, remedy: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=remedy):
+            ChainOptions(methods=(first, second))
+        with pytest.raises(ConfigError, match=remedy):
+            ChainOptions(methods=(OutcomeOptions(), first, ImitateOptions(), second))
+        if "put" in remedy:
+            assert len(ChainOptions(methods=(second, first)).methods) == 2
+
+    @pytest.mark.parametrize(
+        "methods",
+        [(RescoreOptions(), ShapingOptions()), (RescoreOptions(), VineOptions()), (OPDOptions(), ImitateOptions())],
+    )
+    def test_what_builds_on_another_is_welcome(self, methods: tuple[MethodOptions, ...]) -> None:
+        assert ChainOptions(methods=methods).methods == methods

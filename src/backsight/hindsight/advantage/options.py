@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from backsight.hindsight.options import (
+    ADVANTAGES,
     Count,
-    Discount,
     HintOptions,
     MethodOptions,
     Positive,
@@ -24,8 +24,6 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class HindsightModelOptions(MethodOptions):
     """Options of a method with a small model that learns what an action led to."""
 
-    discount: Discount = 1.0
-    """γ of a later reward."""
     hidden_size: Count = 256
     """Units of the model's hidden layer."""
     learning_rate: Positive = 3e-3
@@ -38,6 +36,8 @@ class HCAOptions(HindsightModelOptions):
     """An action gets credit where a return, or a later state, is likelier to have come of it than of others (HCA)."""
 
     method: ClassVar[str] = "hca:HCA"
+    changes = ADVANTAGES
+    replaces = ADVANTAGES
     name: Literal["hca"] = "hca"
     revealed: Literal["return", "state"] = "return"
     """What the model is told: the return from the step on, or the states in which the rewards came."""
@@ -49,6 +49,8 @@ class CocoaOptions(HindsightModelOptions):
     """An action gets credit for a later reward where it made that reward likelier (COCOA)."""
 
     method: ClassVar[str] = "cocoa:Cocoa"
+    changes = ADVANTAGES
+    replaces = ADVANTAGES
     name: Literal["cocoa"] = "cocoa"
 
 
@@ -56,11 +58,10 @@ class HCAPOOptions(TemplateOptions):
     """The policy scores its own steps again, knowing how the episode ended (HCAPO)."""
 
     method: ClassVar[str] = "hcapo:HCAPO"
+    changes = ADVANTAGES
     name: Literal["hcapo"] = "hcapo"
     weight: Weight = 1.0
     """ω: weight of the credit of a step, beside the advantage of the episode."""
-    discount: Discount = 0.95
-    """γ for each step before the last."""
     temperature: Positive = 5.0
     """Temperature that flattens the hindsight probability of a step."""
     clip: Share = 0.2
@@ -73,9 +74,8 @@ class GraphHCAOptions(MethodOptions):
     """Credit is the change of a state's value in the graph of all attempts of a group (GraphHCA)."""
 
     method: ClassVar[str] = "graph_hca:GraphHCA"
+    changes = ADVANTAGES
     name: Literal["graph_hca"] = "graph_hca"
-    discount: Fraction = 0.95
-    """γ of the value of a state, for each step to the goal."""
     floor: Fraction = 0.01
     """The least value of a state, so that it has a logarithm."""
     episode_weight: Weight = 0.0
@@ -89,11 +89,10 @@ class GiGPOOptions(MethodOptions):
     """Steps of siblings that observed the same are compared with each other, as whole episodes are (GiGPO)."""
 
     method: ClassVar[str] = "gigpo:GiGPO"
+    changes = ADVANTAGES
     name: Literal["gigpo"] = "gigpo"
     weight: Weight = 1.0
     """Weight of the step's advantage, beside the episode's."""
-    discount: Discount = 0.95
-    """γ of the return from a step."""
     scaled: bool = True
     """Whether to divide by the standard deviation of those compared."""
 
@@ -102,13 +101,13 @@ class HGPOOptions(MethodOptions):
     """Steps are compared with those of the same last observations, longer histories counting more (HGPO)."""
 
     method: ClassVar[str] = "gigpo:HGPO"
+    changes = ADVANTAGES
+    replaces = ADVANTAGES
     name: Literal["hgpo"] = "hgpo"
     history: Annotated[int, Field(ge=0)] = 2
     """K: number of earlier observations that may have to agree, besides the present one."""
     length_power: Weight = 1.0
     """α: the larger it is, the more a longer history counts."""
-    discount: Discount = 0.95
-    """γ of the return from a step."""
     scaled: bool = True
     """Whether to divide by the standard deviation of those compared."""
 
@@ -117,6 +116,7 @@ class OPDOptions(TaughtOptions, HintOptions):
     """A token gets credit where a teacher that knows what was revealed finds it likelier (OpenClaw-RL)."""
 
     method: ClassVar[str] = "opd:OPD"
+    changes = ADVANTAGES
     name: Literal["opd"] = "opd"
     reward_weight: Weight = 1.0
     """Weight of the estimator's advantage."""
@@ -130,6 +130,7 @@ class RLSDOptions(TaughtOptions, HintOptions):
     """The reward gives the direction of an advantage, and a teacher that knows the answer its size (RLSD)."""
 
     method: ClassVar[str] = "rlsd:RLSD"
+    changes = ADVANTAGES
     name: Literal["rlsd"] = "rlsd"
     share: Share = 0.5
     """λ: share of the advantage that the teacher may stretch, at the first step."""
@@ -143,6 +144,7 @@ class RLCSDOptions(TaughtOptions, TemplateOptions):
     """Tokens that a right answer makes likelier than wrong ones do count for more (RLCSD)."""
 
     method: ClassVar[str] = "rlcsd:RLCSD"
+    changes = ADVANTAGES
     name: Literal["rlcsd"] = "rlcsd"
     num_wrong: Count = 4
     """K: most wrong siblings that are shown, one at a time."""
@@ -158,6 +160,8 @@ class VineOptions(MethodOptions):
     """The value of an unfinished answer is the mean reward of finishing it afresh several times (VinePPO)."""
 
     method: ClassVar[str] = "vine:Vine"
+    changes = ADVANTAGES
+    replaces = ADVANTAGES
     name: Literal["vine"] = "vine"
     num_samples: Count = 9
     """K: number of times that each prefix is finished."""

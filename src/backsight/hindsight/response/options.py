@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from backsight.errors import ConfigError
 from backsight.hindsight.options import (
+    ADVANTAGES,
     Count,
     HintOptions,
     MethodOptions,
@@ -38,6 +39,8 @@ class GoldAnchorOptions(MethodOptions):
     """A group in which all failed is joined by the gold answer (GCPO)."""
 
     method: ClassVar[str] = "gold_anchor:GoldAnchor"
+    changes = ADVANTAGES
+    replaces = ADVANTAGES
     name: Literal["gold_anchor"] = "gold_anchor"
     gold_reward: float = 1.0
     """Reward of the gold answer."""

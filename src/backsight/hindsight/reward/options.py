@@ -6,13 +6,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from backsight.hindsight.options import Count, MethodOptions, Positive, Share
+from backsight.hindsight.options import ADVANTAGES, REWARDS, Count, MethodOptions, Positive
 
 
 class RescoreOptions(MethodOptions):
     """The episode is rated again by a judge that knows what came of it (RLHS)."""
 
     method: ClassVar[str] = "rescore:Rescore"
+    changes = REWARDS
+    replaces = REWARDS | ADVANTAGES
     name: Literal["rescore"] = "rescore"
     reward: Annotated[str, Field(min_length=1)] = "hindsight"
     """Name of the reward that counts instead of all others, usually one that had the weight 0 before."""
@@ -22,15 +24,17 @@ class ShapingOptions(MethodOptions):
     """Every step is paid the change of a potential, which leaves the best policy the best (PBRS)."""
 
     method: ClassVar[str] = "shaping:Shaping"
+    changes = REWARDS
+    replaces = ADVANTAGES
     name: Literal["shaping"] = "shaping"
-    discount: Share = 1.0
-    """γ of the potential of the next state. The best policy stays the best only with the run's own discount."""
 
 
 class RudderOptions(MethodOptions):
     """A learnt prediction of the return says which step earned it (RUDDER)."""
 
     method: ClassVar[str] = "rudder:Rudder"
+    changes = REWARDS
+    replaces = ADVANTAGES
     name: Literal["rudder"] = "rudder"
     lessons: Count = 256
     """Number of the newest episodes that the predictor learns from."""
