@@ -38,6 +38,7 @@ SETTINGS: Mapping[str, Any] = {
     "learning_rate": 1e-3,
     "lr_scheduler_type": "linear",
     "entropy_coef": 0.05,
+    "discount": 0.95,
 }
 """Settings of all methods. With less entropy, hard places are given up before they were ever solved (docs/log.md)."""
 

@@ -4,6 +4,7 @@
     ├── ConfigError       (ValueError)   a setting is unknown, malformed or contradicts another
     ├── DataError         (ValueError)   a data file or row cannot be used
     ├── ModelError        (ValueError)   a model folder, tokenizer or module does not fit
+    │   └── DivergedError                its training broke in several steps in a row; the last whole policy was kept
     ├── SpaceError        (TypeError)    a Gymnasium space does not fit the policy
     ├── RewardError       (RuntimeError) a reward function broke its contract
     └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
@@ -38,6 +39,10 @@ class DataError(BacksightError, ValueError):
 
 class ModelError(BacksightError, ValueError):
     """A model folder, a tokenizer or a module that does not fit."""
+
+
+class DivergedError(ModelError):
+    """A training that broke in several steps in a row. The policy is the last whole one."""
 
 
 class SpaceError(BacksightError, TypeError):

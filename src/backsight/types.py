@@ -23,6 +23,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
+from backsight.errors import RewardError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -82,6 +84,11 @@ class Sampling:
         """Whether some tokens are ruled out."""
         return self.top_k > 0 or self.top_p < 1 or self.min_p > 0 or self.min_completion_length > 0
 
+    @property
+    def whole(self) -> Sampling:
+        """The same sampling with no token ruled out: the distribution that a teacher is compared on."""
+        return replace(self, min_completion_length=0, top_k=0, top_p=1.0, min_p=0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -131,8 +138,8 @@ class Step:
 
     observation: Observation
     action: Action
-    reward: float = 0.0
-    """Reward that the environment paid at once."""
+    reward: float | None = None
+    """Reward that the environment paid at once; None where it pays nothing."""
     terminated: bool = False
     truncated: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -160,32 +167,57 @@ class Trajectory:
     key: AttemptKey | None = None
     """Place of the attempt in its training step. It stays the same when rewards or feedback are replaced; None for a
     trajectory that is no attempt of the step."""
+    success_threshold: float = 1.0
+    """Total reward from which the episode counts as a success, if its success is not revealed."""
+    next_observation: Observation | None = None
+    """Observation after the last step of an episode that a limit cut off; None where the episode ended, or where the
+    environment shows none."""
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether anybody scored the episode: the environment at once, or a source of feedback afterwards."""
+        said = self.feedback.reward is not None or self.feedback.step_rewards is not None
+        return said or any(step.reward is not None for step in self.steps)
 
     @property
     def rewards(self) -> list[float]:
-        """Reward of each step, (S,): judged in hindsight if it was, else as paid. The last adds the episode's own."""
+        """Reward of each step, (S,): judged in hindsight if it was, else as paid. The last adds the episode's own.
+
+        A step for which nothing was paid counts 0; see `is_scored`.
+        """
         if self.feedback.step_rewards is not None:
             rewards = list(self.feedback.step_rewards)
         else:
-            rewards = [step.reward for step in self.steps]
+            rewards = [0.0 if step.reward is None else step.reward for step in self.steps]
         if self.feedback.reward is not None:
             rewards[-1] += self.feedback.reward
         return rewards
 
     @property
     def total_reward(self) -> float:
-        """Undiscounted sum of the rewards."""
+        """Undiscounted sum of the rewards.
+
+        Raises:
+            RewardError: when nobody scored the episode.
+        """
+        if not self.is_scored:
+            raise RewardError("reward", None, "nobody scored this attempt; see Trajectory.is_scored and Group.scored")
         return sum(self.rewards)
 
     @property
     def succeeded(self) -> bool:
-        """Whether the episode succeeded, as revealed; if that is unknown, whether the total reward is above zero."""
-        return self.total_reward > 0 if self.feedback.success is None else self.feedback.success
+        """Whether the episode succeeded, as revealed; if that is unknown, whether it earned the `success_threshold`."""
+        if self.feedback.success is not None:
+            return self.feedback.success
+        return self.is_scored and self.total_reward >= self.success_threshold
 
     @property
     def was_cut_off(self) -> bool:
-        """Whether a limit ended the episode, and neither the policy nor the environment."""
-        return self.steps[-1].truncated
+        """Whether a limit ended the episode or one of its actions, and neither the policy nor the environment.
+
+        To imitate such an attempt would teach never to end.
+        """
+        return self.steps[-1].truncated or any(step.action.is_truncated for step in self.steps)
 
     @property
     def num_decisions(self) -> int:
@@ -226,7 +258,20 @@ class Group:
     trajectories: tuple[Trajectory, ...] = ()
     advantages: tuple[Tensor, ...] = ()
     """Advantages of each trajectory, one tensor (T,) each. The estimator sets them before a hindsight method sees the
-    group, and some methods replace them."""
+    group, and some methods replace them. A trajectory that nobody scored has the advantage 0."""
+
+    @property
+    def scored(self) -> tuple[Trajectory, ...]:
+        """The trajectories that somebody scored."""
+        return tuple(each for each in self.trajectories if each.is_scored)
+
+
+class Sources(NamedTuple):
+    """Names of the methods that made the parts of an example; rows of different methods are averaged apart."""
+
+    advantages: str
+    imitation: str
+    teacher: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +307,13 @@ class Example:
     """Factor of every loss of the example."""
     trajectory: Trajectory | None = None
     """The attempt that the example came from; None for a row that was not sampled."""
+    merged_from: Sources | None = None
+    """Where the parts of a row came from that was made of rows of several methods; None: all from `method`."""
+
+    @property
+    def sources(self) -> Sources:
+        """The methods that made the parts."""
+        return self.merged_from or Sources(self.method, self.method, self.method)
 
     @property
     def num_decisions(self) -> int:
@@ -307,8 +359,9 @@ class Decisions:
 class StepResult:
     """The answer of an environment to an action. Fields that `Step` has as well mean the same there."""
 
-    observation: Observation
-    reward: float = 0.0
+    observation: Observation | None
+    """What is observed next; None if the episode is over and there is nothing more to see."""
+    reward: float | None = None
     terminated: bool = False
     truncated: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)

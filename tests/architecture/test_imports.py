@@ -18,7 +18,7 @@ MAY_ONLY_IMPORT = {
     "settings": {"errors", "registry"},
     "registry": {"errors"},
     "errors": set(),
-    "types": set(),
+    "types": {"errors"},
 }
 ONLY_IMPORTED_BY = {
     "cli": {"__main__"},

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from backsight.types import Action, AttemptKey, Example, Feedback, Sampling, Step, Trajectory, is_chat
+from backsight.errors import RewardError
+from backsight.types import Action, AttemptKey, Example, Feedback, Group, Sampling, Step, Trajectory, is_chat
 
 
 def step(reward: float, log_probs: list[float], text: str | None = None, truncated: bool = False) -> Step:
@@ -41,12 +42,13 @@ def test_what_was_judged_in_hindsight_replaces_what_was_paid(feedback: Feedback,
     ("feedback", "succeeded"),
     [
         (Feedback(), False),
-        (Feedback(reward=3.0), True),
+        (Feedback(reward=2.0), True),  # with 1 - 2 paid before: 1
+        (Feedback(reward=1.5), False),
         (Feedback(reward=3.0, success=False), False),
         (Feedback(reward=-3.0, success=True), True),
     ],
 )
-def test_success_is_what_was_said_or_else_a_reward_above_zero(feedback: Feedback, succeeded: bool) -> None:
+def test_success_is_what_was_said_or_else_a_reward_at_the_threshold(feedback: Feedback, succeeded: bool) -> None:
     assert EPISODE.with_feedback(feedback).succeeded is succeeded
 
 
@@ -94,3 +96,26 @@ def test_some_settings_rule_tokens_out() -> None:
 def test_records_need_no_torch() -> None:
     code = "import sys, backsight.types; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_reward_for_the_format_alone_is_no_success() -> None:
+    formatted = replace(EPISODE, feedback=Feedback(reward=1.2))  # 0.2 in all
+    assert not formatted.succeeded
+    assert replace(formatted, success_threshold=0.1).succeeded
+
+
+def test_what_nobody_scored_has_no_reward_and_no_success() -> None:
+    unpaid = tuple(replace(each, reward=None) for each in EPISODE.steps)
+    silent = replace(EPISODE, steps=unpaid, success_threshold=-1.0)
+    assert not silent.is_scored and not silent.succeeded
+    with pytest.raises(RewardError, match="nobody scored this attempt"):
+        _ = silent.total_reward
+    assert silent.with_feedback(Feedback(reward=0.0)).is_scored
+    assert Group("start", (silent, EPISODE)).scored == (EPISODE,)
+
+
+def test_an_action_that_hit_the_cap_cuts_the_episode_off_wherever_it_stands() -> None:
+    first = replace(EPISODE.steps[0], action=replace(EPISODE.steps[0].action, is_truncated=True))
+    last = replace(EPISODE.steps[1], truncated=False, terminated=True)
+    assert not replace(EPISODE, steps=(EPISODE.steps[0], last)).was_cut_off
+    assert replace(EPISODE, steps=(first, last)).was_cut_off

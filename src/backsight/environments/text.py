@@ -104,13 +104,14 @@ class TextEpisode:
         self.said.append(action.text)
         self._observe("env.step", observation, info)
         prompt = self._prompt(self.observations)
-        is_cut = len(self.said) == self.max_turns or not (self.fits is None or self.fits(prompt))
-        truncated = bool(truncated) or (is_cut and not terminated)
+        has_room = self.fits is None or self.fits(prompt)
+        truncated = bool(truncated) or ((len(self.said) == self.max_turns or not has_room) and not terminated)
         feedback = None
         if terminated or truncated:
             feedback = self._feedback(info)
             close(self.env)
-        return StepResult(prompt, reward, bool(terminated), truncated, info, potential, feedback)
+        seen = prompt if has_room else None
+        return StepResult(seen, reward, bool(terminated), truncated, info, potential, feedback)
 
     def _observe(self, place: str, observation: Any, info: Any) -> None:
         if not isinstance(info, Mapping):

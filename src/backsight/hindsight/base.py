@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from backsight.hindsight.options import MethodOptions, OutcomeOptions
-from backsight.types import Action, ActionValue, AttemptKey, Example, Group, Observation, Trajectory
+from backsight.types import Action, ActionValue, AttemptKey, Example, Group, Observation, Sources, Trajectory
 
 Exchange = tuple[tuple[Observation, ...], tuple[ActionValue, ...]]
 """Prompts (S,) and the responses to them (S,)."""
 
 
+Told = Mapping[AttemptKey, tuple[Observation, ...]]
+"""Prompts that hold what was revealed, (S,), by the key of the attempt that they are about."""
+
+
 class Scorer(Protocol):
     """Questions that a method may ask of a run. No answer carries a gradient."""
+
+    @property
+    def discount(self) -> float:
+        """γ of a reward one environment step later: that of the run, since no method has one of its own."""
+        ...
 
     def encode(self, text: str) -> ActionValue:
         """Return a text that nobody sampled as the response that the policy would have had to give."""
@@ -34,17 +43,34 @@ class Scorer(Protocol):
         """
         ...
 
-    def log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
+    def log_probs(self, exchanges: Sequence[Exchange], *, whole: bool = False) -> list[Tensor]:
         """Return the policy's log-probabilities of the responses under the prompts, (T,) for each exchange.
 
-        The prompts may be of any kind; the settings of sampling are those of the run.
+        The prompts may be of any kind. The distribution is the one that the run samples from; with `whole`, it is that
+        before the sampler ruled any action out.
         """
         ...
 
     def teacher_log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
         """Return the teacher's log-probabilities of the responses under the prompts, (T,) for each exchange.
 
-        The teacher is a copy of the policy, frozen unless `teacher.update` says otherwise.
+        The teacher is a copy of the policy, frozen unless `teacher.update` says otherwise. Its distribution is the
+        whole one, whatever the sampler rules out.
+        """
+        ...
+
+    def whole_log_probs(self, trajectories: Sequence[Trajectory]) -> list[Tensor]:
+        """Return the log-probabilities of what was sampled before the sampler ruled any action out, (T,) each.
+
+        They are what a teacher's log-probabilities are compared with.
+        """
+        ...
+
+    def trusts_teacher(self, told: Told, groups: Sequence[Group]) -> bool:
+        """Return whether the teacher, told what was revealed, has been better than the policy in the newest trials.
+
+        `told` are the prompts that the teacher would see, by the key of each attempt. When a trial is due, the teacher
+        acts on some of them. While it is not better, what a method learns is what it would learn without a teacher.
         """
         ...
 
@@ -81,6 +107,9 @@ class Hindsight(Generic[OptionsT]):
     rows of the policy gradient on what was sampled, with the advantages that the groups have after `reconsider`.
     """
 
+    needs_scores: ClassVar[bool] = False
+    """Whether the method reads rewards. Attempts that nobody scored are then kept from it, and have the advantage 0."""
+
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 
@@ -90,11 +119,18 @@ class Hindsight(Generic[OptionsT]):
         The method first learns something of its own, then reconsiders the groups; then its rows are joined with those
         of the policy gradient. This is the one way in for trainer, tests and users.
         """
-        groups = number_attempts(groups)
-        self.fit(groups, scorer)
-        groups, rows = self.reconsider(groups, scorer)
+        groups, rows = self.look_at(number_attempts(groups), scorer)
         sampled = policy_gradient_rows(groups, self.options.policy_gradient_weight)
         return LookBack(groups, merge_rows([*sampled, *rows]))
+
+    def look_at(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        """Fit the method to numbered groups and reconsider them, without the rows of the policy gradient."""
+        seen = [keep_scored(group) for group in groups] if self.needs_scores else groups
+        self.fit(seen, scorer)
+        changed, rows = self.reconsider(seen, scorer)
+        if self.needs_scores:
+            changed = [put_back_unscored(own, group) for own, group in zip(changed, groups, strict=True)]
+        return LookBack(changed, rows)
 
     def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
         """Learn from the groups of a step before they are reconsidered; by default nothing is learnt."""
@@ -139,6 +175,27 @@ def number_attempts(groups: Sequence[Group]) -> list[Group]:
         )
         for number, group in enumerate(groups)
     ]
+
+
+def keep_scored(group: Group) -> Group:
+    """Return the group without the attempts that nobody scored."""
+    if len(group.scored) == len(group.trajectories):
+        return group
+    kept = tuple(place for place, each in enumerate(group.trajectories) if each.is_scored)
+    advantages = tuple(group.advantages[place] for place in kept) if group.advantages else ()
+    return replace(group, trajectories=group.scored, advantages=advantages)
+
+
+def put_back_unscored(changed: Group, group: Group) -> Group:
+    """Return a group that a method changed with the attempts that `keep_scored` left out; they have the advantage 0."""
+    if len(changed.trajectories) == len(group.trajectories):
+        return changed
+    trajectories, advantages = iter(changed.trajectories), iter(changed.advantages)
+    pairs = [
+        (next(trajectories), next(advantages)) if each.is_scored else (each, torch.zeros(each.num_decisions))
+        for each in group.trajectories
+    ]
+    return Group(group.start, tuple(each for each, _ in pairs), tuple(advantage for _, advantage in pairs))
 
 
 def policy_gradient_rows(groups: Sequence[Group], weight: float) -> list[Example]:
@@ -227,17 +284,18 @@ def _unite(one: Example, two: Example) -> Example | None:
     """
     if one.num_decisions != two.num_decisions or one.shaping != two.shaping:
         return None
-    if any(mine is not None and other is not None for mine, other in zip(_parts(one), _parts(two), strict=True)):
+    pairs = list(zip(_parts(one), _parts(two), strict=True))
+    if any(mine is not None and other is not None for mine, other in pairs):
         return None
-    advantages, imitation_weights, teacher_weights = (
-        mine if mine is not None else other for mine, other in zip(_parts(one), _parts(two), strict=True)
-    )
+    advantages, imitation_weights, teacher_weights = (mine if mine is not None else other for mine, other in pairs)
+    origins = zip(pairs, one.sources, two.sources, strict=True)
     return replace(
         one,
         advantages=advantages,
         imitation_weights=imitation_weights,
         teacher_weights=teacher_weights,
         method=one.method if one.method == two.method else f"{one.method}+{two.method}",
+        merged_from=Sources(*(own if mine is not None else others for (mine, _), own, others in origins)),
         behaviour_log_probs=one.behaviour_log_probs if one.behaviour_log_probs is not None else two.behaviour_log_probs,
         teacher_prompts=one.teacher_prompts or two.teacher_prompts,
         weight=1.0,

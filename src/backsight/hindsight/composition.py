@@ -25,10 +25,6 @@ class _Several(Hindsight[OptionsT]):
         super().__init__(options)
         self.members = list(members)
 
-    def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
-        for member in self.members:
-            member.fit(groups, scorer)
-
     def state(self) -> Mapping[str, Tensor]:
         return {
             f"{index}.{key}": value for index, each in enumerate(self.members) for key, value in each.state().items()
@@ -57,7 +53,7 @@ class Chain(_Several[ChainOptions]):
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         rows: list[Example] = []
         for member in self.members:
-            groups, own = member.reconsider(groups, scorer)
+            groups, own = member.look_at(groups, scorer)
             rows += own
         return LookBack(groups, rows)
 
@@ -91,5 +87,5 @@ class Route(_Several[RouteOptions]):
 
 
 def _rows_of(method: AnyMethod, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
-    groups, rows = method.reconsider(groups, scorer)
+    groups, rows = method.look_at(groups, scorer)
     return [*policy_gradient_rows(groups, method.options.policy_gradient_weight), *rows]

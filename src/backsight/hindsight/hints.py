@@ -7,12 +7,17 @@ what came of it. S steps of an attempt.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from backsight.errors import ConfigError, DataError
 from backsight.hindsight.options import TEMPLATE
 from backsight.types import Group, Observation, PartialCompletion, Trajectory
+
+if TYPE_CHECKING:
+    from backsight.hindsight.base import Scorer, Told
 
 
 class Hints:
@@ -46,6 +51,15 @@ class Hints:
             return None
         return tuple(self.with_text(prompt, hint) for prompt in trajectory.prompts)
 
+    def inform_all(self, attempts: Iterable[tuple[Trajectory, Group]], scorer: Scorer) -> Told:
+        """Return the prompts with hints of all attempts that have one which fits into the context."""
+        told = {}
+        for attempt, group in attempts:
+            prompts = self.inform(attempt, group)
+            if attempt.key is not None and prompts is not None and scorer.fits(prompts):
+                told[attempt.key] = prompts
+        return told
+
     def hint(self, trajectory: Trajectory, group: Group, solution: str | None = None) -> str | None:
         """Return the hint about an attempt as text; None when nothing was revealed."""
         feedback = trajectory.feedback
@@ -77,13 +91,14 @@ class Hints:
 
 
 def sibling_success(trajectory: Trajectory, group: Group) -> str | None:
-    """Return what the first sibling that succeeded said, turn by turn; None when no other attempt did."""
-    for other in group.trajectories:
-        if other is not trajectory and other.succeeded:
-            texts = [step.action.text for step in other.steps]
-            if all(texts):
-                return "\n".join(text.strip() for text in texts if text)
-    return None
+    """Return what the best sibling that succeeded said, turn by turn; None when no other attempt did.
+
+    The best has the highest reward; of equals it is the first one.
+    """
+    others = [each for each in group.trajectories if each is not trajectory and each.succeeded and all(each.texts)]
+    if not others:
+        return None
+    return "\n".join(max(others, key=lambda each: each.total_reward if each.is_scored else -math.inf).texts)
 
 
 _PREPEND, _APPEND = Hints("{hint}{prompt}"), Hints("{prompt}{hint}")

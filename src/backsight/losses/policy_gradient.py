@@ -88,11 +88,18 @@ def dual_clip(inputs: LossInputs, bounds: LossBounds) -> LossOutputs:
 
 
 def gspo(inputs: LossInputs, bounds: LossBounds) -> LossOutputs:
-    """Calculate the clipped loss with the ratio of the whole response, (π(y)/behaviour(y))^(1/T), at each of its T
-    decisions (Zheng 2025, arXiv:2507.18071, eq. 7)."""
-    parts = torch.split(inputs.log_ratio_N, list(inputs.lengths))
-    mean_N = torch.cat([part.mean().expand(len(part)) for part in parts])
-    return _clip(mean_N.exp(), inputs.advantages_N, bounds)
+    """Calculate the clipped loss with sg(s)·π/sg(π), where s = (π(y)/behaviour(y))^(1/T) is the ratio of the whole
+    response, at each of its T decisions: GSPO-token (Zheng 2025, arXiv:2507.18071, eq. 14).
+
+    With one advantage for the whole response its gradient is GSPO's own (eq. 7).
+    """
+    return _clip(_sequence_ratio(inputs, torch.mean), inputs.advantages_N, bounds)
+
+
+def sequence_clip(inputs: LossInputs, bounds: LossBounds) -> LossOutputs:
+    """Calculate the clipped loss with sg(s)·π/sg(π), where s = π(y)/behaviour(y) is the ratio of the whole response, at
+    each of its decisions: RLOO's loss with old data (Ahmadian 2024, arXiv:2402.14740; TRL's RLOOTrainer)."""
+    return _clip(_sequence_ratio(inputs, torch.sum), inputs.advantages_N, bounds)
 
 
 def tis(inputs: LossInputs, bounds: LossBounds) -> LossOutputs:
@@ -127,6 +134,7 @@ POLICY_LOSSES: Mapping[str, PolicyLoss] = {
     "clip": clip,
     "dual_clip": dual_clip,
     "gspo": gspo,
+    "sequence_clip": sequence_clip,
     "tis": tis,
     "cispo": cispo,
     "sapo": sapo,
@@ -144,6 +152,13 @@ def shaped_policy_gradient(log_probs_N: Tensor, advantages_N: Tensor, gamma_N: T
     γ = 0.1)."""
     probs_N = log_probs_N.exp()
     return -advantages_N * probs_N / (probs_N + gamma_N)
+
+
+def _sequence_ratio(inputs: LossInputs, gather: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return each response's ratio at its decisions, with the gradient of the decision's own ratio, shape (N,)."""
+    parts = torch.split(inputs.log_ratio_N.detach(), list(inputs.lengths))
+    whole_N = torch.cat([gather(part).expand(len(part)) for part in parts]).exp()
+    return whole_N * (inputs.log_probs_N - inputs.log_probs_N.detach()).exp()
 
 
 def _clip(ratio_N: Tensor, advantages_N: Tensor, bounds: LossBounds) -> LossOutputs:

@@ -29,28 +29,32 @@ def imitation(log_probs_N: Tensor, uniform_log_probs_N: Tensor | None = None, la
     return -(1 - label_smoothing) * log_probs_N - label_smoothing * uniform_log_probs_N
 
 
-def distillation(log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, alpha: float) -> Tensor:
-    """Calculate D_α(S, T), (N,), of student S and teacher T, over the K actions and one more for all others together,
-    which gets what is left of 1.
+def distillation(log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, alpha: float, clip: float | None = None) -> Tensor:
+    """Calculate D_α(S, T), (N,), of student S and teacher T, over the K actions and one more that stands for all
+    others and has the rest of the probability.
 
     D_0 = KL(T‖S), D_1 = KL(S‖T), and between them (1-α)·KL(S‖M) + α·KL(T‖M) with M = (1-α)·S + α·T: the generalised
     Jensen-Shannon divergence of GKD (Agarwal 2023, arXiv:2306.13649), SDPO (arXiv:2601.20802) and OPSD
-    (arXiv:2601.18734).
+    (arXiv:2601.18734). With `clip`, no action adds more than that (OPSD's jsd_token_clip).
     """
     student, teacher = _add_tail(log_probs_NK), _add_tail(teacher_log_probs_NK)
     if alpha == 0:
-        return _kl(teacher, student)
-    if alpha == 1:
-        return _kl(student, teacher)
-    mixture = torch.logaddexp(student + math.log(1 - alpha), teacher + math.log(alpha))
-    return (1 - alpha) * _kl(student, mixture) + alpha * _kl(teacher, mixture)
+        terms = _kl_terms(teacher, student)
+    elif alpha == 1:
+        terms = _kl_terms(student, teacher)
+    else:
+        mixture = torch.logaddexp(student + math.log(1 - alpha), teacher + math.log(alpha))
+        terms = (1 - alpha) * _kl_terms(student, mixture) + alpha * _kl_terms(teacher, mixture)
+    return (terms if clip is None else terms.clamp(max=clip)).sum(-1)
 
 
 def reference_kl(log_probs_N: Tensor, reference_log_probs_N: Tensor) -> Tensor:
-    """Calculate the estimator k3 = exp(Δ) - Δ - 1, (N,), with Δ = log π_ref - log π, of the divergence from a frozen
-    reference: never negative, unbiased on the policy's own data.
+    """Calculate the estimator k3 = exp(Δ) - Δ - 1, (N,), with Δ = log π_ref - log π, of the divergence KL(π‖π_ref) from
+    a frozen reference: never negative, and unbiased on the policy's own data.
 
-    http://joschu.net/blog/kl-approx.html; the KL term of GRPO (arXiv:2402.03300, eq. 4).
+    Its value is unbiased, its gradient is not: it is that of the forward divergence KL(π_ref‖π), which is what GRPO
+    minimises (arXiv:2402.03300, eq. 4). The gradient of ρ·k3, with ρ = π/behaviour, is that of KL(π‖π_ref), as Δ²/2 has
+    it on the policy's own data (http://joschu.net/blog/kl-approx.html; Tang & Munos, arXiv:2506.09477).
     """
     difference_N = reference_log_probs_N - log_probs_N
     return difference_N.exp() - difference_N - 1
@@ -62,5 +66,5 @@ def _add_tail(log_probs_NK: Tensor) -> Tensor:
     return torch.cat([log_probs_NK.clamp(min=LOWEST), rest_N1.clamp(min=SMALLEST_TAIL).log()], -1)
 
 
-def _kl(of: Tensor, to: Tensor) -> Tensor:
-    return (of.exp() * (of - to)).sum(-1)
+def _kl_terms(of: Tensor, to: Tensor) -> Tensor:
+    return of.exp() * (of - to)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from backsight.errors import DataError
 from backsight.policies.scoring.layout import Pair, Row, arrange, tensors, width
 from backsight.policies.scoring.log_probs import Head, States
-from backsight.policies.text import PLAIN, LanguageModelPolicy, check_can_score, exchanges
+from backsight.policies.text import PLAIN, LanguageModelPolicy, begun_tokens, check_can_score, exchanges
 from backsight.types import Example, Observation, Sampling
 
 PROBE: tuple[Pair, ...] = (((1, 2, 3), (4, 5, 6)), ((1, 2, 3), (7, 8)), ((3, 2), (1, 5, 4)))
@@ -101,7 +101,8 @@ class CausalLMPolicy(LanguageModelPolicy):
 
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
         length = len(self.prompt_tokens(prompt))
-        if self.max_length is not None and length + max_completion_length > self.max_length:
+        rest = max(0, max_completion_length - len(begun_tokens(prompt)))
+        if self.max_length is not None and length + rest > self.max_length:
             raise DataError(
                 "prompt",
                 prompt,

@@ -133,7 +133,8 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
             remedy = f"{length} tokens exceed the encoder's {self.max_length}; shorten the prompt"
             raise DataError("prompt", prompt, remedy)
         limit = self._limit("decoder")
-        if limit is not None and prefix + max_completion_length > limit:
+        rest = max(0, max_completion_length - len(begun_tokens(prompt)))
+        if limit is not None and prefix + rest > limit:
             remedy = f"with the {prefix} tokens it begins with, it exceeds the decoder's {limit}; lower it"
             raise DataError("max_completion_length", max_completion_length, remedy)
 

@@ -67,7 +67,7 @@ class TextPolicy(ABC):
 
     @abstractmethod
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
-        """Check that the prompt leaves room for a completion.
+        """Check that the prompt leaves room for a completion; what it holds of one counts towards its length.
 
         Raises:
             DataError: when it leaves no room.

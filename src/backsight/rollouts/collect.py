@@ -19,10 +19,12 @@ def collect(
     seed: int,
     *,
     side_by_side: int | None = None,
+    success_threshold: float = 1.0,
 ) -> Iterator[tuple[int, Group]]:
     """Play `num_generations` episodes from each start; yield each finished group with the index of its start.
 
     Episodes that are still running act together, at most `side_by_side` of them; 1 fits a single environment.
+    `success_threshold` is the total reward from which an episode counts as a success, if nobody says whether it is.
     """
     planned = [(start, number) for start in range(len(starts)) for number in range(num_generations)]
     wave = side_by_side or max(1, len(planned))
@@ -32,7 +34,7 @@ def collect(
         episodes = [_Episode(environments(starts[start]), derive_seed(seed, start, number)) for start, number in places]
         for index in _play(engine, episodes, sampling):
             start, number = places[index]
-            finished[start][number] = Trajectory(starts[start], tuple(episodes[index].steps))
+            finished[start][number] = episodes[index].trajectory(starts[start], success_threshold)
             if len(finished[start]) == num_generations:
                 yield start, Group(starts[start], tuple(finished[start][each] for each in range(num_generations)))
 
@@ -65,6 +67,16 @@ class _Episode:
     @property
     def is_over(self) -> bool:
         return bool(self.steps) and (self.steps[-1].terminated or self.steps[-1].truncated)
+
+    def trajectory(self, start: Any, success_threshold: float) -> Trajectory:
+        """Return what was done; where the episode goes on behind a limit, with what would have been seen next."""
+        goes_on = self.steps[-1].truncated and not self.steps[-1].terminated
+        return Trajectory(
+            start,
+            tuple(self.steps),
+            success_threshold=success_threshold,
+            next_observation=self.observation if goes_on else None,
+        )
 
     def advance(self, action: Action) -> None:
         result = self.environment.step(action)

@@ -48,7 +48,7 @@ class ClassicResult:
     def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         """Record the returns of the episodes of a training step."""
         for trajectory in (trajectory for group in groups for trajectory in group.trajectories):
-            self.episode_returns.append(sum(step.reward for step in trajectory.steps))
+            self.episode_returns.append(sum(step.reward or 0.0 for step in trajectory.steps))
             if trajectory.feedback.step_rewards is not None:
                 self.hindsight_returns.append(sum(trajectory.feedback.step_rewards))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig, dump_config
+from backsight.errors import DivergedError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
 from backsight.policies import adapters
@@ -119,7 +120,11 @@ class _Training:
             else:
                 before = {}
                 trainer.resume(self.checkpoint)
-            reason = trainer.train()
+            try:
+                reason = trainer.train()
+            except DivergedError:
+                self.policy.save(self.recorder.policy)
+                raise
         after = {} if trainer.progress.is_interrupted else self._evaluate(trainer.progress.step)
         if self.config.adapter is not None and self.config.adapter.merge:
             adapters.merge(self.policy.model)

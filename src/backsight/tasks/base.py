@@ -163,7 +163,7 @@ class SingleTurn:
         return self.item.prompt
 
     def step(self, action: Action) -> StepResult:
-        return StepResult(self.item.prompt, terminated=not action.is_truncated, truncated=action.is_truncated)
+        return StepResult(None, terminated=not action.is_truncated, truncated=action.is_truncated)
 
 
 class TaskVerifier:

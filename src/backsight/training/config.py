@@ -60,8 +60,8 @@ class AlgorithmConfig(Settings):
     """Name of the algorithm: how returns become advantages, what is minimised, and how it is averaged."""
     loss_type: Annotated[str, OneOf(LOSS_TYPES)] | None = None
     """Loss that replaces the algorithm's own: the plain policy gradient (`pg`), clipped ratios of decisions (`clip`,
-    `dual_clip`) or of whole responses (`gspo`), weights cut above (`tis`) or on both sides (`cispo`), or a clip that
-    fades (`sapo`)."""
+    `dual_clip`) or of whole responses (`gspo`, `sequence_clip`), weights cut above (`tis`) or on both sides (`cispo`),
+    or a clip that fades (`sapo`)."""
     epsilon: Amount | None = None
     """Distance of the ratio's lower bound from 1; None takes the algorithm's."""
     epsilon_high: Amount | None = None
@@ -77,6 +77,10 @@ class AlgorithmConfig(Settings):
     beta: Amount = 0.0
     """Weight of the divergence from the reference, which is the policy before training, or the base beneath an adapter;
     0 keeps no reference."""
+    kl_estimator: Literal["unbiased", "k3", "k1_reward"] = "unbiased"
+    """How `beta` holds the policy to the reference: by a loss whose gradient is that of KL(π‖π_ref) (`unbiased`), by
+    GRPO's published loss, whose gradient is that of the forward divergence (`k3`), or by taking β·log(π/π_ref) off the
+    reward of each decision before advantages are estimated, as RLOO does (`k1_reward`)."""
     entropy_coef: Amount = 0.0
     """Weight of the entropy bonus."""
     label_smoothing_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -88,6 +92,11 @@ class AlgorithmConfig(Settings):
     one decision later."""
     critic_learning_rate: Positive = 1e-3
     """Learning rate of the critic of `algorithm=ppo`."""
+
+    @property
+    def penalises_kl(self) -> bool:
+        """Whether the divergence from the reference is a part of the loss."""
+        return self.beta > 0 and self.kl_estimator != "k1_reward"
 
     @property
     def loss(self) -> Loss:
@@ -173,7 +182,7 @@ class TeacherConfig(Settings):
     top_k: Count = 100
     """Number of the teacher's likeliest actions that are compared; all others together are one more."""
     clip: Positive | None = None
-    """Cap of the divergence of a decision; None sets no limit."""
+    """Cap of what one action adds to the divergence of a decision; None sets no limit."""
     check_steps: Cadence = 5
     """Number of steps between trials of the teacher: while its own attempts are not better than the policy's, nothing
     is distilled. 0 trusts it."""
@@ -196,6 +205,8 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Number of passes over the attempts of a step."""
     mini_batches: Count = 1
     """Number of optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
+    success_threshold: float = 1.0
+    """Total reward from which an attempt counts as a success, where neither the task nor the environment says so."""
     reward_timeout: Positive = 600.0
     """Seconds to wait for rewards once sampling is done; then the run ends and names the source that did not answer."""
     reward_workers: Count = 1

@@ -144,7 +144,8 @@ def _teacher_targets(
     num_taught = max(1, sum(int((each > 0).sum()) for each in weights))
     places, request = list(told), ScoreRequest(top_k=config.teacher.top_k)
     targets = {}
-    for place, decisions in score_in_batches(teacher, list(told.values()), config.sampling, budget, profile, request):
+    whole = config.sampling.whole
+    for place, decisions in score_in_batches(teacher, list(told.values()), whole, budget, profile, request):
         assert decisions.support_NK is not None and decisions.support_log_probs_NK is not None
         targets[places[place]] = Target(
             decisions.support_NK, decisions.support_log_probs_NK, decisions.log_probs_N, num_taught

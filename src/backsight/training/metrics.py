@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
+from backsight.estimators.advantages import are_equal
 from backsight.policies.base import Policy
 from backsight.profiling import Profile, matrix_product_rate, peak_memory
 from backsight.training.config import TrainingConfig
@@ -23,20 +24,18 @@ FORWARD_FLOPS, BACKWARD_FLOPS, LEARNING_FLOPS = 2, 2, 2
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """Compute means over the trajectories of a step; none when nothing was sampled.
 
-    ``reward``, ``reward_std`` (mean deviation within a group), ``frac_reward_zero_std`` (groups whose siblings all
-    earned the same), ``success``, ``rewards/NAME/mean``, ``completions/mean_length``, ``completions/clipped_ratio``
-    (ended by the length cap), ``num_tokens`` (decisions sampled) and ``entropy`` (nats a decision, of the behaviour:
-    estimated by the mean of -log π of what it drew).
+    ``reward``, ``reward_std`` (mean deviation within a group) and ``frac_reward_zero_std`` (groups whose siblings all
+    earned the same) are over the attempts that somebody scored, and missing when nobody scored any; ``frac_unscored``
+    is the share of the others. ``success``, ``rewards/NAME/mean``, ``completions/mean_length``,
+    ``completions/clipped_ratio`` (ended by the length cap), ``num_tokens`` (decisions sampled) and ``entropy`` (nats a
+    decision, of the behaviour: estimated by the mean of -log π of what it drew).
     """
     trajectories = [trajectory for group in groups for trajectory in group.trajectories]
     if not trajectories:
         return {}
     lengths = [each.num_decisions for each in trajectories]
-    deviations = [_deviation(group.trajectories) for group in groups]
     metrics = {
-        "reward": _mean([each.total_reward for each in trajectories]),
-        "reward_std": _mean(deviations),
-        "frac_reward_zero_std": _mean([float(deviation < 1e-8) for deviation in deviations]),
+        **_reward_metrics(groups),
         "completions/mean_length": _mean(lengths),
         "completions/clipped_ratio": _mean([float(each.steps[-1].action.is_truncated) for each in trajectories]),
         "num_tokens": float(sum(lengths)),
@@ -51,6 +50,19 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     return metrics
 
 
+def _reward_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    count = sum(len(group.trajectories) for group in groups)
+    rewards = [[each.total_reward for each in group.scored] for group in groups]
+    known = [torch.tensor(own, dtype=torch.float64) for own in rewards if own]
+    num_scored = sum(map(len, known))
+    metrics = {} if num_scored == count else {"frac_unscored": 1 - num_scored / count}
+    if known:
+        metrics["reward"] = _mean([reward for own in rewards for reward in own])
+        metrics["reward_std"] = _mean([float(own.float().std(correction=0)) for own in known])
+        metrics["frac_reward_zero_std"] = _mean([float(are_equal(own)) for own in known])
+    return metrics
+
+
 def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
     """Count the rows that each method made, as ``examples/METHOD``."""
     counts = Counter(example.method for example in examples)
@@ -59,10 +71,6 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _deviation(trajectories: Sequence[Trajectory]) -> float:
-    return float(torch.tensor([each.total_reward for each in trajectories]).std(correction=0))
 
 
 class Meter:
@@ -103,13 +111,22 @@ class Meter:
         return metrics
 
 
+def unscored(groups: Sequence[Group]) -> str | None:
+    """Return a message about attempts that nobody scored; None if there are none."""
+    attempts = [each for group in groups for each in group.trajectories]
+    count = sum(not each.is_scored for each in attempts)
+    if count == 0:
+        return None
+    return f"no score: nobody scored {count} of {len(attempts)} attempts; they teach nothing and are in no mean"
+
+
 def nothing_to_learn(groups: Sequence[Group], examples: Sequence[Example], config: TrainingConfig) -> str | None:
     """Return a message that says why a step taught nothing, and a remedy; None if it did, or nothing was tried."""
     attempts = [each for group in groups for each in group.trajectories]
     if not attempts or any(has_signal(each, config) for each in examples):
         return None
-    rewards = sorted({round(each.total_reward, 6) for each in attempts})
-    earned = f"{rewards[0]:g}" if len(rewards) == 1 else "the same as their siblings"
+    rewards = sorted({round(each.total_reward, 6) for group in groups for each in group.scored})
+    earned = f"{rewards[0]:g}" if len(rewards) == 1 else "the same as their siblings" if rewards else "nothing"
     count = "the only group" if len(groups) == 1 else f"all {len(groups)} groups"
     return f"nothing to learn: {count} scored {earned}; {_remedy(attempts)}"
 

@@ -2,96 +2,40 @@
 
     L = L_pg + L_imitation + L_distillation + β·L_kl - c·entropy
 
-Each part is averaged over its own decisions of the whole batch, counted before anything is cut into micro-batches:
-the same examples give the same gradient whatever the cuts. Tensors: N decisions of a micro-batch, T of an example.
+Each part is averaged over its own decisions of the whole batch, and rows of different methods apart (`weights.py`),
+counted before anything is cut into micro-batches: the same examples give the same gradient whatever the cuts. Tensors:
+N decisions of a micro-batch, T of an example.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from backsight.losses.policy_gradient import (
     POLICY_LOSSES,
-    REDUCTIONS,
     LossBounds,
     LossInputs,
     plain_policy_gradient,
     shaped_policy_gradient,
-    token_mean,
 )
 from backsight.losses.targets import distillation, imitation, reference_kl
 from backsight.policies.base import Policy
-from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import TrainingConfig
-from backsight.training.frozen_scores import FrozenScores, Target, join_references, join_targets
+from backsight.training.frozen_scores import Target, join_references, join_targets
+from backsight.training.weights import WeightedExample
 from backsight.types import Decisions, Example, ScoreRequest
-
-ScoredExample = tuple[Example, FrozenScores]
-"""An example, and the scores that frozen policies give to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class WeightedExample:
-    """An example, and the weights of its decisions in each part of the loss, (T,); zero in parts it has no share in."""
-
-    example: Example
-    scores: FrozenScores
-    gradient_T: Tensor
-    imitation_T: Tensor
-    teacher_T: Tensor
-    entropy_T: Tensor
-
-
-def weigh_examples(scored: Sequence[ScoredExample], config: TrainingConfig) -> list[WeightedExample]:
-    """Compute the weight of each decision in each part of the loss, before anything is skipped or cut."""
-    reduction = REDUCTIONS[ALGORITHMS[config.algorithm].reduction]
-    examples = [example for example, _ in scored]
-
-    def reduce(lengths: Sequence[int]) -> Tensor:
-        return reduction(lengths, config.max_completion_length)
-
-    gradient = _spread(examples, [each.advantages is not None for each in examples], reduce)
-    imitated = _spread(examples, [each.imitation_weights is not None for each in examples], token_mean)
-    taught = _spread(examples, [each.teacher_weights is not None for each in examples], token_mean)
-    entropy = _spread(examples, [True] * len(examples), token_mean)
-    return [
-        WeightedExample(
-            example,
-            scores,
-            gradient_T * example.weight,
-            imitation_T * example.weight,
-            teacher_T * example.weight,
-            entropy_T,
-        )
-        for (example, scores), gradient_T, imitation_T, teacher_T, entropy_T in zip(
-            scored, gradient, imitated, taught, entropy, strict=True
-        )
-    ]
-
-
-def _spread(
-    examples: Sequence[Example], takes_part: Sequence[bool], reduction: Callable[[Sequence[int]], Tensor]
-) -> list[Tensor]:
-    """Return the weights of each example, (T,), reduced over those that take part and zero for the others."""
-    lengths = [example.num_decisions for example, takes in zip(examples, takes_part, strict=True) if takes]
-    weights = iter(torch.split(reduction(lengths), lengths))
-    return [
-        next(weights) if takes else torch.zeros(example.num_decisions)
-        for example, takes in zip(examples, takes_part, strict=True)
-    ]
 
 
 def has_signal(example: Example, config: TrainingConfig) -> bool:
     """Return whether the example can change the policy. Those that cannot are skipped, after they were counted."""
-    if example.imitation_weights is not None or config.entropy_coef > 0:
+    if example.imitation_weights is not None or config.entropy_coef > 0 or config.penalises_kl:
         return True
     if example.teacher_weights is not None and bool(example.teacher_weights.any()):
         return True
-    return example.advantages is not None and (config.beta > 0 or bool(example.advantages.any()))
+    return example.advantages is not None and bool(example.advantages.any())
 
 
 def micro_batch_loss(
@@ -111,31 +55,42 @@ def micro_batch_loss(
         ),
     )
     device = decisions.log_probs_N.device
-    gradient_N, imitation_N, entropy_N = (
-        torch.cat(parts).to(device)
-        for parts in (
-            [each.gradient_T for each in batch],
-            [each.imitation_T * _or_zeros(each.example.imitation_weights, each.example) for each in batch],
-            [each.entropy_T for each in batch],
-        )
-    )
+
+    def join(parts: Iterable[Tensor]) -> Tensor:
+        return torch.cat(list(parts)).to(device)
+
     gradient_loss_N, held_back_N = _policy_gradient(decisions, examples, config)
-    parts = {"loss/policy_gradient": (gradient_loss_N * gradient_N).sum()}
     imitation_loss_N = imitation(decisions.log_probs_N, decisions.uniform_log_probs_N, config.label_smoothing_factor)
-    parts["loss/imitation"] = (imitation_loss_N * imitation_N).sum()
+    imitation_N = join(each.imitation_T * _or_zeros(each.example.imitation_weights, each.example) for each in batch)
+    parts = {
+        "loss/policy_gradient": (gradient_loss_N * join(each.gradient_T for each in batch)).sum(),
+        "loss/imitation": (imitation_loss_N * imitation_N).sum(),
+    }
     loss = parts["loss/policy_gradient"] + parts["loss/imitation"]
     if target is not None:
-        taught_N = torch.cat([each.teacher_T * _or_zeros(each.example.teacher_weights, each.example) for each in batch])
-        parts |= _distillation(decisions, examples, target, taught_N.to(device), config)
+        taught_N = join(each.teacher_T * _or_zeros(each.example.teacher_weights, each.example) for each in batch)
+        parts |= _distillation(decisions, examples, target, taught_N, config)
         loss = loss + parts["loss/distillation"]
     if reference_N is not None:
-        parts["kl"] = (reference_kl(decisions.log_probs_N, reference_N.to(device)) * gradient_N).sum()
-        loss = loss + config.beta * parts["kl"]
+        kl_loss_N, kl_N = _divergence(decisions.log_probs_N, reference_N.to(device), examples, config)
+        loss = loss + config.beta * (kl_loss_N * join(each.kl_T for each in batch)).sum()
+        parts["kl"] = (kl_N * join(each.mean_kl_T for each in batch)).sum()
     if decisions.entropy_N is not None:
-        parts["entropy"] = (decisions.entropy_N * entropy_N).sum()
+        parts["entropy"] = (decisions.entropy_N * join(each.entropy_T for each in batch)).sum()
         loss = loss - config.entropy_coef * parts["entropy"]
-    parts["clip_ratio/region_mean"] = (held_back_N * gradient_N).sum()
+    parts["clip_ratio/region_mean"] = (held_back_N * join(each.mean_ratio_T for each in batch)).sum()
     return loss, {key: value.detach() for key, value in parts.items()}, decisions.num_tokens
+
+
+def _divergence(
+    log_probs_N: Tensor, reference_N: Tensor, examples: Sequence[Example], config: TrainingConfig
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of the divergence from the reference, and an estimate of the divergence for people, (N,) both."""
+    estimate_N = reference_kl(log_probs_N, reference_N)
+    if config.kl_estimator == "k3":
+        return estimate_N, estimate_N
+    _, behaviour_N = _behaviour(log_probs_N, examples)
+    return estimate_N * (log_probs_N - behaviour_N).exp(), estimate_N
 
 
 def _distillation(
@@ -144,9 +99,9 @@ def _distillation(
     """Compute the divergence from the teacher, and the teacher's mean gain in log-probability of what was done."""
     assert decisions.support_log_probs_NK is not None
     device = taught_N.device
-    loss_N = distillation(decisions.support_log_probs_NK, target.log_probs_NK.to(device), config.teacher.alpha)
-    if config.teacher.clip is not None:
-        loss_N = loss_N.clamp(max=config.teacher.clip)
+    loss_N = distillation(
+        decisions.support_log_probs_NK, target.log_probs_NK.to(device), config.teacher.alpha, config.teacher.clip
+    )
     log_probs_N = decisions.log_probs_N.detach()
     _, behaviour_N = _behaviour(log_probs_N, examples)
     weight_N = (log_probs_N - behaviour_N).exp().clamp(max=config.importance_cap)

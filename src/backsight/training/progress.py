@@ -28,6 +28,8 @@ class Progress:
     """Score on the first evaluation split, one an evaluation."""
     teacher_trials: list[list[float]] = field(default_factory=list)
     """Mean rewards of the teacher and of the policy at the same starts, one pair a trial."""
+    broken_steps: int = 0
+    """Number of newest steps in a row that were not finite, and were not taken or undone."""
     is_interrupted: bool = False
 
 

@@ -8,18 +8,20 @@ was told, and has to earn more than the policy does.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from backsight.errors import ConfigError
-from backsight.policies.base import Policy, trained_weights
+from backsight.hindsight.base import Told
+from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.policies.blended import BlendedPolicy
 from backsight.policies.text import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
 from backsight.training.frozen_scores import Scoring
-from backsight.types import Action, Example, Group, Observation, Step, Trajectory
+from backsight.types import Action, Feedback, Group, Observation, Trajectory
 
 NEWEST = 4
 """Number of trials that count: older ones were of a teacher that has changed, and fewer would be noise."""
@@ -42,18 +44,36 @@ class Teacher:
         self.config = config
         self.copy = policy if config.update == "live" else copy.deepcopy(policy)
         """Policy that acts in trials, and that a checkpoint keeps."""
+        self.masters: dict[str, Tensor] = {}
+        """Average in float32 of a copy in lower precision, in which a small change of the average would be lost."""
+        if config.update == "ema":
+            own = trained_weights(self.copy.module)
+            if any(weight.dtype != torch.float32 for weight in own.values()):
+                self.masters = {name: weight.detach().float().clone() for name, weight in own.items()}
         self.scoring: Scoring = self.copy
         if config.update == "trust_region":
             if not isinstance(policy, LanguageModelPolicy) or not isinstance(self.copy, LanguageModelPolicy):
                 raise ConfigError("teacher.update", config.update, "is for language models; use ema or frozen")
             self.scoring = BlendedPolicy(self.copy, policy, config.rate)
 
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """Weights that a checkpoint keeps: those of the copy, or the float32 masters that it is rounded from."""
+        return self.masters or trained_weights(self.copy.module)
+
     @torch.no_grad()
     def follow(self, policy: Policy) -> None:
         """Move the teacher's weights towards the policy's if they are an average; else do nothing."""
         if self.config.update == "ema":
-            for own, new in zip(*(trained_weights(each.module).values() for each in (self.copy, policy)), strict=True):
-                own.lerp_(new.to(own.dtype), self.config.rate)
+            new = trained_weights(policy.module)
+            for name, own in self.weights.items():
+                own.lerp_(new[name].to(own.dtype), self.config.rate)
+            self.round_masters()
+
+    def round_masters(self) -> None:
+        """Set the weights of the copy to its masters, rounded, if it has any."""
+        if self.masters:
+            set_weights(trained_weights(self.copy.module), self.masters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,7 @@ class TrialResult:
         if self.is_better:
             return None
         return (
-            f"distillation pauses: with what was revealed the teacher earns {self.teacher:.3g}, the policy without it "
+            f"teacher pauses: with what was revealed the teacher earns {self.teacher:.3g}, the policy without it "
             f"{self.student:.3g}"
         )
 
@@ -93,15 +113,14 @@ class TeacherTrials:
     def __init__(self, config: TeacherConfig, acting: Acting, judging: Judging) -> None:
         self.config, self.acting, self.judging = config, acting, judging
 
-    def result(
-        self, past: list[list[float]], step: int, examples: Sequence[Example], groups: Sequence[Group]
-    ) -> TrialResult | None:
+    def result(self, past: list[list[float]], step: int, told: Told, groups: Sequence[Group]) -> TrialResult | None:
         """Return the result of the newest trials; None when there was none yet.
 
-        If a trial is due at this step, it is made and added to `past`.
+        If a trial is due at this step, it is made and added to `past`. `told` are the prompts that the teacher would
+        see.
         """
         if self.config.check_steps and step % self.config.check_steps == 0:
-            trial = self._try(examples, groups)
+            trial = self._try(told, groups)
             if trial is not None:
                 past.append(trial)
         if not past:
@@ -109,51 +128,40 @@ class TeacherTrials:
         newest = past[-NEWEST:]
         return TrialResult(*(sum(column) / len(newest) for column in zip(*newest, strict=True)))
 
-    def _try(self, examples: Sequence[Example], groups: Sequence[Group]) -> list[float] | None:
+    def _try(self, told: Told, groups: Sequence[Group]) -> list[float] | None:
         """Let the teacher act at some of the starts, in single-step episodes only: longer ones need an environment.
 
-        Return the mean rewards of the teacher and of the policy; None when there is nothing to try.
+        Return the mean rewards of the teacher and of the policy; None when there is nothing to try, or nobody scores.
         """
-        tried = self._choose(examples, groups)
+        tried = self._choose(told, groups)
         if not tried:
             return None
         actions = self.acting([prompt for prompt, _, _ in tried])
-        answers = [
-            Trajectory(attempt.start, (_answer(attempt, action),))
-            for (_, attempt, _), action in zip(tried, actions, strict=True)
-        ]
-        teacher = [each.total_reward for each in self.judging(answers)]
-        student = [each.total_reward for _, _, group in tried for each in group.trajectories]
+        answers = [_answer(attempt, action) for (_, attempt, _), action in zip(tried, actions, strict=True)]
+        teacher = [each.total_reward for each in self.judging(answers) if each.is_scored]
+        student = [each.total_reward for _, _, group in tried for each in group.scored]
+        if not teacher or not student:
+            return None
         return [sum(teacher) / len(teacher), sum(student) / len(student)]
 
-    def _choose(
-        self, examples: Sequence[Example], groups: Sequence[Group]
-    ) -> list[tuple[Observation, Trajectory, Group]]:
+    def _choose(self, told: Told, groups: Sequence[Group]) -> list[tuple[Observation, Trajectory, Group]]:
         """Return, for some of the groups, the teacher's prompt, the attempt that it is about, and the group."""
-        known = {each.key: number for number, group in enumerate(groups) for each in group.trajectories}
-        chosen: dict[int, tuple[Observation, Trajectory, Group]] = {}
-        for example in examples:
-            attempt, told = example.trajectory, example.teacher_prompts
-            if told is None or attempt is None or len(attempt.steps) != 1 or attempt.key not in known:
-                continue
-            number = known[attempt.key]
-            chosen.setdefault(number, (told[0], attempt, groups[number]))
-        return list(chosen.values())[: self.config.check_prompts]
+        chosen = []
+        for group in groups:
+            attempts = [each for each in group.trajectories if each.key in told and len(each.steps) == 1]
+            if attempts and attempts[0].key is not None:
+                chosen.append((told[attempts[0].key][0], attempts[0], group))
+        return chosen[: self.config.check_prompts]
 
 
-def _answer(attempt: Trajectory, action: Action) -> Step:
-    """Return the attempt's step with the teacher's action in place of the policy's."""
-    return replace(
+def _answer(attempt: Trajectory, action: Action) -> Trajectory:
+    """Return the attempt with the teacher's action in place of the policy's, of which nothing is known yet."""
+    step = replace(
         attempt.steps[0],
         action=action,
         terminated=not action.is_truncated,
         truncated=action.is_truncated,
-        reward=0.0,
+        reward=None,
         feedback=None,
     )
-
-
-def drop_teacher(examples: Sequence[Example]) -> list[Example]:
-    """Return the examples without their teacher; those that teach nothing else are left out."""
-    left = [replace(each, teacher_prompts=None, teacher_weights=None) for each in examples]
-    return [each for each in left if each.advantages is not None or each.imitation_weights is not None]
+    return replace(attempt, steps=(step,), feedback=Feedback(), key=None, next_observation=None)

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from backsight.errors import DivergedError
 from backsight.feedback.pool import FeedbackPool, PendingFeedback
-from backsight.hindsight.base import Hindsight
+from backsight.hindsight.base import Hindsight, number_attempts
 from backsight.hindsight.options import MethodOptions
 from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.profiling import Profile
@@ -34,13 +35,14 @@ from backsight.training.checkpoints import (
     save_checkpoint,
 )
 from backsight.training.config import TrainingConfig
-from backsight.training.metrics import Meter, example_metrics, nothing_to_learn, rollout_metrics
+from backsight.training.metrics import Meter, example_metrics, nothing_to_learn, rollout_metrics, unscored
 from backsight.training.progress import Progress, learning_rate, starts_of_step, stop_reason
+from backsight.training.safeguard import MOST_BROKEN_STEPS, Safeguard
 from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.scorer import RunScorer
-from backsight.training.teacher import Teacher, TeacherTrials, TrialResult, drop_teacher
+from backsight.training.teacher import Teacher
 from backsight.training.update import UpdateState, make_optimizer, update
-from backsight.types import Action, EnvironmentFactory, Example, FeedbackSource, Group, Observation
+from backsight.types import EnvironmentFactory, Example, FeedbackSource, Group
 
 SAMPLER = "sampler"
 """Name under which a checkpoint keeps the weights of an engine that has some of its own."""
@@ -96,15 +98,22 @@ class Trainer:
         self.num_generations = config.num_generations if hindsight.options.learns_from_attempts else 0
         self.pool = FeedbackPool(source.feedback, config.reward_timeout, config.reward_workers)
         self.update_state = UpdateState(config.micro_batch_size, Profile(next(policy.module.parameters()).device))
-        self.scorer = RunScorer(policy, self.teacher, source.engine, self.pool, config, self.update_state)
+        self.scorer = RunScorer(
+            policy, self.teacher, source.engine, self.pool, config, self.update_state, self.reference
+        )
         self.meter = Meter(policy)
+        self.safeguard = Safeguard(policy, self.optimizer)
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
         self._told: set[str] = set()
         source.engine.load_weights(policy)
 
     def train(self) -> str:
-        """Repeat the four steps of the loop, and return why it stopped."""
+        """Repeat the four steps of the loop, and return why it stopped.
+
+        Raises:
+            DivergedError: when several steps in a row were not finite. The policy is the last whole one by then.
+        """
         with self._finishing_the_step_on_interrupt():
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
                 started = time.monotonic()
@@ -114,10 +123,15 @@ class Trainer:
                 metrics |= self.update(examples)
                 seconds = time.monotonic() - started
                 self.progress.seconds += seconds
-                self.record(groups, metrics, seconds)
+                self.record(groups, examples, metrics, seconds)
+                if self.progress.broken_steps >= MOST_BROKEN_STEPS:
+                    break
         if self.ahead is not None:
             self.ahead.discard()
         self.save()
+        if reason is None:
+            value = f"loss, gradient or weights were not finite in {MOST_BROKEN_STEPS} steps in a row"
+            raise DivergedError("model", value, "lower learning_rate; the last whole policy was kept")
         return reason
 
     def collect(self) -> PendingFeedback:
@@ -136,10 +150,11 @@ class Trainer:
         source, config = self.source, self.config
         starts = starts_of_step(source.starts, config.prompts_per_step, step, config.seed)
         seed = derive_seed(config.seed, "reveal", step)
+        if config.stop.max_attempts is not None:  # the last step is a short one
+            attempts_left = config.stop.max_attempts - attempts
+            starts = starts[: max(1, math.ceil(attempts_left / max(1, self.num_generations)))]
         if self.num_generations == 0:
             return self.pool.submit(enumerate(map(Group, starts)), len(starts), seed)
-        if config.stop.max_attempts is not None:  # the last step is a short one
-            starts = starts[: max(1, math.ceil((config.stop.max_attempts - attempts) / self.num_generations))]
         groups = collect(
             source.engine,
             source.environments,
@@ -148,6 +163,7 @@ class Trainer:
             config.sampling,
             derive_seed(config.seed, "collect", step),
             side_by_side=source.side_by_side,
+            success_threshold=config.success_threshold,
         )
         return self.pool.submit(groups, len(starts), seed)
 
@@ -156,33 +172,18 @@ class Trainer:
         return self.pool.wait(attempts)
 
     def look_back(self, groups: Sequence[Group]) -> tuple[list[Example], Sequence[Group], dict[str, float]]:
-        """Evaluate the attempts in hindsight (step 3): the estimator's advantages, then the method's examples.
-
-        Return the examples, the groups as they are valued now, and metrics.
-        """
+        """3. Evaluate the behaviour in hindsight: the estimator's advantages, then the method's examples."""
         with self.update_state.profile.phase("look_back"):
-            self.scorer.begin(self.progress.step)
+            self.scorer.begin(self.progress)
+            groups = number_attempts(groups)
             if self.num_generations:
                 groups = self.scorer.estimate(groups)
             groups, examples = self.hindsight.look_back(groups, self.scorer)
             self.scorer.finish()
-            trials = self._try_teacher(examples, groups)
-        if trials is not None and not trials.is_better:
-            examples = drop_teacher(examples)
-        self._tell([trials.complaint if trials else None, nothing_to_learn(groups, examples, self.config)])
-        return examples, groups, {**example_metrics(examples), **(trials.metrics if trials else {})}
-
-    def _try_teacher(self, examples: Sequence[Example], groups: Sequence[Group]) -> TrialResult | None:
-        """Return the result of the teacher's trials; None when there is no teacher or no trial yet."""
-        teacher = self.teacher
-        if teacher is None:
-            return None
-
-        def act(prompts: Sequence[Observation]) -> list[Action]:
-            return self.scorer.act(teacher.copy, prompts, "a trial of the teacher")
-
-        trials = TeacherTrials(self.config.teacher, act, self.scorer.judge)
-        return trials.result(self.progress.teacher_trials, self.progress.step, examples, groups)
+        trial = self.scorer.trial
+        complaint = None if trial is None else trial.complaint
+        self._tell([complaint, unscored(groups), nothing_to_learn(groups, examples, self.config)])
+        return examples, groups, {**example_metrics(examples), **({} if trial is None else trial.metrics)}
 
     def _tell(self, messages: Sequence[str | None]) -> None:
         """Tell the user each message once, for as long as it stays true."""
@@ -198,15 +199,36 @@ class Trainer:
         rate = learning_rate(self.config, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.safeguard.keep()
         metrics = update(
             self.policy, self.reference, examples, self.optimizer, self.config, self.update_state, self.teacher
         )
+        self._note_broken("frac_steps_skipped" in metrics, examples)
         if self.teacher is not None:
             self.teacher.follow(self.policy)
         return {**metrics, "learning_rate": rate}
 
-    def record(self, groups: Sequence[Group], metrics: dict[str, float], seconds: float) -> None:
-        """Count the step, give its metrics to the recorders, and evaluate and save when it is time."""
+    def _note_broken(self, was_skipped: bool, examples: Sequence[Example]) -> None:
+        """Undo the update if the policy is no longer whole, count broken steps in a row, and tell the user of them."""
+        is_whole = self.safeguard.is_whole(examples)
+        if not is_whole:
+            self.safeguard.undo()
+        if is_whole and not was_skipped:
+            self.progress.broken_steps = 0
+            return
+        self.progress.broken_steps += 1
+        broken = "its loss or gradient is not finite" if is_whole else "it leaves a model whose numbers are not finite"
+        message = f"step {self.progress.step + 1} is not taken: {broken}; lower learning_rate"
+        for recorder in self.recorders:
+            recorder.tell(self.progress, message)
+
+    def record(
+        self, groups: Sequence[Group], examples: Sequence[Example], metrics: dict[str, float], seconds: float
+    ) -> None:
+        """Count the step, give its metrics to the recorders, and evaluate and save when it is time.
+
+        Without attempts, the rows that were learnt are counted in their place, so that every budget ends every method.
+        """
         rollout = rollout_metrics(groups)
         if self.scorer.extra_attempts:
             metrics["hindsight/extra_attempts"] = float(self.scorer.extra_attempts)
@@ -215,8 +237,11 @@ class Trainer:
             profile.add(each.take())
         metrics = {**metrics, **self.meter.metrics(profile, seconds)}
         self.progress.step += 1
-        self.progress.attempts += sum(len(group.trajectories) for group in groups) + self.scorer.extra_attempts
-        self.progress.tokens += int(rollout.get("num_tokens", 0))
+        attempts, tokens = sum(len(group.trajectories) for group in groups), int(rollout.get("num_tokens", 0))
+        if self.num_generations == 0:
+            attempts, tokens = max(len(groups), len(examples)), max(1, sum(each.num_decisions for each in examples))
+        self.progress.attempts += attempts + self.scorer.extra_attempts
+        self.progress.tokens += tokens
         for recorder in self.recorders:
             recorder.record(self.progress, {**rollout, **metrics}, groups)
         if self.evaluate and self.config.eval_steps and self.progress.step % self.config.eval_steps == 0:
@@ -241,12 +266,11 @@ class Trainer:
 
     def _companions(self) -> dict[str, Mapping[str, Tensor]]:
         """Return the trained weights of the run's other policies by name, of those that have weights of their own."""
-        teacher = self.teacher.copy if self.teacher and self.teacher.copy is not self.policy else None
-        frozen = {"reference": self.reference, "teacher": teacher}
-        weights: dict[str, Mapping[str, Tensor]] = {
-            name: trained_weights(policy.module) for name, policy in frozen.items() if policy is not None
-        }
-        weights[SAMPLER] = self.source.engine.state()
+        weights: dict[str, Mapping[str, Tensor]] = {SAMPLER: self.source.engine.state()}
+        if self.reference is not None:
+            weights["reference"] = trained_weights(self.reference.module)
+        if self.teacher is not None and self.teacher.copy is not self.policy:
+            weights["teacher"] = self.teacher.weights
         return {name: own for name, own in weights.items() if own}
 
     def _learnt(self) -> dict[str, Tensor]:
@@ -266,6 +290,8 @@ class Trainer:
                 self.source.engine.load_state(saved)
             else:
                 set_weights(weights, saved)
+        if self.teacher is not None:
+            self.teacher.round_masters()
         learnt = load_learnt(checkpoint)
         if self.scorer.critic is not None:
             self.scorer.critic.load_state(_part(learnt, "critic."))

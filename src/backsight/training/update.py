@@ -7,6 +7,7 @@ usual learning rate is lost in the eight bits of a bfloat16 number, but not in t
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from backsight.policies.base import Policy, trained_weights
 from backsight.profiling import Profile
 from backsight.training.config import OptimizerConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
-from backsight.training.objective import ScoredExample, WeightedExample, has_signal, micro_batch_loss, weigh_examples
+from backsight.training.objective import has_signal, micro_batch_loss
 from backsight.training.teacher import Teacher
+from backsight.training.weights import ScoredExample, WeightedExample, weigh_examples
 from backsight.types import Example
 
 
@@ -44,6 +46,8 @@ def update(
 ) -> dict[str, float]:
     """Take `num_iterations` times `mini_batches` optimizer steps, and return the means of their metrics.
 
+    A step whose loss, gradient or metrics are not finite is not taken; ``frac_steps_skipped`` is the share of these.
+
     `reference` is the frozen policy of the KL term, needed when `beta` is above 0. `teacher` knows what was revealed
     and is needed when an example has teacher weights. Both score every example once. The mini-batches are drawn from
     torch's global generator, which the trainer seeds.
@@ -52,14 +56,19 @@ def update(
         ConfigError: when a single example does not fit into memory.
     """
     state = state or UpdateState(config.micro_batch_size)
-    scored = _ask_frozen(reference if config.beta > 0 else None, teacher, examples, config, state)
+    scored = _ask_frozen(reference if config.penalises_kl else None, teacher, examples, config, state)
     sums: Counter[str] = Counter()
-    num_steps = 0
+    num_steps = num_skipped = 0
     for _ in range(config.num_iterations):
         for part in _mini_batches(scored, config.mini_batches):
-            sums.update(_optimizer_step(policy, part, optimizer, config, state))
+            metrics = _optimizer_step(policy, part, optimizer, config, state)
             num_steps += 1
-    return {key: value / max(1, num_steps) for key, value in sums.items()}
+            if metrics is None:
+                num_skipped += 1
+            else:
+                sums.update(metrics)
+    means = {key: value / (num_steps - num_skipped) for key, value in sums.items()}
+    return {**means, "frac_steps_skipped": num_skipped / num_steps} if num_skipped else means
 
 
 def _ask_frozen(
@@ -98,7 +107,8 @@ def _optimizer_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     state: UpdateState,
-) -> dict[str, float]:
+) -> dict[str, float] | None:
+    """Take one step, and return its metrics; None when they are not finite, and the step was not taken."""
     weighted = [each for each in weigh_examples(scored, config) if has_signal(each.example, config)]
     metrics = {
         "frac_examples_with_signal": len(weighted) / len(scored),
@@ -111,8 +121,11 @@ def _optimizer_step(
     with state.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
+        metrics |= {**{key: float(value) for key, value in sums.items()}, "grad_norm": float(norm)}
+        if not all(map(math.isfinite, metrics.values())):
+            return None
         optimizer.step()
-    return {**metrics, **{key: float(value) for key, value in sums.items()}, "grad_norm": float(norm)}
+    return metrics
 
 
 def _gradient(

@@ -18,7 +18,7 @@ from backsight.estimators.advantages import (
 
 
 def returns(*groups: list[list[float]]) -> list[list[torch.Tensor]]:
-    return [[torch.tensor(each) for each in group] for group in groups]
+    return [[torch.tensor(each, dtype=torch.float64) for each in group] for group in groups]
 
 
 def flat(advantages: list[tuple[torch.Tensor, ...]]) -> list[list[float]]:
@@ -30,7 +30,7 @@ def test_reward_to_go_is_discounted_per_step() -> None:
 
 
 def test_undiscounted_returns_sum_what_is_left() -> None:
-    assert torch.equal(discounted_returns([1.0, 0.0, 2.0], 1.0), torch.tensor([3.0, 2.0, 2.0]))
+    assert discounted_returns([1.0, 0.0, 2.0], 1.0).tolist() == [3.0, 2.0, 2.0]
 
 
 def test_rloo_compares_with_the_mean_of_the_others() -> None:
@@ -96,3 +96,29 @@ def test_lambda_one_is_reward_to_go_less_what_was_expected() -> None:
 def test_lambda_zero_looks_one_decision_ahead() -> None:
     advantages = generalised_advantages(REWARDS, VALUES, [1.0] * 3, 0.0)
     assert advantages.tolist() == pytest.approx([1.0 + 1.0 - 0.5, 0.0 + 1.5 - 1.0, 2.0 - 1.5])
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+@pytest.mark.parametrize("count", [8, 256])
+@pytest.mark.parametrize("reward", [0.1, 0.7, -3.3, 1e-9, 123456.7])
+def test_rounding_is_no_difference(name: str, count: int, reward: float) -> None:
+    rewards = [[reward], [reward * (1 + 1e-16)], [reward / 3 * 3]] * (count // 3)
+    assert {each for (each,) in flat(ESTIMATORS[name](returns(rewards)))} == {0.0}
+
+
+@pytest.mark.parametrize("name", ["reinforce", "grpo"])
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12, 1e30])
+def test_a_difference_counts_whatever_its_size(name: str, size: float) -> None:
+    (worse,), (better,) = flat(ESTIMATORS[name](returns([[size], [3 * size]])))
+    assert worse == pytest.approx(-better) and (better > 0.7 or size < 1e-4)
+
+
+def test_rewards_that_differ_a_little_around_a_large_mean_are_no_rounding() -> None:
+    assert flat(dr_grpo(returns([[1000.0], [1000.001]]))) == [pytest.approx([-5e-4]), pytest.approx([5e-4])]
+
+
+def test_what_is_expected_behind_a_limit_counts_as_earned() -> None:
+    # a reward of 1 at every step for ever is worth 1/(1 - 0.9) = 10, and an exact critic is never surprised
+    advantages = generalised_advantages([1.0] * 3, [10.0] * 3, [0.9] * 3, 0.95, value_behind=10.0)
+    assert advantages.tolist() == pytest.approx([0.0] * 3, abs=1e-6)
+    assert generalised_advantages([1.0] * 3, [10.0] * 3, [0.9] * 3, 0.95)[-1] == pytest.approx(-9.0)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from backsight.estimators.advantages import discounted_returns, reinforce
-from backsight.hindsight.base import Exchange, Hindsight, spread_over_decisions
+from backsight.hindsight.base import Exchange, Hindsight, Told, number_attempts, spread_over_decisions
 from backsight.hindsight.options import MethodOptions
 from backsight.tasks.base import Item
 from backsight.types import Action, ActionValue, AttemptKey, Example, Feedback, Group, Observation, Step, Trajectory
@@ -122,13 +122,15 @@ ROOM = 100
 @dataclass
 class FakeScorer:
     """Each answer can be replaced by a function. Without: a letter is a token, every log-probability is -0.5 (the
-    teacher's -0.25), samples say "sampled", nothing new is said of an attempt, and an advantage is the return less
-    the group's mean."""
+    teacher's -0.25, and it is trusted), samples say "sampled", nothing new is said of an attempt, and an advantage is
+    the return less the mean of those in the group that somebody scored."""
 
     log_prob: Callable[[Exchange], Tensor] | None = None
     teacher_log_prob: Callable[[Exchange], Tensor] | None = None
     answer: Callable[[Observation], str] | None = None
     verdict: Callable[[Trajectory], Feedback] | None = None
+    discount: float = 1.0
+    trusts: bool = True
 
     def encode(self, text: str) -> ActionValue:
         return tuple(map(ord, text))
@@ -136,12 +138,18 @@ class FakeScorer:
     def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
         return response is None or len(response) <= ROOM
 
-    def log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
+    def log_probs(self, exchanges: Sequence[Exchange], *, whole: bool = False) -> list[Tensor]:
         return [self.log_prob(each) if self.log_prob else _constant(each, -0.5) for each in exchanges]
 
     def teacher_log_probs(self, exchanges: Sequence[Exchange]) -> list[Tensor]:
         score = self.teacher_log_prob
         return [score(each) if score else _constant(each, -0.25) for each in exchanges]
+
+    def whole_log_probs(self, trajectories: Sequence[Trajectory]) -> list[Tensor]:
+        return [each.behaviour_log_probs for each in trajectories]
+
+    def trusts_teacher(self, told: Told, groups: Sequence[Group]) -> bool:
+        return self.trusts
 
     def sample(self, prompts: Sequence[Observation]) -> list[Action]:
         texts = [self.answer(prompt) if self.answer else "sampled" for prompt in prompts]
@@ -179,10 +187,12 @@ def _constant(exchange: Exchange, value: float) -> Tensor:
 
 
 def _centre(group: Group) -> tuple[Tensor, ...]:
-    returns = [sum(each.rewards) for each in group.trajectories]
+    returns = [sum(each.rewards) for each in group.scored]
     mean = sum(returns) / max(1, len(returns))
-    pairs = zip(group.trajectories, returns, strict=True)
-    return tuple(spread_over_decisions([own - mean] * len(each.steps), each) for each, own in pairs)
+    return tuple(
+        spread_over_decisions([sum(each.rewards) - mean if each.is_scored else 0.0] * len(each.steps), each)
+        for each in group.trajectories
+    )
 
 
 # ------------------------------------------------------------------ what a method makes of groups
@@ -205,6 +215,7 @@ def give_credit(method: Method, group: Group, scorer: FakeScorer | None = None, 
     """The advantages that the method gives to each attempt, after it has learnt of the group so many times."""
     before = [each.clone() for each in group.advantages]
     made, scorer = _make(method), scorer or FakeScorer()
+    (group,) = number_attempts([group])
     for _ in range(num_fits):
         made.fit([group], scorer)
     (changed,) = made.reconsider([group], scorer).groups

@@ -17,7 +17,9 @@ from unit.hindsight.fakes import (
     episode,
     give_credit,
     group_of,
+    keys_of,
     make_rows,
+    refuse,
 )
 
 from backsight.config import RunConfig, change_config, read_changes
@@ -42,7 +44,7 @@ from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.registry import load
 from backsight.tasks.base import Item
 from backsight.training.config import StopConfig
-from backsight.types import Example, Feedback, Group, Trajectory
+from backsight.types import AttemptKey, Example, Feedback, Group, Trajectory
 
 BASE = RunConfig(preset="toy", policy="pocket", hindsight=OutcomeOptions(), stop=StopConfig(max_steps=5))
 OPTIONS = {name_of(options): options for methods in PLACES.values() for options in methods}
@@ -250,3 +252,34 @@ class TestEveryCredit:
     def test_a_group_in_which_all_failed_gets_no_credit_from_nothing(self, options: Any) -> None:
         group = group_of(attempt((1, 2), FAILURE), attempt((3, 4), FAILURE))
         assert give_credit(options, group, FakeScorer(verdict=lambda _: FAILURE)) == [[0.0, 0.0]] * 2
+
+
+ASKING = sorted(name for name, options in OPTIONS.items() if options().needs_teacher and name != "preference")
+"""Methods whose teacher is told something; that of `preference` is told nothing, and is its reference."""
+REVEALING = {"hir", "opd"}
+"""Methods that teach an attempt what was revealed of it, whether it was scored or not."""
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_a_teacher_on_pause_changes_nothing(name: str) -> None:
+    """Each attempt has the row that it would have with `outcome`, and the teacher is not asked."""
+    group = group_of(RIGHT, replace(RIGHT), WRONG, replace(WRONG), start=ITEM)
+    paused = FakeScorer(teacher_log_prob=refuse, trusts=False)
+    plain, without = (
+        sorted(make_rows(options, group, scorer=paused), key=lambda each: keys_of([each])[0] or AttemptKey(-1, -1))
+        for options in (OutcomeOptions(), OPTIONS[name]())
+    )
+    assert keys_of(without) == keys_of(plain)
+    for row, expected in zip(without, plain, strict=True):
+        assert row.teacher_weights is None and row.weight == expected.weight
+        assert row.advantages is not None and expected.advantages is not None
+        assert torch.equal(row.advantages, expected.advantages)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_ATTEMPTS if name not in ARRAYS | REVEALING])
+def test_an_attempt_that_nobody_scored_is_not_reinforced(name: str) -> None:
+    silent = tell(attempt((5, 6), Feedback(), text="unheard", start=ITEM))
+    group = group_of(RIGHT, silent, WRONG, start=ITEM)
+    rows = make_rows(OPTIONS[name](), group)
+    reinforced = [each for each in rows if each.responses == ((5, 6),) and each.advantages is not None]
+    assert all(not each.advantages.any() for each in reinforced if each.advantages is not None)

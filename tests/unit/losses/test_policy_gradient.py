@@ -20,6 +20,7 @@ from backsight.losses.policy_gradient import (
     plain_policy_gradient,
     policy_gradient,
     sapo,
+    sequence_clip,
     sequence_mean,
     shaped_policy_gradient,
     tis,
@@ -169,3 +170,22 @@ def test_an_example_without_decisions_has_no_weights(name: str) -> None:
 def test_the_cap_concerns_the_constant_alone() -> None:
     for name, reduction in REDUCTIONS.items():
         assert (reduction([1, 3], 10).tolist() == reduction([1, 3], 20).tolist()) == (name != "constant")
+
+
+def test_credit_of_tokens_that_cancels_in_the_mean_still_teaches_each_token() -> None:
+    """GSPO-token (Zheng 2025, arXiv:2507.18071, eq. 13): each decision has the gradient of its own ratio."""
+    log_probs = torch.tensor([-1.0, -2.0, -0.5, -0.7]).requires_grad_()
+    advantages = [2.0, -2.0, 2.0, -2.0]
+    gspo(inputs(log_probs, log_probs.detach(), advantages, [4]), LossBounds(3e-4, 4e-4)).losses_N.sum().backward()
+    assert log_probs.grad is not None
+    assert log_probs.grad.tolist() == pytest.approx([-each for each in advantages])
+
+
+def test_the_ratio_of_a_whole_response_is_the_product_of_its_decisions() -> None:
+    # ratios 1.5 and 1.2, so 1.8 for the response of two, which is above the clip; 0.9 for the other
+    log_probs = torch.tensor([1.5, 1.2, 0.9]).log().requires_grad_()
+    losses, held_back = sequence_clip(inputs(log_probs, torch.zeros(3), [1.0] * 3, [2, 1]), LossBounds(0.2, 0.2))
+    assert losses.tolist() == pytest.approx([-1.2, -1.2, -0.9])
+    assert held_back.tolist() == [True, True, False]
+    losses.sum().backward()
+    assert log_probs.grad is not None and log_probs.grad.tolist() == pytest.approx([0.0, 0.0, -0.9])

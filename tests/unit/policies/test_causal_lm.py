@@ -13,7 +13,7 @@ from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.opening import open_policy
 from backsight.policies.scoring.layout import width
 from backsight.policies.text import checkpointed_layers
-from backsight.types import Example, Sampling, ScoreRequest
+from backsight.types import Example, PartialCompletion, Sampling, ScoreRequest
 
 Result = tuple[torch.Tensor, torch.Tensor]
 
@@ -197,3 +197,11 @@ def test_layers_that_are_recomputed_change_nothing() -> None:
     checkpointed_layers(policy.model)[0].register_forward_hook(lambda *_: calls.append(1))
     assert_same(result(policy, [list(range(len(siblings())))]), expected)
     assert calls
+
+
+def test_what_is_begun_of_a_completion_counts_towards_its_length() -> None:
+    policy = tiny_policy("gpt2")  # 128 positions, and one token before the prompt
+    policy.check_prompt(PartialCompletion("x" * 119, (5, 6, 7)), 8)
+    with pytest.raises(DataError, match="128"):
+        policy.check_prompt(PartialCompletion("x" * 120, (5, 6, 7)), 8)
+    policy.check_prompt(PartialCompletion("x" * 118, (5,) * 9), 8)

@@ -99,7 +99,7 @@ def test_a_task_of_prompts_has_episodes_of_a_single_turn_and_its_judge_as_feedba
     assert isinstance(episode, SingleTurn) and isinstance(task.feedback(), TaskVerifier)
     assert episode.reset() == ITEM.prompt
     ends = [episode.step(Action((1,), torch.zeros(1), "yes", is_truncated=is_cut)) for is_cut in (False, True)]
-    assert [(end.reward, end.terminated, end.truncated) for end in ends] == [(0.0, True, False), (0.0, False, True)]
+    assert [(end.reward, end.terminated, end.truncated) for end in ends] == [(None, True, False), (None, False, True)]
 
 
 def test_gold_answers_get_full_marks_or_the_row_is_named() -> None:

@@ -1,8 +1,13 @@
 """The critic learns what to expect, and tells what was better than that."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from tiny_models import tiny_policy
 
+from backsight.errors import RewardError
+from backsight.hindsight.base import number_attempts, policy_gradient_row
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.critic import Critic
 from backsight.types import Action, Feedback, Group, Step, Trajectory
@@ -17,7 +22,7 @@ def attempt(prompt: str, reward: float) -> Trajectory:
     return Trajectory(prompt, (step,), Feedback(reward=reward))
 
 
-GROUPS = [Group("good", (attempt("good", 1.0),)), Group("bad", (attempt("bad", 0.0),))]
+GROUPS = number_attempts([Group("good", (attempt("good", 1.0),)), Group("bad", (attempt("bad", 0.0),))])
 
 
 def test_before_anything_was_seen_nothing_is_expected() -> None:
@@ -61,7 +66,7 @@ def test_it_learns_from_the_newest_rewards_alone() -> None:
     torch.manual_seed(1)
     once.estimate(GROUPS)
     torch.manual_seed(1)
-    twice.estimate([Group("good", (attempt("good", 9.0),))])
+    twice.estimate(number_attempts([Group("good", (attempt("good", 9.0),))]))
     twice.estimate(GROUPS)
     for critic in (once, twice):
         critic.learn()
@@ -74,3 +79,60 @@ def test_no_attempts_are_no_reason_to_fail() -> None:
     critic = Critic(tiny_policy(), CONFIG)
     assert critic.estimate([]) == [] and critic.estimate([Group("start")]) == [Group("start")]
     assert critic.state() == {}
+
+
+def walk(rewards: list[float], goes_on: bool, feedback: Feedback = Feedback()) -> Trajectory:  # noqa: B008
+    """A step for each reward, always before the same prompt; a limit cuts it off, or it ends."""
+    steps = tuple(
+        Step("here", Action((7,), torch.zeros(1), "x"), reward, truncated=goes_on and place == len(rewards) - 1)
+        for place, reward in enumerate(rewards)
+    )
+    return Trajectory("start", steps, feedback, next_observation="here" if goes_on else None)
+
+
+def test_what_a_method_invents_is_no_target() -> None:
+    torch.manual_seed(0)
+    critic = Critic(tiny_policy(), CONFIG)
+    failed = number_attempts([Group("bad", (attempt("bad", 0.0), attempt("bad", 0.0)))])
+    for _ in range(60):
+        critic.estimate(failed)
+        invented = attempt("bad", 1.0)  # as `relabel` and `gold_anchor` ask what a success would be worth
+        critic.estimate([Group("bad", (*failed[0].trajectories, invented))])
+        critic.learn()
+    assert critic.seen is None
+    features = critic._features([policy_gradient_row(failed[0].trajectories[0], torch.zeros(2))])
+    assert float(critic._values(features[0]).detach().abs().max()) < 0.02
+
+
+def test_a_limit_of_time_is_no_end() -> None:
+    """With a reward of 1 at every step for ever, a critic that has learnt is never surprised."""
+    torch.manual_seed(0)
+    critic = Critic(tiny_policy(), CONFIG.model_copy(update={"gae_lambda": 0.0}))
+    groups = number_attempts([Group("start", (walk([1.0] * 3, goes_on=True),))])
+    for _ in range(150):
+        critic.estimate(groups)
+        critic.learn()
+    features = critic._features([policy_gradient_row(groups[0].trajectories[0], torch.zeros(3))])
+    assert critic._values(features[0]).tolist() == pytest.approx([2.0] * 3, abs=0.05)  # 1/(1 - 0.5)
+
+
+def test_advantages_that_differ_by_rounding_are_none() -> None:
+    critic = Critic(tiny_policy(), CONFIG)
+    alike = number_attempts([Group("p", tuple(attempt("p", 0.1 + noise) for noise in (0.0, 1e-9, -1e-9)))])
+    (estimated,) = critic.estimate(alike)
+    assert all(not each.any() for each in estimated.advantages)
+
+
+def test_what_nobody_scored_is_neither_compared_nor_learnt() -> None:
+    critic = Critic(tiny_policy(), CONFIG)
+    silent = replace(attempt("p", 0.0), feedback=Feedback())
+    (group,) = critic.estimate(number_attempts([Group("p", (attempt("p", 1.0), silent, attempt("p", 0.0)))]))
+    assert [bool(each.any()) for each in group.advantages] == [True, False, True]
+    assert critic.seen is not None and len(critic.seen[1]) == 4  # two decisions of each of two
+
+
+def test_returns_beyond_its_precision_are_refused() -> None:
+    critic = Critic(tiny_policy(), CONFIG)
+    critic.estimate(number_attempts([Group("p", (attempt("p", 1e30), attempt("p", 0.0)))]))
+    with pytest.raises(RewardError, match="reward: returns up to 1e\\+30: .*scale them"):
+        critic.learn()

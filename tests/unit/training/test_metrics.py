@@ -5,7 +5,7 @@ import math
 import pytest
 from unit.hindsight.fakes import attempt, group_of
 
-from backsight.training.metrics import rollout_metrics
+from backsight.training.metrics import rollout_metrics, unscored
 from backsight.types import Feedback
 
 
@@ -30,3 +30,19 @@ def test_a_group_whose_attempts_earned_the_same_counts() -> None:
     other = group_of(attempt((1,), Feedback(reward=0.0)), attempt((2,), Feedback(reward=2.0)), start="two")
     metrics = rollout_metrics([same, other])
     assert metrics["frac_reward_zero_std"] == 0.5 and metrics["reward_std"] == 0.5
+
+
+def test_equal_rewards_that_are_no_sums_of_halves_have_no_deviation() -> None:
+    same = group_of(*(attempt((1,), Feedback(reward=0.7)) for _ in range(8)))
+    assert rollout_metrics([same])["frac_reward_zero_std"] == 1.0
+
+
+def test_attempts_that_nobody_scored_are_in_no_mean_and_are_said() -> None:
+    group = group_of(attempt((1,), Feedback(reward=2.0)), attempt((2,), Feedback(reward=4.0)), attempt((3,)))
+    silent = group_of(attempt((4,)))
+    metrics = rollout_metrics([group, silent])
+    assert metrics["reward"] == 3.0 and metrics["reward_std"] == 1.0 and metrics["frac_unscored"] == 0.5
+    assert "reward" not in rollout_metrics([silent])
+    message = unscored([group, silent])
+    assert message is not None and "nobody scored 2 of 4 attempts" in message
+    assert unscored([group_of(attempt((1,), Feedback(reward=0.0)))]) is None

@@ -12,8 +12,9 @@ from tiny_models import tiny_policy
 from backsight.profiling import Profile
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores, Target, ask_frozen_policies
-from backsight.training.objective import ScoredExample, has_signal, micro_batch_loss, weigh_examples
+from backsight.training.objective import has_signal, micro_batch_loss
 from backsight.training.teacher import Teacher
+from backsight.training.weights import ScoredExample, weigh_examples
 from backsight.types import Decisions, Example, Sampling, ScoreRequest
 
 
@@ -68,7 +69,12 @@ def test_reference_and_entropy_by_hand() -> None:
     loss, parts = loss_of(POLICY, [(ATTEMPT, FrozenScores(reference_T=logs(0.25, 0.25)))], settings)
     assert parts["kl"] == pytest.approx(0.5 * (0.5 + math.log(2) - 1))
     assert parts["entropy"] == pytest.approx(2.0)
-    assert loss == pytest.approx(-0.7 + 0.1 * parts["kl"] - 0.01 * 2.0)
+    # the unbiased estimator weighs each decision by its ratio, 2 and 1; the second has no divergence
+    assert loss == pytest.approx(-0.7 + 0.1 * 2 * parts["kl"] - 0.01 * 2.0)
+    published, _ = loss_of(
+        POLICY, [(ATTEMPT, FrozenScores(reference_T=logs(0.25, 0.25)))], config(beta=0.1, kl_estimator="k3")
+    )
+    assert published == pytest.approx(-0.7 + 0.1 * parts["kl"])
 
 
 def test_imitation_by_hand() -> None:
@@ -103,7 +109,7 @@ STUDENT = Fixed(logs(0.5, 0.25), torch.tensor([[0.5, 0.25], [0.25, 0.25]]).log()
     ("clip", "behaviour", "expected"),
     [
         (None, None, 0.5 * 0.25 * math.log(2)),  # of the first decision alone: in the second they agree
-        (0.1, None, 0.5 * 0.1),
+        (0.1, None, 0.5 * (0.25 * math.log(0.5) + 0.1)),  # of its two terms the one above the cap
         (None, logs(0.4, 0.25), 0.5 * 0.25 * math.log(2) * 1.25),
         (None, logs(0.125, 0.25), 0.5 * 0.25 * math.log(2) * 2.0),  # a ratio of 4, and the cap
     ],
@@ -155,10 +161,12 @@ NOTHING = replace(ATTEMPT, advantages=torch.zeros(2))
         (NOTHING, {"entropy_coef": 0.1}, True),
         (replace(NOTHING, imitation_weights=torch.ones(2)), {}, True),
         (TAUGHT, {}, True),
-        (replace(TAUGHT, teacher_weights=torch.zeros(2)), {"beta": 0.1}, False),
+        (replace(TAUGHT, teacher_weights=torch.zeros(2)), {}, False),
+        (replace(TAUGHT, teacher_weights=torch.zeros(2)), {"beta": 0.1}, True),
+        (NOTHING, {"beta": 0.1, "kl_estimator": "k1_reward"}, False),
     ],
 )
-def test_what_can_move_the_policy(row: Example, settings: dict[str, float], expected: bool) -> None:
+def test_what_can_move_the_policy(row: Example, settings: dict[str, Any], expected: bool) -> None:
     assert has_signal(row, config(**settings)) == expected
 
 
@@ -196,3 +204,57 @@ def test_the_micro_batches_add_up_to_the_whole() -> None:
     torch.testing.assert_close(sum(loss for loss, _, _ in cut), whole)
     for name, value in parts.items():
         torch.testing.assert_close(sum(each.get(name, torch.tensor(0.0)) for _, each, _ in cut), value)
+
+
+def test_a_sampler_that_rules_tokens_out_does_not_hide_them_from_the_teacher() -> None:
+    """The gradient towards the teacher's token was exactly zero where top-k or top-p had ruled the token out."""
+    losses = []
+    for sampling in ({}, {"top_k": 2}, {"top_p": 0.5}, {"min_p": 0.5}):
+        policy, settings = tiny_policy(), config(**sampling)
+        teacher = Teacher(policy, settings.teacher)
+        (scores,) = ask_frozen_policies(None, teacher.scoring, [LESSON], settings, 2048, Profile())
+        loss, _, _ = micro_batch_loss(policy, weigh_examples([(LESSON, scores)], settings), settings)
+        loss.backward()
+        gradient = next(policy.module.parameters()).grad
+        assert gradient is not None
+        losses.append((loss.item(), float(gradient.norm())))
+    assert losses[0][1] > 1e-3
+    assert losses == [pytest.approx(losses[0], rel=1e-4)] * 4
+
+
+class Choosing:
+    """A policy with one free number for each of four actions, whatever it is asked."""
+
+    def __init__(self, logits: Sequence[float]) -> None:
+        self.logits_V = torch.tensor(logits, requires_grad=True)
+
+    def log_probs(self, examples: Sequence[Example], sampling: Sampling, request: ScoreRequest) -> Decisions:
+        actions = torch.tensor([token for each in examples for (token,) in each.responses])
+        return Decisions(self.logits_V.log_softmax(-1)[actions], num_tokens=7)
+
+
+@pytest.mark.parametrize("behaviour", [(0.5, 0.25, 0.125, 0.125), (0.25, 0.25, 0.25, 0.25)])
+def test_the_divergence_has_the_gradient_of_what_is_logged(behaviour: tuple[float, ...]) -> None:
+    """Over all actions, as often as they are sampled: on policy and off policy the gradient of KL(π‖π_ref)."""
+    policy = Choosing([math.log(each) for each in (0.5, 0.25, 0.125, 0.125)])
+    reference_V = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
+    rows = [
+        (
+            Example(("p",), ((action,),), "outcome", torch.zeros(1), torch.tensor([math.log(prob)])),
+            FrozenScores(reference_T=reference_V[action : action + 1]),
+        )
+        for action, prob in enumerate(behaviour)
+        for _ in range(round(8 * prob))
+    ]
+    settings = config(beta=1.0, algorithm="reinforce")
+    loss, parts, _ = micro_batch_loss(policy, weigh_examples(rows, settings), settings)  # type: ignore[arg-type]
+    loss.backward()
+    log_probs_V = policy.logits_V.detach().requires_grad_().log_softmax(-1)
+    found, exact = policy.logits_V.grad, torch.tensor([math.log(each) for each in (0.5, 0.25, 0.125, 0.125)])
+    exact.requires_grad_()
+    log_probs_V = exact.log_softmax(-1)
+    divergence = (log_probs_V.exp() * (log_probs_V - reference_V)).sum()
+    divergence.backward()
+    torch.testing.assert_close(found, exact.grad)
+    if behaviour[0] == 0.5:
+        assert float(parts["kl"]) == pytest.approx(divergence.item(), rel=1e-5)

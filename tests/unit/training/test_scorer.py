@@ -9,9 +9,11 @@ from tiny_models import tiny_policy
 
 from backsight.errors import ModelError
 from backsight.feedback.pool import FeedbackPool
+from backsight.hindsight.base import number_attempts
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.engines import engine_for
 from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.progress import Progress
 from backsight.training.scorer import RunScorer
 from backsight.training.teacher import Teacher
 from backsight.training.update import UpdateState
@@ -48,7 +50,7 @@ def test_what_is_sampled_depends_on_the_step_and_is_counted() -> None:
     scorer = scorer_of(tiny_policy())
     values = []
     for step in (3, 3, 4):
-        scorer.begin(step)
+        scorer.begin(Progress(step=step))
         values.append([[each.value for each in scorer.sample(["a", "b", "a"])] for _ in range(2)])
         assert scorer.extra_attempts == 6
     first, again, other = values
@@ -59,11 +61,11 @@ def test_what_is_sampled_depends_on_the_step_and_is_counted() -> None:
 
 def test_another_policy_acts_and_is_not_counted() -> None:
     scorer, other = scorer_of(tiny_policy()), tiny_policy(seed=1)
-    scorer.begin(0)
+    scorer.begin(Progress())
     found = scorer.act(other, ["a"], "a test")
     assert scorer.extra_attempts == 0
     own = scorer_of(other)
-    own.begin(0)
+    own.begin(Progress())
     assert own.sample(["a"])[0].value == found[0].value
 
 
@@ -113,7 +115,62 @@ def test_a_critic_is_kept_where_the_algorithm_has_one() -> None:
     torch.manual_seed(0)
     scorer = scorer_of(tiny_policy(), algorithm="ppo")
     assert scorer.critic is not None and scorer_of(tiny_policy()).critic is None
-    scorer.estimate([Group("s", (attempt(0.0, 1.0, 2), attempt(0.0, 0.0, 2)))])
+    scorer.estimate(number_attempts([Group("s", (attempt(0.0, 1.0, 2), attempt(0.0, 0.0, 2)))]))
     assert scorer.critic.seen is not None
     scorer.finish()
     assert scorer.critic.seen is None, "what the step has shown is learnt"
+
+
+def silent(start: float = 0.0) -> Trajectory:
+    """An attempt that nobody scored, and for which the environment pays nothing."""
+    return Trajectory(start, (Step("p", Action((5,), torch.zeros(1), "x")),))
+
+
+def paid(reward: float) -> Trajectory:
+    return silent().with_feedback(Feedback(reward=reward))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "rewards", "expected"),
+    [
+        ("dr_grpo", [2.0, 2.0, 2.0, None], [0, 0, 0, 0]),
+        ("dr_grpo", [None, -1.0, -3.0, -2.0], [0, 1, -1, 0]),
+        ("rloo", [1.0, None, 0.0], [1, 0, -1]),
+        ("grpo", [None, -1.0, -1.0, -0.5], [0, -0.577, -0.577, 1.154]),
+        ("reinforce", [None, 3.0, 1.0], [0, 1, -1]),
+        ("dr_grpo", [None, 5.0], [0, 0]),  # what is alone has nothing to be compared with
+        ("dr_grpo", [None, None], [0, 0]),
+    ],
+)
+def test_what_nobody_scored_has_no_advantage_and_is_in_no_mean(
+    algorithm: str, rewards: list[float | None], expected: list[float]
+) -> None:
+    attempts = tuple(silent() if reward is None else paid(reward) for reward in rewards)
+    (group,) = scorer_of(tiny_policy(), algorithm=algorithm).estimate([Group("s", attempts)])
+    assert [float(each) for each in group.advantages] == pytest.approx(expected, abs=1e-3)
+
+
+def test_rloo_takes_the_divergence_off_the_reward() -> None:
+    policy, reference = tiny_policy(), tiny_policy(seed=1)
+    config = TrainingConfig(
+        stop=StopConfig(max_steps=1), algorithm="dr_grpo", beta=0.5, kl_estimator="k1_reward", max_completion_length=4
+    )
+    state = UpdateState(config.micro_batch_size)
+    scorer = RunScorer(policy, None, engine_for(policy), FeedbackPool(Judge()), config, state, reference)
+    rows = [Example(("p",), (tokens,), "test", torch.zeros(2)) for tokens in ((5, 6), (7, 8))]
+    sampled = [policy.log_probs([each], config.sampling).log_probs_N.detach() for each in rows]
+    steps = [(Step("p", Action(each.responses[0], own_T, "x")),) for each, own_T in zip(rows, sampled, strict=True)]
+    attempts = tuple(Trajectory(0.0, each, Feedback(reward=1.0)) for each in steps)
+    groups = number_attempts([Group("s", attempts)])
+    (group,) = scorer.estimate(groups)
+    drifts = [
+        float((own_T - reference.log_probs([each], config.sampling).log_probs_N.detach()).sum())
+        for each, own_T in zip(rows, sampled, strict=True)
+    ]
+    half = -0.5 * (drifts[0] - drifts[1]) / 2
+    assert abs(half) > 1e-3
+    assert [each.tolist() for each in group.advantages] == [
+        pytest.approx([half] * 2, abs=1e-4),
+        pytest.approx([-half] * 2, abs=1e-4),
+    ]
+    assert group.trajectories == groups[0].trajectories, "what was earned stays as it is"

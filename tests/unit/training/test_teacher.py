@@ -1,19 +1,18 @@
 """Who the teacher is, what it says, and when it is believed."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from tiny_models import tiny_policy, tiny_seq2seq
 
 from backsight.errors import ConfigError
-from backsight.hindsight.base import number_attempts
+from backsight.hindsight.base import Told, number_attempts
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.text import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
-from backsight.training.teacher import Teacher, TeacherTrials, drop_teacher
+from backsight.training.teacher import Teacher, TeacherTrials
 from backsight.types import Action, Example, Feedback, Group, ScoreRequest, Step, Trajectory
 
 TAUGHT = Example(
@@ -91,35 +90,46 @@ def trials(rewards: list[float], **settings: int) -> TeacherTrials:
     )
 
 
-def taught(trajectory: Trajectory) -> Example:
-    return replace(TAUGHT, trajectory=trajectory, prompts=("asked",), responses=((5,),), teacher_weights=torch.ones(1))
+def told(groups: Sequence[Group]) -> Told:
+    """The first attempt of each group is told something."""
+    firsts = [group.trajectories[0] for group in groups]
+    return {each.key: ("hint asked",) for each in firsts if each.key is not None}
 
 
 def test_a_teacher_is_believed_while_it_earns_more() -> None:
     pairs = [(attempt(0.0), attempt(1.0)), (attempt(0.0), attempt(0.0))]
     groups = number_attempts([Group("start", pair) for pair in pairs])
-    examples = [taught(group.trajectories[0]) for group in groups]
     past: list[list[float]] = []
-    good = trials([1.0, 0.0]).result(past, 0, examples, groups)
+    good = trials([1.0, 0.0]).result(past, 0, told(groups), groups)
     assert good is not None and good.is_better and past == [[0.5, 0.25]] and good.complaint is None
-    bad = trials([0.0, 0.0]).result(past, 5, examples, groups)
+    bad = trials([0.0, 0.0]).result(past, 5, told(groups), groups)
     assert bad is not None and not bad.is_better  # 0.25 on both sides
-    assert bad.complaint is not None and "distillation pauses" in bad.complaint and "0.25" in bad.complaint
+    assert bad.complaint is not None and "teacher pauses" in bad.complaint and "0.25" in bad.complaint
 
 
 def test_trials_are_rare_and_limited_and_can_be_switched_off() -> None:
     groups = number_attempts([Group("start", (attempt(0.0),)) for _ in range(3)])
-    examples = [taught(group.trajectories[0]) for group in groups]
     past: list[list[float]] = []
-    trials([1.0], check_prompts=1, check_steps=2).result(past, 2, examples, groups)
+    trials([1.0], check_prompts=1, check_steps=2).result(past, 2, told(groups), groups)
     assert len(past) == 1
-    trials([]).result(past, 3, examples, groups)
+    trials([]).result(past, 3, told(groups), groups)
     assert len(past) == 1
-    assert trials([], check_steps=0).result([], 0, examples, groups) is None
+    assert trials([], check_steps=0).result([], 0, told(groups), groups) is None
 
 
-def test_without_its_teacher_an_example_keeps_what_else_it_has() -> None:
-    both = replace(TAUGHT, imitation_weights=torch.ones(3))
-    left = drop_teacher([TAUGHT, both, PLAIN])
-    assert [each.method for each in left] == ["self_distill", "outcome"]
-    assert left[0].teacher_weights is None and left[0].imitation_weights is not None
+def test_an_average_in_lower_precision_follows_as_far_as_in_full() -> None:
+    """Rounded at every step it stood still: a twentieth of a small change is below bfloat16's resolution."""
+    policy = tiny_policy()
+    policy.module.to(torch.bfloat16)
+    teacher = Teacher(policy, TeacherConfig(update="ema", rate=0.05))
+    before = first_weight(policy).float()
+    with torch.no_grad():
+        for parameter in policy.module.parameters():
+            parameter.mul_(1.01)
+    for _ in range(60):
+        teacher.follow(policy)
+    goal = first_weight(policy).float() - before
+    moved = next(iter(teacher.weights.values())) - before
+    assert float((moved * goal).sum() / goal.square().sum()) == pytest.approx(1 - 0.95**60, abs=0.01)
+    assert isinstance(teacher.copy, CausalLMPolicy) and teacher.copy.model.dtype == torch.bfloat16
+    torch.testing.assert_close(first_weight(teacher.copy), next(iter(teacher.weights.values())).to(torch.bfloat16))

@@ -1,8 +1,10 @@
 """A run stops, goes on to the same bits, and tells what it did."""
 
+import math
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
-from backsight.errors import DataError
+from backsight.errors import DataError, DivergedError
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.hindsight.response.options import ReviseOptions, SupervisedOptions
@@ -187,12 +189,13 @@ def feedback(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
     ]
 
 
-def test_supervised_samples_nothing() -> None:
+def test_supervised_samples_nothing_and_its_rows_count_as_attempts() -> None:
     notes = Notes()
     policy = tiny_policy(words=WORDS)
     run = trainer(policy, hindsight=SupervisedOptions().build(), recorders=[notes])
     run.train()
-    assert run.progress.attempts == 0
+    assert all("num_tokens" not in each for each in notes.metrics)
+    assert run.progress.attempts == 4 * 3
     assert notes.metrics[-1]["loss/imitation"] < notes.metrics[0]["loss/imitation"]
 
 
@@ -276,12 +279,12 @@ def test_a_step_that_teaches_nothing_says_why_and_what_would(revealed: dict[str,
     assert message.startswith("nothing to learn: all 3 groups scored 0;") and remedy in message
 
 
-def test_distillation_pauses_loudly_while_the_teacher_is_no_better() -> None:
+def test_the_teacher_pauses_loudly_while_the_teacher_is_no_better() -> None:
     policy, notes = tiny_policy(words=WORDS), Notes()
     before = weights(policy)
     source = EpisodeSource(engine_for(policy), SingleTurn, GoalString(1).items("train"), Zeros(correction=" red"))
     Trainer(policy, source, SelfDistillOptions().build(), CONFIG, recorders=[notes]).train()
-    assert notes.messages[0].startswith("distillation pauses: with what was revealed the teacher earns 0,")
+    assert notes.messages[0].startswith("teacher pauses: with what was revealed the teacher earns 0,")
     assert notes.metrics[-1]["teacher/paused"] == 1.0 and notes.metrics[-1]["teacher/score"] == 0.0
     assert torch.equal(before, weights(policy))
 
@@ -293,3 +296,42 @@ def test_what_is_sampled_for_hindsight_counts_as_attempts() -> None:
     run = Trainer(policy, source, ReviseOptions().build(), config, recorders=[notes])
     run.train()
     assert notes.metrics[0]["hindsight/extra_attempts"] == 6 and run.progress.attempts == 12
+
+
+def test_a_run_that_breaks_again_and_again_stops_with_the_last_whole_policy(tmp_path: Path) -> None:
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    before = weights(policy)
+    config = CONFIG.model_copy(update={"learning_rate": 1e30, "stop": StopConfig(max_steps=50)})
+    run = trainer(policy, tmp_path, config, recorders=[notes])
+    with pytest.raises(DivergedError, match="not finite in 3 steps in a row: lower learning_rate"):
+        run.train()
+    assert torch.equal(before, weights(policy)) and run.progress.step == 3
+    assert torch.equal(before, weights(open_policy(str(newest_checkpoint(tmp_path)))))
+    assert notes.messages[0].startswith("step 1 is not taken:") and len(notes.messages) == 3
+
+
+def test_a_single_broken_step_is_said_and_the_run_goes_on() -> None:
+    notes = Notes()
+    run = trainer(tiny_policy(words=WORDS), recorders=[notes])
+    look_back = run.look_back
+
+    def spoil_the_second(groups: Sequence[Group]) -> Any:
+        examples, groups, metrics = look_back(list(groups))
+        if run.progress.step == 1:
+            examples = [replace(each, weight=math.nan) for each in examples]
+        return examples, groups, metrics
+
+    run.look_back = spoil_the_second  # type: ignore[method-assign]
+    assert run.train() == "max_steps=4 reached"
+    (message,) = notes.messages
+    assert message.startswith("step 2 is not taken: its loss or gradient is not finite")
+    assert run.progress.broken_steps == 0 and all(torch.isfinite(weights(run.policy)))  # type: ignore[arg-type]
+    assert all(math.isfinite(value) for metrics in notes.metrics for value in metrics.values())
+
+
+@pytest.mark.parametrize("stop", [{"max_attempts": 7}, {"max_tokens": 20}, {"max_steps": 2}, {"max_seconds": 0.5}])
+@pytest.mark.parametrize("method", [SupervisedOptions, OutcomeOptions, RelabelOptions])
+def test_every_budget_ends_every_method(stop: dict[str, float], method: Any) -> None:
+    run = trainer(tiny_policy(words=WORDS), config=replace_stop(**stop), hindsight=method().build())  # type: ignore[arg-type]
+    assert run.train().startswith(next(iter(stop)))
+    assert run.progress.step <= 60

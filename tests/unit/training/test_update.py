@@ -269,3 +269,28 @@ def test_what_is_frozen_has_no_gradient_and_stays(bf16: bool) -> None:
     layer(torch.ones(1, 3, dtype=layer.weight.dtype)).sum().backward()
     optimizer.step()
     assert torch.equal(layer.bias, before)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, 1e38])
+def test_a_step_that_is_not_finite_is_not_taken(poison: float) -> None:
+    rows = [replace(examples()[1], advantages=torch.full((2,), poison)), *examples()]
+    policy = tiny_policy()
+    before = [each.detach().clone() for each in policy.module.parameters()]
+    optimizer = torch.optim.AdamW(policy.module.parameters(), lr=1e-2)
+    metrics = update(policy, None, rows, optimizer, config(loss_type="pg", algorithm="reinforce"))
+    if "frac_steps_skipped" in metrics:
+        assert metrics == {"frac_steps_skipped": 1.0}
+        assert all(map(torch.equal, before, policy.module.parameters())) and not optimizer.state
+    else:
+        assert poison == 1e38 and all(each.isfinite().all() for each in policy.module.parameters())
+
+
+def test_steps_beside_one_that_is_not_finite_are_taken_and_averaged_alone() -> None:
+    policy = tiny_policy()
+    rows = [replace(examples()[1], advantages=torch.full((2,), math.nan)), *examples()]
+    optimizer = torch.optim.AdamW(policy.module.parameters(), lr=1e-2)
+    torch.manual_seed(0)
+    metrics = update(policy, None, rows, optimizer, config(mini_batches=3))
+    assert metrics["frac_steps_skipped"] == pytest.approx(1 / 3)
+    assert all(map(math.isfinite, metrics.values())) and metrics["grad_norm"] > 0
+    assert all(each.isfinite().all() for each in policy.module.parameters())

@@ -37,6 +37,8 @@ from backsight.types import Group, Trajectory
 class BestOfN(Hindsight[BestOfNOptions]):
     """Method that imitates the attempts with the highest reward."""
 
+    needs_scores = True
+
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         rows = [
             imitation_row(each.prompts, each.responses, "best_of_n", trajectory=each)

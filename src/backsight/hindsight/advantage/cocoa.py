@@ -7,7 +7,7 @@ Loss: that of the run's algorithm, with the advantages
 
     A_t = R_t + Σ_{k>t} γ^(k-t) · w(s_t, a_t, R_k) · R_k,   w(s, a, u) = 1 - π(a|s) / h(a | s, u)
 
-s_t is the observation, a_t the action and R_t the reward of step t, γ the option `discount`, and u the value of a
+s_t is the observation, a_t the action and R_t the reward of step t, γ the run's `discount`, and u the value of a
 reward. h(a | s, u) = p(A_t = a | S_t = s, a reward u comes later), the hindsight model, is the policy corrected by a
 small network that is fitted on the attempts of earlier steps. Rewards on which an action has no bearing have h = π, and
 add nothing. The estimator's advantages are replaced.
@@ -38,17 +38,17 @@ class Cocoa(FittedCredit[CocoaOptions]):
     S steps, D numbers of an observation, U different rewards, N pairs of a step and a reward.
     """
 
-    def evidence(self, trajectory: Trajectory, observations_SD: Tensor) -> Evidence:
+    def evidence(self, trajectory: Trajectory, observations_SD: Tensor, discount: float) -> Evidence:
         rewards_S = torch.tensor(trajectory.rewards, dtype=torch.float32)
         values_U = torch.tensor(sorted(set(rewards_S.tolist()) - {0.0}))
-        times_SU = _later_counts(rewards_S, values_U, 1.0)
+        times_SU = _later_counts(rewards_S, values_U, discount)
         steps_N, value_N = times_SU.nonzero(as_tuple=True)
         values_N = values_U[value_N]
         return Evidence(
             features_ND=torch.cat([observations_SD[steps_N], values_N[:, None]], 1),
             steps_N=steps_N,
             times_N=times_SU[steps_N, value_N],
-            worth_N=_later_counts(rewards_S, values_U, self.options.discount)[steps_N, value_N] * values_N,
+            worth_N=times_SU[steps_N, value_N] * values_N,
             paid_S=rewards_S,
         )
 

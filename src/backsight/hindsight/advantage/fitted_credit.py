@@ -35,7 +35,7 @@ class Evidence:
     steps_N: Tensor
     """Number of the step that each piece is about."""
     times_N: Tensor
-    """Number of times that each piece occurred."""
+    """Number of times that each piece occurred, discounted like its worth: the model is fitted on what is credited."""
     worth_N: Tensor
     """Reward that each piece stands for, as seen from the step."""
     paid_S: Tensor
@@ -48,13 +48,15 @@ OptionsT = TypeVar("OptionsT", bound=HindsightModelOptions, covariant=True)
 class FittedCredit(Hindsight[OptionsT]):
     """Method whose advantages come from a hindsight model; subclasses decide what the model is told."""
 
+    needs_scores = True
+
     def __init__(self, options: OptionsT) -> None:
         super().__init__(options)
         self.model = HindsightModel(options.hidden_size, options.learning_rate, options.num_updates)
-        self.judge = self.model
+        self.earlier = self.model
 
     @abstractmethod
-    def evidence(self, trajectory: Trajectory, observations_SD: Tensor) -> Evidence:
+    def evidence(self, trajectory: Trajectory, observations_SD: Tensor, discount: float) -> Evidence:
         """Return what the model learns from, and what it is asked about."""
 
     def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
@@ -68,7 +70,7 @@ class FittedCredit(Hindsight[OptionsT]):
             self._check(trajectory)
         if trajectories:
             self.model.admit(max(int(_actions(each).max()) for each in trajectories))
-            self.judge = copy.deepcopy(self.model)
+            self.earlier = copy.deepcopy(self.model)
             rows, evidence = self._rows(trajectories, scorer)
             self.model.fit(rows, torch.cat([each.times_N for each in evidence]))
 
@@ -77,7 +79,7 @@ class FittedCredit(Hindsight[OptionsT]):
         if not trajectories:
             return LookBack(groups, [])
         rows, evidence = self._rows(trajectories, scorer)
-        credits = iter(torch.split(self.judge.credit(rows), [len(each.steps_N) for each in evidence]))
+        credits = iter(torch.split(self.earlier.credit(rows), [len(each.steps_N) for each in evidence]))
         advantages = iter(
             [
                 spread_over_decisions(own.paid_S.index_add(0, own.steps_N, next(credits) * own.worth_N), trajectory)
@@ -94,7 +96,8 @@ class FittedCredit(Hindsight[OptionsT]):
         self.model.load_state(state)
 
     def _rows(self, trajectories: Sequence[Trajectory], scorer: Scorer) -> tuple[Rows, list[Evidence]]:
-        evidence = [self.evidence(each, torch.from_numpy(np.stack(each.prompts)).float()) for each in trajectories]
+        observed = [torch.from_numpy(np.stack(each.prompts)).float() for each in trajectories]
+        evidence = [self.evidence(*each, scorer.discount) for each in zip(trajectories, observed, strict=True)]
         priors = self._log_priors(trajectories, scorer)
         pairs = list(zip(trajectories, priors, evidence, strict=True))
         rows = Rows(

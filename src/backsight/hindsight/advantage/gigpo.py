@@ -37,12 +37,14 @@ from backsight.types import Group
 class GiGPO(Hindsight[GiGPOOptions]):
     """Method that adds the advantage of a step among those with the same observation."""
 
-    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        return LookBack([replace(group, advantages=self._advantages(group)) for group in groups], [])
+    needs_scores = True
 
-    def _advantages(self, group: Group) -> tuple[Tensor, ...]:
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        return LookBack([replace(group, advantages=self._advantages(group, scorer.discount)) for group in groups], [])
+
+    def _advantages(self, group: Group, discount: float) -> tuple[Tensor, ...]:
         options = self.options
-        relative = relative_to_state(_histories(group, 1), _returns(group, options.discount), options.scaled)
+        relative = relative_to_state(_histories(group, 1), _returns(group, discount), options.scaled)
         return tuple(
             advantages_T + options.weight * spread_over_decisions(relative_S, trajectory)
             for advantages_T, relative_S, trajectory in zip(group.advantages, relative, group.trajectories, strict=True)
@@ -52,12 +54,14 @@ class GiGPO(Hindsight[GiGPOOptions]):
 class HGPO(Hindsight[HGPOOptions]):
     """Method that averages the advantages of a step among those with the same history, over lengths of history."""
 
-    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        return LookBack([replace(group, advantages=self._advantages(group)) for group in groups], [])
+    needs_scores = True
 
-    def _advantages(self, group: Group) -> tuple[Tensor, ...]:
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        return LookBack([replace(group, advantages=self._advantages(group, scorer.discount)) for group in groups], [])
+
+    def _advantages(self, group: Group, discount: float) -> tuple[Tensor, ...]:
         options = self.options
-        returns = _returns(group, options.discount)
+        returns = _returns(group, discount)
         lengths_K = range(1, options.history + 2)
         weights_K = torch.tensor([(length + 1) ** options.length_power for length in lengths_K])
         by_length = [relative_to_state(_histories(group, length), returns, options.scaled) for length in lengths_K]

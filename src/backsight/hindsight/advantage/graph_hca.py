@@ -9,7 +9,7 @@ Loss: that of the run's algorithm, with the advantages
     c(s → s') = log max(V(s'), floor) - log max(V(s), floor)
     A_S = (c - mean) / (std + 1e-6)  over all steps that leave s      + episode_weight · the estimator's advantage
 
-V(s) is the value of the state s, γ the option `discount`, c the credit of a step, and S are the steps of an attempt.
+V(s) is the value of the state s, γ the run's `discount`, c the credit of a step, and S are the steps of an attempt.
 The last step of an attempt leads to the goal or to failure. States are the same when their observations are. The source
 leaves open how V is worked out from the graph: here it is the value under the behaviour that was seen, which is what a
 policy gradient asks for. No model is called.
@@ -47,13 +47,15 @@ Path = list[Hashable]
 class GraphHCA(Hindsight[GraphHCAOptions]):
     """Method that compares the change of value among the steps that leave the same state."""
 
-    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        return LookBack([replace(group, advantages=self._advantages(group)) for group in groups], [])
+    needs_scores = True
 
-    def _advantages(self, group: Group) -> tuple[Tensor, ...]:
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        return LookBack([replace(group, advantages=self._advantages(group, scorer.discount)) for group in groups], [])
+
+    def _advantages(self, group: Group, discount: float) -> tuple[Tensor, ...]:
         # an observation's key is never a bool: True is the goal, False the failure
         paths: list[Path] = [[*map(state_key, each.prompts), each.succeeded] for each in group.trajectories]
-        values = state_values(paths, self.options.discount)
+        values = state_values(paths, discount)
         changes = []
         for path in paths:
             known = torch.tensor([values[state] for state in path])

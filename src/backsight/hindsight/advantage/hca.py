@@ -8,7 +8,7 @@ Loss: that of the run's algorithm, with the advantages
     return   A_t = (1 - π(a_t|x_t) / h(a_t | x_t, Z_t)) · Z_t,   Z_t = Σ_{k≥t} γ^(k-t) R_k
     state    A_t = R_t + Σ_{k>t} γ^(k-t) · (1 - π(a_t|x_t) / h(a_t | x_t, x_k)) · R_k
 
-x_t is the state, a_t the action and R_t the reward of step t, and γ the option `discount`. h, the hindsight model, is
+x_t is the state, a_t the action and R_t the reward of step t, and γ the run's `discount`. h, the hindsight model, is
 the policy corrected by a small network that is fitted on the attempts of earlier steps. The option `revealed` chooses
 the form. The estimator's advantages are replaced.
 
@@ -39,11 +39,11 @@ class HCA(FittedCredit[HCAOptions]):
     S steps, D numbers of an observation, N pairs of a step and a later one that was rewarded.
     """
 
-    def evidence(self, trajectory: Trajectory, observations_SD: Tensor) -> Evidence:
+    def evidence(self, trajectory: Trajectory, observations_SD: Tensor, discount: float) -> Evidence:
         rewards_S = torch.tensor(trajectory.rewards, dtype=torch.float32)
         if self.options.revealed == "state":
-            return self._from_states(observations_SD, rewards_S)
-        returns_S = discounted_returns(trajectory.rewards, self.options.discount)
+            return _from_states(observations_SD, rewards_S, discount)
+        returns_S = discounted_returns(trajectory.rewards, discount).float()
         return Evidence(
             features_ND=torch.cat([observations_SD, returns_S[:, None]], 1),
             steps_N=torch.arange(len(returns_S)),
@@ -52,12 +52,14 @@ class HCA(FittedCredit[HCAOptions]):
             paid_S=torch.zeros_like(returns_S),
         )
 
-    def _from_states(self, observations_SD: Tensor, rewards_S: Tensor) -> Evidence:
-        now_N, later_N = (rewards_S != 0).expand(len(rewards_S), -1).triu(1).nonzero(as_tuple=True)
-        return Evidence(
-            features_ND=torch.cat([observations_SD[now_N], observations_SD[later_N]], 1),
-            steps_N=now_N,
-            times_N=torch.ones(len(now_N)),
-            worth_N=self.options.discount ** (later_N - now_N) * rewards_S[later_N],
-            paid_S=rewards_S,
-        )
+
+def _from_states(observations_SD: Tensor, rewards_S: Tensor, discount: float) -> Evidence:
+    now_N, later_N = (rewards_S != 0).expand(len(rewards_S), -1).triu(1).nonzero(as_tuple=True)
+    times_N = torch.tensor(float(discount)) ** (later_N - now_N)
+    return Evidence(
+        features_ND=torch.cat([observations_SD[now_N], observations_SD[later_N]], 1),
+        steps_N=now_N,
+        times_N=times_N,
+        worth_N=times_N * rewards_S[later_N],
+        paid_S=rewards_S,
+    )

@@ -11,7 +11,7 @@ Loss: that of the run's algorithm, with the advantages A'
     A'_S = A_S + weight · (Q_S - mean) / std  over all steps of the group; in a success not below 0 ("do no harm")
 
 s_S is the observation and y the response of step S, R the sum of the trajectory's rewards, A the estimator's advantage,
-Q_S the value of the step, and γ the option `discount`. ρ is not the h/π of hindsight credit assignment: the mean over
+Q_S the value of the step, and γ the run's `discount`. ρ is not the h/π of hindsight credit assignment: the mean over
 the trajectory stands for the prior, a heuristic. It costs one pass of the policy over each attempt; where the final
 state does not fit into the context, ρ is 1.
 
@@ -44,6 +44,8 @@ SMALLEST_DEVIATION = 1e-6
 class HCAPO(Hindsight[HCAPOOptions]):
     """Method that adds to the episode's advantage the share of each step in how it ended."""
 
+    needs_scores = True
+
     def __init__(self, options: HCAPOOptions) -> None:
         super().__init__(options)
         self.hints = Hints(options.template)
@@ -59,7 +61,10 @@ class HCAPO(Hindsight[HCAPOOptions]):
         answers = iter(scorer.log_probs(list(compress(told, fits))) if any(fits) else [])
         log_probs = iter([next(answers) if is_fit else None for is_fit in fits])
         changed = [
-            replace(group, advantages=self._advantages(group, [next(log_probs) for _ in group.trajectories]))
+            replace(
+                group,
+                advantages=self._advantages(group, [next(log_probs) for _ in group.trajectories], scorer.discount),
+            )
             for group in groups
         ]
         return LookBack(changed, [])
@@ -71,10 +76,10 @@ class HCAPO(Hindsight[HCAPOOptions]):
         ending = INTRODUCTION + _final_state(trajectory)
         return tuple(self.hints.with_text(prompt, ending) for prompt in trajectory.prompts), trajectory.responses
 
-    def _advantages(self, group: Group, log_probs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+    def _advantages(self, group: Group, log_probs: Sequence[Tensor | None], discount: float) -> tuple[Tensor, ...]:
         if not group.trajectories:
             return ()
-        values = [self._values(each, own_T) for each, own_T in zip(group.trajectories, log_probs, strict=True)]
+        values = [self._values(*each, discount) for each in zip(group.trajectories, log_probs, strict=True)]
         values_N = torch.cat(values)
         deviation = values_N.std(correction=0).clamp(min=SMALLEST_DEVIATION)
         advantages = []
@@ -85,7 +90,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
             advantages.append(advantages_T + self.options.weight * spread_over_decisions(credit_S, trajectory))
         return tuple(advantages)
 
-    def _values(self, trajectory: Trajectory, log_probs_T: Tensor | None) -> Tensor:
+    def _values(self, trajectory: Trajectory, log_probs_T: Tensor | None, discount: float) -> Tensor:
         """Return the values Q, (S,): the reward times how likely each step is in the light of the end."""
         lengths = [len(step.action.log_probs) for step in trajectory.steps]
         if log_probs_T is None:
@@ -95,7 +100,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
         clip = self.options.clip
         ratio_S = (likelihood_S / likelihood_S.mean()).clamp(1 - clip, 1 + clip)
         steps_left_S = torch.arange(len(lengths) - 1, -1, -1)
-        values_S = ratio_S * self.options.discount**steps_left_S * trajectory.total_reward
+        values_S = ratio_S * discount**steps_left_S * trajectory.total_reward
         if self.options.smoothing:
             values_S = torch.cat([(values_S[:-1] + values_S[1:]) / 2, values_S[-1:]])
         return values_S

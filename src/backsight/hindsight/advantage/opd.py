@@ -27,7 +27,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from backsight.hindsight.advantage.options import OPDOptions
-from backsight.hindsight.advantage.teacher_shift import teacher_shifts
+from backsight.hindsight.advantage.teacher_shift import Shifts, teacher_shifts
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.hints import Hints
 from backsight.types import Group
@@ -42,13 +42,15 @@ class OPD(Hindsight[OPDOptions]):
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         shifts = teacher_shifts(groups, scorer, self.hints)
-        changed = [
-            replace(group, advantages=tuple(map(self._advantages, group.advantages, own)))
-            for group, own in zip(groups, shifts, strict=True)
-        ]
-        return LookBack(changed, [])
+        if not shifts:
+            return LookBack(groups, [])
+        return LookBack([replace(group, advantages=self._advantages(group, shifts)) for group in groups], [])
 
-    def _advantages(self, advantages_T: Tensor, shift_T: Tensor | None) -> Tensor:
+    def _advantages(self, group: Group, shifts: Shifts) -> tuple[Tensor, ...]:
+        pairs = zip(group.trajectories, group.advantages, strict=True)
+        return tuple(self._add_shift(advantages_T, shifts.get(each.key)) for each, advantages_T in pairs)
+
+    def _add_shift(self, advantages_T: Tensor, shift_T: Tensor | None) -> Tensor:
         rewarded_T = self.options.reward_weight * advantages_T
         if shift_T is None:
             return rewarded_T

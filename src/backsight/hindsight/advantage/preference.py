@@ -51,6 +51,8 @@ Pair = tuple[Trajectory, Trajectory]
 class Preference(Hindsight[PreferenceOptions]):
     """Method that pulls the halves of each pair apart, the less the larger their margin already is."""
 
+    needs_scores = True
+
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         pairs = [pair for group in groups for pair in self._pairs(group)]
         if not pairs:
@@ -71,7 +73,7 @@ class Preference(Hindsight[PreferenceOptions]):
 def _margins(pairs: Sequence[Pair], scorer: Scorer) -> Tensor:
     """Return the margins, (P,): how much further than the reference the policy tells better from worse."""
     exchanges: list[Exchange] = [(each.prompts, each.responses) for pair in pairs for each in pair]
-    policy, reference = scorer.log_probs(exchanges), scorer.teacher_log_probs(exchanges)
+    policy, reference = scorer.log_probs(exchanges, whole=True), scorer.teacher_log_probs(exchanges)
     shifts = [(own_T - given_T).sum() for own_T, given_T in zip(policy, reference, strict=True)]
     better_P, worse_P = torch.stack(shifts).view(-1, 2).unbind(-1)
     return better_P - worse_P

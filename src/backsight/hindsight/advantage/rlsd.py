@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from backsight.hindsight.advantage.options import RLSDOptions
-from backsight.hindsight.advantage.teacher_shift import teacher_shifts
+from backsight.hindsight.advantage.teacher_shift import Shifts, teacher_shifts
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.hints import Hints
 from backsight.types import Group
@@ -48,16 +48,14 @@ class RLSD(Hindsight[RLSDOptions]):
         self.num_steps += 1
         if share == 0:
             return LookBack(groups, [])
-        changed = [
-            replace(
-                group,
-                advantages=tuple(self._advantages(*each, share) for each in zip(group.advantages, own, strict=True)),
-            )
-            for group, own in zip(groups, teacher_shifts(groups, scorer, self.hints), strict=True)
-        ]
-        return LookBack(changed, [])
+        shifts = teacher_shifts(groups, scorer, self.hints)
+        return LookBack([replace(group, advantages=self._advantages(group, shifts, share)) for group in groups], [])
 
-    def _advantages(self, advantages_T: Tensor, shift_T: Tensor | None, share: float) -> Tensor:
+    def _advantages(self, group: Group, shifts: Shifts, share: float) -> tuple[Tensor, ...]:
+        pairs = zip(group.trajectories, group.advantages, strict=True)
+        return tuple(self._stretch(advantages_T, shifts.get(each.key), share) for each, advantages_T in pairs)
+
+    def _stretch(self, advantages_T: Tensor, shift_T: Tensor | None, share: float) -> Tensor:
         if shift_T is None:
             return advantages_T
         clip = self.options.clip

@@ -34,8 +34,8 @@ def state_key(observation: Observation) -> Hashable:
 def relative_to_state(keys: Sequence[Sequence[Hashable]], values: Sequence[Tensor], scaled: bool) -> list[Tensor]:
     """Return how far the value of each step lies above the mean of those with its key, (S,) for each trajectory.
 
-    `scaled` divides by their standard deviation (of the population). A step that is alone with its key, or among
-    equals, gets 0: it has nothing to be compared with.
+    `scaled` divides by their standard deviation (of the sample, as GiGPO's code does). A step that is alone with its
+    key, or among equals, gets 0: it has nothing to be compared with.
     """
     if not values:
         return []
@@ -49,5 +49,7 @@ def relative_to_state(keys: Sequence[Sequence[Hashable]], values: Sequence[Tenso
 
     above_N = values_N - mean_N(values_N)
     if scaled:
-        above_N = above_N / (mean_N(above_N.square()).sqrt() + EPSILON)
+        counts_N = counts_K[keys_N]
+        variance_N = mean_N(above_N.square()) * counts_N / (counts_N - 1).clamp(min=1)
+        above_N = above_N / (variance_N.sqrt() + EPSILON)
     return list(torch.split(above_N.float(), [len(own) for own in keys]))

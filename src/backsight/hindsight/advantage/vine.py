@@ -20,6 +20,7 @@ In a group where everything fails, continuations included, all advantages are 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,6 +38,8 @@ Prefix = tuple[int, tuple[int, ...]]
 
 class Vine(Hindsight[VineOptions]):
     """Method that takes differences of Monte Carlo values of the prefixes as advantages."""
+
+    needs_scores = True
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         """Return the groups with the new advantages.
@@ -60,7 +63,8 @@ class Vine(Hindsight[VineOptions]):
         prefixes = self._prefixes(trajectory)
         cuts = [*map(len, prefixes), trajectory.num_decisions]
         values_C = torch.tensor([*(values[number, prefix] for prefix in prefixes), trajectory.total_reward])
-        return values_C.diff().repeat_interleave(torch.tensor(cuts).diff())
+        # a value is unknown where nobody scored any continuation: those tokens have no advantage
+        return values_C.diff().nan_to_num(0.0).repeat_interleave(torch.tensor(cuts).diff())
 
     def _values(self, groups: Sequence[Group], scorer: Scorer) -> dict[Prefix, float]:
         roots = {
@@ -74,8 +78,9 @@ class Vine(Hindsight[VineOptions]):
         asked = [(prefix, *root) for (_, prefix), root in roots.items() for _ in range(self.options.num_samples)]
         actions = scorer.sample([_begun(prompt, prefix) for prefix, _, prompt in asked])
         finished = [_finish(*place, action) for place, action in zip(asked, actions, strict=True)]
-        rewards = torch.tensor([each.total_reward for each in scorer.judge(finished)])
-        return dict(zip(roots, rewards.view(-1, self.options.num_samples).mean(1).tolist(), strict=True))
+        judged = scorer.judge(finished)
+        rewards = torch.tensor([each.total_reward if each.is_scored else math.nan for each in judged])
+        return dict(zip(roots, rewards.view(-1, self.options.num_samples).nanmean(1).tolist(), strict=True))
 
 
 def _begun(prompt: Observation, prefix: tuple[int, ...]) -> Observation:

@@ -22,6 +22,7 @@ With long answers the prompt grows by one of them. Episodes of several steps hav
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import cycle
 
@@ -34,6 +35,8 @@ from backsight.types import Example, Group, Trajectory
 
 class ChainOfHindsight(Hindsight[ChainOfHindsightOptions]):
     """Method that imitates the best siblings, each behind a worse one and alone."""
+
+    needs_scores = True
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         """Return the groups, and up to two rows for each pair of a good attempt and a worse one.
@@ -56,12 +59,13 @@ class ChainOfHindsight(Hindsight[ChainOfHindsightOptions]):
 
 
 def pair_up(group: Group) -> list[tuple[Trajectory, Trajectory]]:
-    """Pair each of the best attempts with a worse one; pairs of the same text are left out."""
+    """Pair each of the best attempts that ended by themselves with a worse one; pairs of the same text are left out."""
+    highest = max((each.total_reward for each in group.trajectories if not each.was_cut_off), default=-math.inf)
     ranked = sorted(group.trajectories, key=lambda each: each.total_reward)
-    worse = [each for each in ranked if each.total_reward < ranked[-1].total_reward]
+    worse = [each for each in ranked if each.total_reward < highest]
     if not worse:
         return []
-    best = [each for each in ranked if each.total_reward == ranked[-1].total_reward]
+    best = [each for each in ranked if each.total_reward == highest and not each.was_cut_off]
     chosen = zip(best, cycle(worse), strict=False)
     return [(good, bad) for good, bad in chosen if text_of(good) != text_of(bad)]
 

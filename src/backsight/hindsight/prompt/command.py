@@ -47,6 +47,8 @@ class Episode:
 class Command(Hindsight[CommandOptions]):
     """Method that imitates the best episodes as answers to the commands that they fulfilled."""
 
+    needs_scores = True
+
     def __init__(self, options: CommandOptions) -> None:
         super().__init__(options)
         self.episodes: list[Episode] = []

@@ -21,9 +21,8 @@ Quark asks with the best tag. Here the prompt is asked as it is, so the best qua
 prompt, which takes the place of the best tag, and the others under theirs. Quark also goes on training on its whole
 pool; here the pool holds rewards only, as the yardstick, and each attempt is imitated in its own step.
 
-β is the run's `beta` (Quark: 0.05), which acts on rows of the policy gradient. Where the method's rows are the only
-ones (`outcome_weight` 0), they are rows of the policy gradient as well, with the advantage zero. The divergence is
-estimated on the tokens, under the tags.
+β is the run's `beta` (Quark: 0.05), which acts on rows of the policy gradient, and on the method's rows where they are
+the only ones (`outcome_weight` 0). The divergence is estimated on the tokens, under the tags.
 
 When not to use it: where luck decides the reward, since a policy that is conditioned on luck does not control it.
 Observations in numbers have no room for a tag; for them the method `command` is the same idea.
@@ -50,6 +49,8 @@ PLACE = "{quantile}"
 class Condition(Hindsight[ConditionOptions]):
     """Method that imitates all attempts, each under a tag of what it was worth."""
 
+    needs_scores = True
+
     def __init__(self, options: ConditionOptions) -> None:
         """Make the method, with an empty pool.
 
@@ -69,7 +70,7 @@ class Condition(Hindsight[ConditionOptions]):
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         if len(self.rewards_P) == 0 or bool(self.rewards_P.min() == self.rewards_P.max()):
             return LookBack(groups, [])
-        attempts = [trajectory for group in groups for trajectory in group.trajectories]
+        attempts = [each for group in groups for each in group.trajectories if not each.was_cut_off]
         quantiles = [self.quantile(each.total_reward) for each in attempts]
         sizes = Counter(quantiles)
         rows = [
@@ -91,7 +92,6 @@ class Condition(Hindsight[ConditionOptions]):
             prompts=tuple(prepend_words(tag, prompt) for prompt in trajectory.prompts),
             responses=trajectory.responses,
             method="condition",
-            advantages=None if self.options.outcome_weight else torch.zeros(num_decisions),
             imitation_weights=torch.full((num_decisions,), self.options.imitation_weight * share),
             trajectory=trajectory,
         )

@@ -5,17 +5,19 @@ Revealed: the goal that was achieved; where it is not known, whether the answer 
 Source: HIR (Zhang 2023, arXiv:2302.05206).
 Loss:
 
-    L = L_imitation + α·L_contrastive,    P_ik = Σ_t log π(y_i,t | p_k, y_i,<t)    G attempts i, K prompts k of a group
-    L_contrastive = -Σ_i log(exp P_ii / Σ_k exp P_ik),    ∂L_contrastive/∂P_ik = softmax_k(P_i)_k - δ_ik
+    L = L_imitation + α·L_contrastive,    P_ik = mean over t of log π(y_i,t | p_k, y_i,<t)
+    L_contrastive = -Σ_i T_i·log(exp P_ii / Σ_k exp P_ik) / Σ_i T_i,    ∂(-log …)/∂P_ik = softmax_k(P_i)_k - δ_ik
 
-y_i is attempt i and p_i its relabelled instruction, under which L_imitation imitates it; k runs over the distinct
+There are G attempts i and K prompts k of a group. y_i is attempt i, of T_i tokens, and p_i its relabelled
+instruction, under which L_imitation imitates it; k runs over the distinct
 instructions of its group (HIR's over a batch). α is `contrastive_weight`, and δ_ik is 1 for the attempt's own
 instruction and 0 for the others.
 
 The contrastive gradient is that of policy-gradient rows (p_k ; y_i) with the advantage α·K·(δ_ik - softmax_k(P_i)_k) at
 every token and without a behaviour policy. The update divides them by all their tokens, K of each attempt: the factor K
-makes it the sum over attempts divided by their tokens, the measure of the imitation beside it (under `token_mean`, and
-as long as `outcome_weight` is 0 and all groups have as many prompts). It costs K passes an attempt. Attempts of several
+makes it a mean over attempts by their tokens, the measure of the imitation beside it (under `token_mean`, and as long
+as all groups have as many prompts). P is a mean, as in the source: a sum over 64 tokens would be so certain of every
+prompt that nothing was left to learn. It costs K passes an attempt. Attempts of several
 steps, whose observations are their own, are left out of the contrast, and so are groups with a single prompt.
 
 Successes are learnt under the prompt as it is asked, and failures under `wrong` + prompt: the plain prompt thereby
@@ -117,7 +119,9 @@ class HIR(Hindsight[HIROptions]):
         exchanges = [(prompts, each.trajectory.responses) for each in contrasted for prompts in each.among]
         scores = iter(scorer.log_probs(exchanges) if exchanges else [])
         return [
-            torch.stack([next(scores).sum() for _ in each.among]).softmax(-1).tolist() if len(each.among) > 1 else [1.0]
+            torch.stack([next(scores).mean() for _ in each.among]).softmax(-1).tolist()
+            if len(each.among) > 1
+            else [1.0]
             for each in attempts
         ]
 

@@ -11,6 +11,9 @@ Loss: the policy gradient, in a group of G attempts with the rewards R_i at the 
 for every token gold_t of the gold answer. 1 is its reward (`gold_reward`), γ the option `shaping`, and π in the last
 term stands for π(gold_t|x).
 
+Gold answers are averaged among themselves, and weighted by their share of all answers, gold and sampled: each counts
+as much as an attempt, as in a batch that holds both, and the attempts count as if there were none.
+
 Both halves change: the attempts lose, the gold answer gains. GCPO puts the gold answer in the place of an attempt; here
 all attempts stay. GCPO takes a ratio of whole sequences; here nobody sampled the gold answer, so there is no ratio to
 take, and the row says so (`behaviour_log_probs` is None). `shaping` bounds the row, but its gradient fades where the
@@ -41,9 +44,11 @@ class GoldAnchor(Hindsight[GoldAnchorOptions]):
         changed = [
             group if joined is None else replace(group, advantages=joined.advantages[:-1]) for group, joined in pairs
         ]
-        return LookBack(changed, [self._row(joined) for _, joined in pairs if joined is not None])
+        anchors = [joined for _, joined in pairs if joined is not None]
+        num_attempts = sum(len(group.trajectories) for group in groups)
+        return LookBack(changed, [self._row(each, len(anchors) / (num_attempts + len(anchors))) for each in anchors])
 
-    def _row(self, joined: Group) -> Example:
+    def _row(self, joined: Group, share: float) -> Example:
         gold = joined.trajectories[-1]
         return Example(
             prompts=gold.prompts,
@@ -51,6 +56,7 @@ class GoldAnchor(Hindsight[GoldAnchorOptions]):
             method="gold_anchor",
             advantages=joined.advantages[-1],
             shaping=self.options.shaping,
+            weight=share,
         )
 
     def _join(self, groups: Sequence[Group], scorer: Scorer) -> list[Group | None]:

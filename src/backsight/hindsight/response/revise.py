@@ -38,7 +38,7 @@ import torch
 from backsight.hindsight.base import Hindsight, LookBack, Scorer, imitation_row
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.response.options import ReviseOptions
-from backsight.types import Example, Group, Observation, Step, Trajectory
+from backsight.types import Action, Example, Feedback, Group, Observation, Step, Trajectory
 
 CRITIQUE_SHAPING = 0.1
 """The number in f(p) = p/(p + 0.1) of Critique-GRPO."""
@@ -74,13 +74,17 @@ class Revise(Hindsight[ReviseOptions]):
     def _rows(self, group: Group, revisions: Sequence[Revision]) -> list[Example]:
         mode, weight = self.options.mode, self.options.weight
         if mode == "rationalise":
-            right = [(each, each) for each in group.trajectories if each.succeeded]
-            right += [(each.attempt, each.revised) for each in revisions if each.revised.succeeded]
+            right = [(each, each) for each in group.trajectories if each.succeeded and not each.was_cut_off]
+            right += [
+                (each.attempt, each.revised)
+                for each in revisions
+                if each.revised.succeeded and not each.revised.was_cut_off
+            ]
             return [
                 imitation_row(attempt.prompts, answer.responses, "revise", weight, attempt) for attempt, answer in right
             ]
         counted = [] if mode == "feedback" else [each.revised for each in revisions]
-        baseline = _mean_reward([*group.trajectories, *counted])
+        baseline = _mean_reward([*group.scored, *counted])
         return [
             Example(
                 prompts=each.attempt.prompts,
@@ -92,6 +96,7 @@ class Revise(Hindsight[ReviseOptions]):
                 trajectory=each.attempt,
             )
             for each in revisions
+            if each.revised.is_scored
         ]
 
     def _revise(self, groups: Sequence[Group], scorer: Scorer) -> list[list[Revision]]:
@@ -101,14 +106,7 @@ class Revise(Hindsight[ReviseOptions]):
             return [[] for _ in groups]
         actions = scorer.sample(prompts)
         attempts = [attempt for of_group in told for attempt, _ in of_group]
-        answers = [
-            Trajectory(
-                attempt.start,
-                (Step(attempt.prompts[0], action, terminated=not action.is_truncated, truncated=action.is_truncated),),
-            )
-            for attempt, action in zip(attempts, actions, strict=True)
-        ]
-        revisions = iter(map(Revision, attempts, scorer.judge(answers)))
+        revisions = iter(map(Revision, attempts, scorer.judge(list(map(_answer, attempts, actions)))))
         return [[next(revisions) for _ in of_group] for of_group in told]
 
     def _told(self, group: Group) -> list[tuple[Trajectory, Observation]]:
@@ -140,14 +138,24 @@ class Revise(Hindsight[ReviseOptions]):
         return f"An earlier answer{verdict}: {answer}\n"
 
 
+def _answer(attempt: Trajectory, action: Action) -> Trajectory:
+    """Return the attempt with another answer, of which nothing is known yet."""
+    step = Step(attempt.prompts[0], action, terminated=not action.is_truncated, truncated=action.is_truncated)
+    return replace(attempt, steps=(step,), feedback=Feedback(), key=None, next_observation=None)
+
+
 def _compare_with_all(group: Group, revisions: Sequence[Revision]) -> Group:
     """Return the group with advantages over the mean of attempts and revisions."""
     if not revisions:
         return group
-    baseline = _mean_reward([*group.trajectories, *(each.revised for each in revisions)])
-    advantages = [torch.full((each.num_decisions,), each.total_reward - baseline) for each in group.trajectories]
+    baseline = _mean_reward([*group.scored, *(each.revised for each in revisions)])
+    advantages = [
+        torch.full((each.num_decisions,), each.total_reward - baseline if each.is_scored else 0.0)
+        for each in group.trajectories
+    ]
     return replace(group, advantages=tuple(advantages))
 
 
 def _mean_reward(trajectories: Sequence[Trajectory]) -> float:
-    return fmean(each.total_reward for each in trajectories) if trajectories else 0.0
+    rewards = [each.total_reward for each in trajectories if each.is_scored]
+    return fmean(rewards) if rewards else 0.0

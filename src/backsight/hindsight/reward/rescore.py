@@ -14,8 +14,8 @@ S are the steps of the episode τ, and A its advantages. R_hindsight is a named 
 counted before is kept beside it, as the named reward `foresight`: the distance between the two shows how far the first
 judge can be flattered.
 
-A judge may have nothing to say of an attempt (the named reward is missing). The attempt then gets the mean of its
-siblings, and so counts neither way; in a group of which nothing was said, all get 0.
+A judge may have nothing to say of an attempt (the named reward is missing). Nobody has scored the attempt then: it has
+no advantage, and is in no mean.
 
 When not to use it: where the answer has no consequences that are unknown when it is given (a sum is right or wrong at
 once), or where the judge cannot tell the outcome from the answer's own account of it.
@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 from backsight.errors import ConfigError
 from backsight.feedback.numbers import call_for_number
@@ -64,17 +63,24 @@ class Rescore(Hindsight[RescoreOptions]):
 
 
 def _rescore(group: Group, values: Sequence[float | None]) -> Group:
-    said = [value for value in values if value is not None]
-    unsaid = fmean(said) if said else 0.0
-    trajectories = []
-    for trajectory, value in zip(group.trajectories, values, strict=True):
-        feedback = trajectory.feedback
-        names = {"foresight": trajectory.total_reward} | ({} if value is None else {"hindsight": value})
-        rescored = replace(
+    pairs = zip(group.trajectories, values, strict=True)
+    return replace(group, trajectories=tuple(_pay(trajectory, value) for trajectory, value in pairs))
+
+
+def _pay(trajectory: Trajectory, value: float | None) -> Trajectory:
+    """Return the attempt with this reward instead of all that was paid before; None leaves it without a score."""
+    feedback = trajectory.feedback
+    names = {"foresight": trajectory.total_reward} if trajectory.is_scored else {}
+    if value is None:
+        unpaid = tuple(replace(step, reward=None) for step in trajectory.steps)
+        said = replace(feedback, rewards={**feedback.rewards, **names}, reward=None, step_rewards=None)
+        return replace(trajectory, steps=unpaid, feedback=said)
+    names["hindsight"] = value
+    return trajectory.with_feedback(
+        replace(
             feedback,
             rewards={**feedback.rewards, **names},
-            reward=unsaid if value is None else value,
+            reward=value,
             step_rewards=(0.0,) * len(trajectory.steps),
         )
-        trajectories.append(trajectory.with_feedback(rescored))
-    return replace(group, trajectories=tuple(trajectories))
+    )

@@ -55,18 +55,23 @@ CHOICES = 32
 class Rudder(Hindsight[RudderOptions]):
     """Method that pays the reward where the prediction of the return changes."""
 
+    needs_scores = True
+
     def __init__(self, options: RudderOptions) -> None:
         super().__init__(options)
         self.model = ReturnModel(options.lessons, options.updates, options.learning_rate, options.hidden_size)
 
-    def fit(self, groups: Sequence[Group], scorer: Scorer) -> None:
-        self.model.fit(_lessons(groups, scorer))
-
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        """Return the groups with rewards by the predictor as it was before it saw these episodes, which it learns then.
+
+        A predictor that knew them would find in each step whatever the episode happened to earn.
+        """
         lessons = _lessons(groups, scorer)
-        if not lessons or len(self.model.lessons) < self.options.first_lessons:
+        knows_enough = len(self.model.lessons) >= self.options.first_lessons
+        predicted = self.model.predict(lessons) if lessons and knows_enough else []
+        self.model.fit(lessons)
+        if not predicted:
             return LookBack(groups, [])
-        predicted = self.model.predict(lessons)
         rewards = iter(map(redistribute, predicted, [lesson.total for lesson in lessons]))
         pairs = [(group, [next(rewards) for _ in group.trajectories]) for group in groups]
         if _is_by_token(groups):

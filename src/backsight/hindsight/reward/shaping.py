@@ -37,6 +37,8 @@ from backsight.types import Group, Observation, Step, Trajectory
 class Shaping(Hindsight[ShapingOptions]):
     """Method that pays progress in the step in which it is made."""
 
+    needs_scores = True
+
     def __init__(self, options: ShapingOptions, potential: Callable[[Observation], float] | None = None) -> None:
         """Make the method. `potential` reads Φ off an observation, for environments that do not say it."""
         super().__init__(options)
@@ -49,16 +51,18 @@ class Shaping(Hindsight[ShapingOptions]):
             ConfigError: when a step has no potential.
             RewardError: when a potential is not a finite number.
         """
-        shaped = [replace(group, trajectories=tuple(map(self._shape, group.trajectories))) for group in groups]
+        shaped = [
+            replace(group, trajectories=tuple(self._shape(each, scorer.discount) for each in group.trajectories))
+            for group in groups
+        ]
         return LookBack(scorer.estimate(shaped), [])
 
-    def _shape(self, trajectory: Trajectory) -> Trajectory:
+    def _shape(self, trajectory: Trajectory, discount: float) -> Trajectory:
         before_S = [self._potential_of(step) for step in trajectory.steps]
         after_S = [*before_S[1:], 0.0]
-        paid_S = trajectory.feedback.step_rewards or [step.reward for step in trajectory.steps]
+        paid_S = trajectory.feedback.step_rewards or [step.reward or 0.0 for step in trajectory.steps]
         step_rewards = tuple(
-            paid + self.options.discount * after - before
-            for paid, before, after in zip(paid_S, before_S, after_S, strict=True)
+            paid + discount * after - before for paid, before, after in zip(paid_S, before_S, after_S, strict=True)
         )
         return trajectory.with_feedback(replace(trajectory.feedback, step_rewards=step_rewards))
 

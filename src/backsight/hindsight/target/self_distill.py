@@ -23,6 +23,9 @@ answer, forward KL reached 1.00 and reverse KL 0.94 from as many attempts (docs/
 the policy did (a mask as in HINT-SD, arXiv:2605.17873, without its judge). A lone success has no sibling to learn from;
 with `outcome_weight` above 0, or behind a route, it is reinforced instead.
 
+While the teacher is no better than the policy (see `teacher.check_steps`), the method is `outcome`: what was sampled is
+reinforced.
+
 When not to use it: where the policy cannot make use of the hint (small models without a warm-up: the trials show it),
 or where what is revealed will never be found by reasoning alone: the teacher's certainty is imitated too (-40 % out of
 domain in arXiv:2603.24472).
@@ -35,10 +38,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.hindsight.base import Hindsight, LookBack, Scorer, Told, policy_gradient_rows
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.target.options import SelfDistillOptions
-from backsight.types import Example, Group, Observation, Trajectory
+from backsight.types import Example, Group, Trajectory
 
 
 class SelfDistill(Hindsight[SelfDistillOptions]):
@@ -49,14 +52,16 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
         self.hints = Hints(options.template, options.introduce)
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        told = [
-            (each, prompts)
+        taught = [
+            (each, group)
             for group in groups
             for each in group.trajectories
             if not (self.options.where == "failures" and each.succeeded)
-            and (prompts := self.hints.inform(each, group)) is not None
-            and scorer.fits(prompts)
         ]
+        told = self.hints.inform_all(taught, scorer)
+        if told and not scorer.trusts_teacher(told, groups):
+            return LookBack(groups, [] if self.options.outcome_weight else policy_gradient_rows(groups, 1.0))
+        attempts = [each for each, _ in taught if each.key in told]
         rows = [
             Example(
                 prompts=each.prompts,
@@ -68,14 +73,16 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
                 weight=self.options.distill_weight,
                 trajectory=each,
             )
-            for (each, prompts), weights_T in zip(told, self._weights(told, scorer), strict=True)
+            for each, prompts, weights_T in zip(
+                attempts, told.values(), self._weights(attempts, told, scorer), strict=True
+            )
         ]
         return LookBack(groups, rows)
 
-    def _weights(self, told: Sequence[tuple[Trajectory, tuple[Observation, ...]]], scorer: Scorer) -> list[Tensor]:
+    def _weights(self, attempts: Sequence[Trajectory], told: Told, scorer: Scorer) -> list[Tensor]:
         """Return the weights of the decisions of each attempt, (T,): 1 where the teacher is followed, else 0."""
-        if self.options.where != "less_likely":
-            return [torch.ones(each.num_decisions) for each, _ in told]
-        believed = scorer.teacher_log_probs([(prompts, each.responses) for each, prompts in told])
-        sampled = [each.behaviour_log_probs for each, _ in told]
+        if self.options.where != "less_likely" or not attempts:
+            return [torch.ones(each.num_decisions) for each in attempts]
+        exchanges = [(prompts, each.responses) for each, prompts in zip(attempts, told.values(), strict=True)]
+        believed, sampled = scorer.teacher_log_probs(exchanges), scorer.whole_log_probs(attempts)
         return [(teacher_T < own_T).float() for teacher_T, own_T in zip(believed, sampled, strict=True)]

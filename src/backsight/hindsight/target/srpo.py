@@ -5,10 +5,10 @@ Revealed: a correction, a sibling's success, words about the attempt, or its out
 Source: SRPO (arXiv:2604.02288).
 Loss:
 
-    L = Σ over successes of the policy gradient + Σ over failures of D_α(π, π_T)
+    L = [Σ over successes of the policy gradient + Σ over failures of D_α(π, π_T)] / N
 
-π is the policy, π_T the teacher, and D_α the divergence of `self_distill`, with α the setting `teacher.alpha`. Each sum
-is averaged over its own decisions.
+π is the policy, π_T the teacher, and D_α the divergence of `self_distill`, with α the setting `teacher.alpha`. Both
+sums are divided by the number N of all decisions, as in the source (elsewhere each method is averaged over its own).
 
 It is a route: `outcome` learns the successes, and `self_distill` the failures. A failure of which nothing was revealed
 is reinforced (that is, made less likely) like the rest, so that no attempt is lost. The paper also weights tokens by
@@ -20,11 +20,16 @@ reasoning alone, as with `self_distill`.
 
 from __future__ import annotations
 
-from backsight.hindsight.base import Outcome
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from backsight.hindsight.base import LookBack, Outcome, Scorer
 from backsight.hindsight.composition import Route
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.target.options import SelfDistillOptions, SRPOOptions
 from backsight.hindsight.target.self_distill import SelfDistill
+from backsight.types import Group
 
 
 class SRPO(Route):
@@ -35,3 +40,11 @@ class SRPO(Route):
             distill_weight=options.distill_weight, template=options.template, introduce=options.introduce
         )
         super().__init__(Outcome(OutcomeOptions()), SelfDistill(taught))
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        groups, rows = super().reconsider(groups, scorer)
+        counts = Counter[str]()
+        for row in rows:
+            counts[row.method] += row.num_decisions
+        shares = {method: count / max(1, counts.total()) for method, count in counts.items()}
+        return LookBack(groups, [replace(row, weight=row.weight * shares[row.method]) for row in rows])

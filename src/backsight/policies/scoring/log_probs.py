@@ -118,9 +118,11 @@ def _score_rows(
 ) -> _Scores:
     """Score a chunk: log-probability, entropy, mean log-probability, some actions and their log-probabilities.
 
-    What was not asked for is None.
+    What was not asked for is None. The actions are those of the whole distribution: what the sampler rules out is no
+    less likely to the teacher that they are compared with.
     """
-    logits_nV = behaviour_logits(head(hidden_nH).float(), sampling, positions_n, end_tokens, tokens_n)
+    raw_nV = head(hidden_nH).float()
+    logits_nV = behaviour_logits(raw_nV, sampling, positions_n, end_tokens, tokens_n)
     log_probs_n = -nn.functional.cross_entropy(logits_nV, tokens_n, reduction="none")
     if not (request.entropy or request.uniform or request.top_k or asked_nK is not None):
         return log_probs_n, None, None, None, None
@@ -129,7 +131,12 @@ def _score_rows(
     finite_nV = log_probs_nV.where(possible_nV, 0.0)
     entropy_n = -(log_probs_nV.exp() * finite_nV).sum(-1) if request.entropy else None
     uniform_n = finite_nV.sum(-1) / possible_nV.sum(-1) if request.uniform else None
+    if not request.top_k and asked_nK is None:
+        return log_probs_n, entropy_n, uniform_n, None, None
+    whole_nV = log_probs_nV
+    if sampling.is_truncated:
+        whole_nV = behaviour_logits(raw_nV, sampling.whole, positions_n, end_tokens).log_softmax(-1)
     if request.top_k:
-        asked_nK = log_probs_nV.detach().topk(min(request.top_k, log_probs_nV.shape[-1]), -1).indices
-    support_nK = None if asked_nK is None else log_probs_nV.gather(-1, asked_nK)
-    return log_probs_n, entropy_n, uniform_n, asked_nK, support_nK
+        asked_nK = whole_nV.detach().topk(min(request.top_k, whole_nV.shape[-1]), -1).indices
+    assert asked_nK is not None
+    return log_probs_n, entropy_n, uniform_n, asked_nK, whole_nV.gather(-1, asked_nK)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from unit.hindsight.fakes import conveyor, give_credit, group_of, walk
+from unit.hindsight.fakes import FakeScorer, conveyor, give_credit, group_of, walk
 
 from backsight.hindsight.advantage.options import CocoaOptions
 
@@ -22,8 +22,8 @@ def test_the_key_is_credited_with_the_treasure_and_the_apples_with_nothing_else(
 
 def test_what_comes_later_is_discounted() -> None:
     group = group_of(*(walk([0, 1, 1], [a, 0, 0], [0, 0, a], 2) for a in (0, 1)))
-    options = CocoaOptions(discount=0.5, hidden_size=64, num_updates=100)
-    left, took = give_credit(options, group, num_fits=3)
+    options = CocoaOptions(hidden_size=64, num_updates=100)
+    left, took = give_credit(options, group, FakeScorer(discount=0.5), num_fits=3)
     assert left == [0, 0, 0]
     # h = 1 at the first step, and at the second, where what was taken was the same each time: 1 - 0.5/1 for both
     assert took == pytest.approx([0.25 * 0.5, 0.5 * 0.5, 1.0], abs=0.02)

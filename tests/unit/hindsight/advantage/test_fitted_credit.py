@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from unit.hindsight.fakes import attempt, conveyor, give_credit, group_of, make_rows, walk
+from unit.hindsight.fakes import SUCCESS, attempt, conveyor, give_credit, group_of, make_rows, walk
 
 from backsight.errors import ConfigError
 from backsight.hindsight.advantage.options import CocoaOptions, HCAOptions, HindsightModelOptions
@@ -40,4 +40,4 @@ def test_attempts_are_judged_by_what_was_known_before_them() -> None:
 @pytest.mark.parametrize("options", [HCAOptions(), CocoaOptions()], ids=lambda own: own.name)
 def test_words_are_refused_with_a_remedy(options: HindsightModelOptions) -> None:
     with pytest.raises(ConfigError, match="hindsight: [a-z]+: .* use "):
-        make_rows(options, group_of(attempt()))
+        make_rows(options, group_of(attempt(feedback=SUCCESS)))

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from unit.hindsight.fakes import give_credit, group_of, walk
+from unit.hindsight.fakes import FakeScorer, give_credit, group_of, walk
 
 from backsight.hindsight.advantage.options import HCAOptions
 
@@ -24,8 +24,8 @@ def test_what_led_to_the_state_of_a_reward_is_credited() -> None:
     choices = list(itertools.product((0, 1), repeat=2))
     # the first action decides the next state, 1 or 2; only 2 is rewarded, whatever is done there
     group = group_of(*(walk([0, 1 + a], [a, b], [0.0, float(a)], 3) for a, b in choices))
-    options = HCAOptions(revealed="state", discount=0.5, hidden_size=64, num_updates=100)
-    credit_NS = torch.tensor(give_credit(options, group, num_fits=3))
+    options = HCAOptions(revealed="state", hidden_size=64, num_updates=100)
+    credit_NS = torch.tensor(give_credit(options, group, FakeScorer(discount=0.5), num_fits=3))
     went_N = torch.tensor([float(a) for a, _ in choices])
     assert torch.allclose(credit_NS[:, 0], 0.5 * 0.5 * went_N, atol=0.05)
     assert torch.equal(credit_NS[:, 1], went_N)

@@ -26,22 +26,22 @@ REACHED = Feedback(success=True)
 """The environment has paid already."""
 
 
-def by_attempt(log_probs: dict[str, list[float]]) -> FakeScorer:
+def by_attempt(log_probs: dict[str, list[float]], discount: float = 1.0) -> FakeScorer:
     """Log-probabilities by the first prompt of an attempt, which its last line names."""
-    return FakeScorer(log_prob=lambda asked: torch.tensor(log_probs[asked[0][0].splitlines()[-1]]))
+    return FakeScorer(log_prob=lambda asked: torch.tensor(log_probs[asked[0][0].splitlines()[-1]]), discount=discount)
 
 
 def test_steps_that_are_likelier_in_the_light_of_the_end_are_credited() -> None:
     group = group_of(episode("ab", [0, 1], feedback=REACHED), episode("cd", [0, 0]))
-    scorer = by_attempt({"a": [math.log(0.6), math.log(0.2)], "c": [-1.0, -2.0]})
+    scorer = by_attempt({"a": [math.log(0.6), math.log(0.2)], "c": [-1.0, -2.0]}, discount=0.5)
     # h = 0.6, 0.2, so ρ = 1.5 → 1.2, 0.5 → 0.8; Q = 1.2·0.5, 0.8; 0, 0
     mean, deviation = 0.35, math.sqrt((0.25**2 + 0.45**2 + 2 * 0.35**2) / 4)
     late = (0.8 - mean) / deviation
-    result = give_credit(HCAPOOptions(discount=0.5, temperature=1.0), group, scorer)
+    result = give_credit(HCAPOOptions(temperature=1.0), group, scorer)
     assert result == approx([[0.5 + 0.25 / deviation, 0.5 + late], [-0.5 - mean / deviation] * 2])
     # smoothing: Q = 0.7, 0.8
     mean, deviation = 0.375, math.sqrt((0.325**2 + 0.425**2 + 2 * 0.375**2) / 4)
-    result = give_credit(HCAPOOptions(discount=0.5, temperature=1.0, smoothing=True), group, scorer)
+    result = give_credit(HCAPOOptions(temperature=1.0, smoothing=True), group, scorer)
     assert result[0] == pytest.approx([0.5 + 0.325 / deviation, 0.5 + 0.425 / deviation], abs=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_the_likelihood_of_a_step_is_the_mean_over_its_tokens() -> None:
     long = episode("ab", [0, 1], 2, REACHED)
     log_probs = [math.log(0.9), math.log(0.4), math.log(0.6), math.log(0.6)]  # √0.36 = 0.6, twice
     # Q is 1 for both steps: no difference, no credit
-    assert give_credit(HCAPOOptions(discount=1.0), group_of(long), by_attempt({"a": log_probs})) == [[0.0] * 4]
+    assert give_credit(HCAPOOptions(), group_of(long), by_attempt({"a": log_probs})) == [[0.0] * 4]
 
 
 def test_a_success_is_done_no_harm() -> None:

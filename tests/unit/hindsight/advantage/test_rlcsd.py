@@ -35,15 +35,16 @@ def test_the_contrast_is_added_and_the_sign_is_kept() -> None:
     scorer = FakeScorer(teacher_log_prob=by_answer)
     # successes see r against v and w: log 0.5 - log 0.2; the failure v sees r against w, the failure w r against v
     success, failures = math.log(0.5 / 0.2), (math.log(0.5 / 0.1), math.log(0.5 / 0.3))
+    # half of the tokens change, and each half has a mean of its own: twice their share in one mean
     result = give_credit(RLCSDOptions(strength=0.4, temperature=1.0), group, scorer)
     assert result == approx(
-        [[0.5 + 0.4 * math.tanh(success), 0.5]] * 2 + [[-0.5 + 0.4 * math.tanh(each), -0.5] for each in failures]
+        [[1.0 + 0.8 * math.tanh(success), 1.0]] * 2 + [[-1.0 + 0.8 * math.tanh(each), -1.0] for each in failures]
     )
     # with a strength above |A| the failures' first token ends at 0, not above
     result = give_credit(RLCSDOptions(strength=2.0), group, scorer)
-    assert result == approx([[2.5, 0.5]] * 2 + [[0, -0.5]] * 2)
+    assert result == approx([[5.0, 1.0]] * 2 + [[0, -1.0]] * 2)
     result = give_credit(RLCSDOptions(num_wrong=1, temperature=1.0), group, scorer)
-    assert result[0] == pytest.approx([0.5 + 0.5 * math.tanh(math.log(0.5 / 0.3)), 0.5])
+    assert result[0] == pytest.approx([1.0 + math.tanh(math.log(0.5 / 0.3)), 1.0])
     result = give_credit(RLCSDOptions(strength=0.4, threshold=0.4), group, scorer)
     assert result == approx([[0.5, 0.5]] * 2 + [[-0.5, -0.5]] * 2)
 

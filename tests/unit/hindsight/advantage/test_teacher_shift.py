@@ -6,9 +6,9 @@ import torch
 from unit.hindsight.fakes import FAILURE, Cramped, FakeScorer, attempt, group_of, refuse
 
 from backsight.hindsight.advantage.teacher_shift import teacher_shifts
-from backsight.hindsight.base import Exchange
+from backsight.hindsight.base import Exchange, number_attempts
 from backsight.hindsight.hints import Hints
-from backsight.types import Feedback, Group
+from backsight.types import AttemptKey, Feedback, Group
 
 TOLD = Feedback(reward=0.0, correction="right")
 
@@ -32,15 +32,20 @@ def test_each_attempt_of_which_something_was_revealed_has_a_shift_and_all_are_as
         group_of(attempt((4,), TOLD)),
     ]
     scorer = Counting()
-    (unknown, first), nobody, (second,) = teacher_shifts(groups, scorer, Hints())
-    assert unknown is None and nobody == []
+    shifts = teacher_shifts(number_attempts(groups), scorer, Hints())
+    assert shifts.keys() == {AttemptKey(0, 1), AttemptKey(2, 0)}
     # the teacher's -0.25, less -1 and -0.25, and less -0.1
-    assert first is not None and torch.allclose(first, torch.tensor([0.75, 0.0]))
-    assert second is not None and torch.allclose(second, torch.tensor([-0.15]))
+    torch.testing.assert_close(shifts[AttemptKey(0, 1)], torch.tensor([0.75, 0.0]))
+    torch.testing.assert_close(shifts[AttemptKey(2, 0)], torch.tensor([-0.15]))
     assert scorer.calls == [2]
 
 
 def test_nobody_is_asked_for_nothing() -> None:
-    told = group_of(attempt((1,), TOLD))
-    assert teacher_shifts([told], Cramped(refuse, refuse), Hints()) == [[None]]
-    assert teacher_shifts([], FakeScorer(refuse, refuse), Hints()) == []
+    told = number_attempts([group_of(attempt((1,), TOLD))])
+    assert teacher_shifts(told, Cramped(refuse, refuse), Hints()) == {}
+    assert teacher_shifts([], FakeScorer(refuse, refuse), Hints()) == {}
+
+
+def test_a_teacher_that_is_no_better_than_the_policy_is_not_asked() -> None:
+    told = number_attempts([group_of(attempt((1,), TOLD))])
+    assert teacher_shifts(told, FakeScorer(refuse, refuse, trusts=False), Hints()) == {}

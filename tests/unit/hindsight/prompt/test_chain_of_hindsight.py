@@ -73,3 +73,12 @@ def test_what_is_no_single_answer_is_refused() -> None:
     for whole in (silent, several):
         with pytest.raises(DataError, match="needs a single answer in words"):
             make_rows(ChainOfHindsightOptions(), whole)
+
+
+def test_an_answer_that_was_cut_off_is_no_example_to_follow() -> None:
+    """To imitate it would teach never to end; as the worse answer it may serve."""
+    best = say("longest", 2)
+    cut = replace(best, steps=(replace(best.steps[0], truncated=True, terminated=False),))
+    rows = make_rows(ChainOfHindsightOptions(plain_weight=0.0), group_of(say("a", 0), say("b", 1), cut))
+    assert [each.responses for each in rows] == [((ord("b"),),)]
+    assert make_rows(ChainOfHindsightOptions(), group_of(say("a", 0), cut)) == []

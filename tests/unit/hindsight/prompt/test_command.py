@@ -61,7 +61,7 @@ def test_nothing_teaches_nothing(groups: list[Group]) -> None:
     assert make_rows(method, *groups) == []
 
 
-@pytest.mark.parametrize("feedback", [Feedback(), Feedback(achieved_prompts=("in words",))])
+@pytest.mark.parametrize("feedback", [Feedback(reward=1.0), Feedback(reward=1.0, achieved_prompts=("in words",))])
 def test_an_environment_without_commands_is_told_what_to_do(feedback: Feedback) -> None:
     with pytest.raises(DataError, match="wrap the environment in Commanded"):
         play(CommandOptions(), attempt((1,), feedback))

@@ -1,9 +1,11 @@
 """Quantiles of the reward, as tags before the prompt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from unit.hindsight.fakes import attempt, group_of, make_rows
+from unit.hindsight.fakes import attempt, group_of, keys_of, make_rows
 
 from backsight.errors import ConfigError, DataError
 from backsight.hindsight.prompt.options import ConditionOptions
@@ -32,11 +34,10 @@ def test_of_two_rewards_one_is_the_worst_and_one_the_best() -> None:
     assert prompts(rows) == ["[1] asked"] + ["asked"] * 3
 
 
-def test_rows_are_imitated_and_feel_the_pull_of_the_reference() -> None:
+def test_rows_are_imitated_and_are_no_part_of_the_policy_gradient() -> None:
     row = make_rows(ConditionOptions(imitation_weight=0.5), group(0, 1))[1]
     assert row.imitation_weights is not None and row.imitation_weights.tolist() == [0.5, 0.5]
-    assert row.advantages is not None and row.advantages.tolist() == [0.0, 0.0]
-    assert row.behaviour_log_probs is None and row.weight == 1.0
+    assert row.advantages is None and row.behaviour_log_probs is None and row.weight == 1.0
 
 
 def test_every_quantile_has_the_same_part() -> None:
@@ -91,3 +92,10 @@ def test_an_empty_state_is_taken_over() -> None:
     method = ConditionOptions().build()
     method.load_state({"rewards": torch.zeros(0)})
     assert len(make_rows(method, group(0, 1))) == 2
+
+
+def test_an_answer_that_was_cut_off_is_not_imitated() -> None:
+    cut = attempt((1, 2), Feedback(reward=3.0))
+    cut = replace(cut, steps=(replace(cut.steps[0], action=replace(cut.steps[0].action, is_truncated=True)),))
+    rows = make_rows(ConditionOptions(), group_of(*group(0, 1).trajectories, cut))
+    assert keys_of(rows) == [(0, 0), (0, 1)]

@@ -72,9 +72,9 @@ def test_each_attempt_is_drawn_to_its_own_prompt_and_away_from_the_others() -> N
         ("A", (3,)),
         ("B", (3,)),
     ]
-    # two tokens: P = -1 under A, -2 under B; the share of A is 1/(1 + e^-1) = 0.731059, and 2·(1 - it) = 0.537883
-    assert numbers(rows[0].advantages) == pytest.approx([0.537883] * 2, abs=1e-5)
-    assert numbers(rows[1].advantages) == pytest.approx([-0.537883] * 2, abs=1e-5)
+    # two tokens: P = -0.5 under A, -1 under B; the share of A is 1/(1 + e^-0.5) = 0.622459, and 2·(1 - it) = 0.755081
+    assert numbers(rows[0].advantages) == pytest.approx([0.755081] * 2, abs=1e-5)
+    assert numbers(rows[1].advantages) == pytest.approx([-0.755081] * 2, abs=1e-5)
     # one token: -0.5 and -1; the share of B is 1/(1 + e^0.5) = 0.377541, and 2·(1 - it) = 1.244919
     assert numbers(rows[2].advantages) == pytest.approx([-1.244919], abs=1e-5)
     assert numbers(rows[3].advantages) == pytest.approx([1.244919], abs=1e-5)
@@ -83,16 +83,19 @@ def test_each_attempt_is_drawn_to_its_own_prompt_and_away_from_the_others() -> N
 
 def test_the_rows_have_the_gradient_of_the_contrastive_loss() -> None:
     whole = group_of(attempt((1, 2), achieve("A")), attempt((3,), achieve("B")))
-    sums_IK = torch.tensor([[-1.0, -2.0], [-0.5, -1.0]], requires_grad=True)
-    loss = -sums_IK.log_softmax(-1).diagonal().sum() / 3  # by the tokens of the attempts, as imitation is
+    means_IK = torch.tensor([[-0.5, -1.0], [-0.5, -1.0]], requires_grad=True)
+    lengths_I = torch.tensor([2.0, 1.0])
+    # by the tokens of the attempts, as imitation is
+    loss = -(lengths_I * means_IK.log_softmax(-1).diagonal()).sum() / lengths_I.sum()
     loss.backward()
     rows = relabel(HIROptions(), whole)
     num_tokens = sum(each.num_decisions for each in rows)
     assert num_tokens == 6
     # the update's loss is -A·log π of each token, over their number
     gradient = [-numbers(each.advantages)[0] / num_tokens for each in rows]
-    assert sums_IK.grad is not None
-    assert gradient == pytest.approx(sums_IK.grad.flatten().tolist(), abs=1e-6)
+    assert means_IK.grad is not None
+    by_token_IK = means_IK.grad / lengths_I[:, None]
+    assert gradient == pytest.approx(by_token_IK.flatten().tolist(), abs=1e-6)
 
 
 def test_equal_prompts_are_one_and_a_single_one_is_not_scored() -> None:
@@ -122,7 +125,7 @@ def test_the_imitation_weight_leaves_the_contrast_alone() -> None:
     whole = group_of(attempt((1, 2), achieve("A")), attempt((3,), achieve("B")))
     row = relabel(HIROptions(imitation_weight=0.25, sub_output=False, contrastive_weight=2.0), whole)[0]
     assert row.weight == 1.0 and numbers(row.imitation_weights) == [0.25, 0.25]
-    assert numbers(row.advantages) == pytest.approx([2 * 0.537883] * 2, abs=1e-5)
+    assert numbers(row.advantages) == pytest.approx([2 * 0.755081] * 2, abs=1e-5)
 
 
 @pytest.mark.parametrize("groups", [[], [Group("start")]])

@@ -139,7 +139,7 @@ class TestFeedback:
 
         told = Feedback(text="no", success=False)
         groups = [group_of(attempt(feedback=told)), Group("start"), group_of(attempt(feedback=told), attempt())]
-        rows = made_by("revise", make_rows(ReviseOptions(), *groups, scorer=Counting()))
+        rows = made_by("revise", make_rows(ReviseOptions(), *groups, scorer=Counting(verdict=lambda _: SUCCESS)))
         assert calls == [2]
         assert keys_of(rows) == [(0, 0), (2, 0)]
 

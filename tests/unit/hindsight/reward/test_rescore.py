@@ -44,10 +44,11 @@ def test_an_attempt_of_which_nothing_is_said_counts_neither_way() -> None:
     assert "hindsight" not in rescored.trajectories[2].feedback.rewards
 
 
-def test_a_silent_group_earns_nothing_when_another_is_judged() -> None:
+def test_a_silent_group_is_scored_by_nobody_when_another_is_judged() -> None:
     groups = [group_of(rate(9.0)), group_of(rate(0.0, hindsight=2.0))]
     rescored = change_groups(RescoreOptions(), *groups)
-    assert [each.trajectories[0].rewards for each in rescored] == [[0.0], [2.0]]
+    assert [each.trajectories[0].is_scored for each in rescored] == [False, True]
+    assert rescored[1].trajectories[0].rewards == [2.0]
 
 
 def test_a_name_that_nobody_has_is_an_error_that_lists_the_others() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from unit.hindsight.fakes import ByStep, change_groups, group_of, make_rows, numbered_episode
+from unit.hindsight.fakes import ByStep, FakeScorer, change_groups, group_of, make_rows, numbered_episode
 
 from backsight.errors import ConfigError, RewardError
 from backsight.estimators.advantages import discounted_returns
@@ -16,7 +16,7 @@ from backsight.types import Feedback, Group
 
 def test_each_step_is_paid_the_change_of_the_potential() -> None:
     one = numbered_episode([0, 0, 0], [0.0, 1.0, 2.0], potentials=[4.0, 6.0, 10.0])
-    (shaped,) = change_groups(ShapingOptions(discount=0.5), group_of(one))
+    (shaped,) = change_groups(ShapingOptions(), group_of(one), scorer=FakeScorer(discount=0.5))
     # 0 + 0.5·6 - 4,  1 + 0.5·10 - 6,  2 + 0.5·0 - 10
     assert shaped.trajectories[0].rewards == [-1.0, 0.0, -8.0]
 
@@ -30,7 +30,7 @@ def test_returns_differ_by_the_potential_of_their_state_alone(discount: float, i
         last = one.steps[-1]
         cut = replace(last, terminated=False, truncated=True)
         one = replace(one, steps=(*one.steps[:-1], cut))
-    (shaped,) = change_groups(ShapingOptions(discount=discount), group_of(one))
+    (shaped,) = change_groups(ShapingOptions(), group_of(one), scorer=FakeScorer(discount=discount))
     before = discounted_returns(one.rewards, discount)
     after = discounted_returns(shaped.trajectories[0].rewards, discount)
     torch.testing.assert_close(after, before - torch.tensor(potentials))

@@ -1,7 +1,8 @@
 """Successes reinforced, failures taught."""
 
+import pytest
 import torch
-from unit.hindsight.fakes import PAIR, WRONG, keys_of, make_rows
+from unit.hindsight.fakes import PAIR, WRONG, FakeScorer, keys_of, make_rows
 
 from backsight.hindsight.target.options import SRPOOptions
 from backsight.types import Group
@@ -23,4 +24,11 @@ def test_a_failure_is_taught_what_its_sibling_said() -> None:
 def test_the_options_of_self_distillation_are_passed_on() -> None:
     options = SRPOOptions(distill_weight=2.0, template="{prompt} ({hint})", introduce=False)
     told, _ = make_rows(options, PAIR)
-    assert told.teacher_prompts == ("ask (yes)",) and told.weight == 2.0
+    assert told.teacher_prompts == ("ask (yes)",)
+    assert told.weight == pytest.approx(2.0 * 2 / 5)  # two of five decisions: both sums have one denominator
+
+
+def test_while_the_teacher_pauses_failures_are_reinforced_like_successes() -> None:
+    rows = make_rows(SRPOOptions(), PAIR, scorer=FakeScorer(trusts=False))
+    assert [(each.method, each.weight) for each in rows] == [("outcome", 1.0)] * 2
+    assert sorted(keys_of(rows)) == [(0, 0), (0, 1)]  # type: ignore[type-var]

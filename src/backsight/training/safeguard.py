@@ -1,0 +1,55 @@
+"""What keeps the policy whole: a training step after which its numbers are no longer finite is undone.
+
+A gradient that is not finite is never applied (`update.py`). A gradient that is finite can still destroy the weights,
+for example with a far too high learning rate; that shows only when the model is run. So the weights from before each
+training step are kept until the model has been run with the new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn.utils import get_total_norm
+
+from backsight.policies.base import Policy, trained_weights
+from backsight.types import Example, Sampling
+
+MOST_BROKEN_STEPS = 3
+"""Number of training steps in a row that may break before the run stops."""
+
+
+class Safeguard:
+    """The weights of the newest whole policy, and the check whether the present ones are whole."""
+
+    def __init__(self, policy: Policy, optimizer: torch.optim.Optimizer) -> None:
+        self.policy, self.optimizer = policy, optimizer
+        self._kept: list[torch.Tensor] = []
+
+    def keep(self) -> None:
+        """Keep a copy of the present weights, in the memory of the CPU."""
+        self._kept = [each.detach().to("cpu", copy=True) for each in self._optimized]
+
+    @torch.no_grad()
+    def is_whole(self, examples: Sequence[Example]) -> bool:
+        """Return whether all weights are finite, and what the policy says of the shortest of the examples as well."""
+        if not get_total_norm(self._optimized).isfinite():
+            return False
+        if not examples:
+            return True
+        shortest = min(examples, key=lambda each: each.num_decisions)
+        return bool(self.policy.log_probs([shortest], Sampling()).log_probs_N.isfinite().all())
+
+    @torch.no_grad()
+    def undo(self) -> None:
+        """Set the weights back to those that were kept, and let the optimizer forget what it knew of the others."""
+        weights = trained_weights(self.policy.module).values()
+        for weight, optimized, kept in zip(weights, self._optimized, self._kept, strict=True):
+            optimized.copy_(kept)
+            weight.copy_(kept)
+        self.optimizer.state.clear()
+
+    @property
+    def _optimized(self) -> list[torch.Tensor]:
+        """The weights that the optimizer changes, in the order of the policy's: these, or their masters."""
+        return [each for group in self.optimizer.param_groups for each in group["params"]]

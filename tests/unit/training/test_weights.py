@@ -1,0 +1,64 @@
+"""The weight of each decision, worked out by hand: each source of rows has a denominator of its own."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.frozen_scores import FrozenScores
+from backsight.training.weights import WeightedExample, weigh_examples
+from backsight.types import Example
+
+
+def weigh(*rows: Example, **settings: Any) -> list[WeightedExample]:
+    config = TrainingConfig(stop=StopConfig(max_steps=1), **settings)
+    return weigh_examples([(row, FrozenScores()) for row in rows], config)
+
+
+def sampled(length: int) -> Example:
+    return Example(("p",), ((5,) * length,), "outcome", torch.ones(length), torch.zeros(length))
+
+
+def replayed(length: int, method: str = "hir", weight: float = 1.0) -> Example:
+    return Example(("p",), ((5,) * length,), method, torch.ones(length), weight=weight)
+
+
+def imitated(length: int, method: str = "condition") -> Example:
+    return Example(("p",), ((5,) * length,), method, imitation_weights=torch.ones(length))
+
+
+@pytest.mark.parametrize("algorithm", ["reinforce", "grpo", "dr_grpo"])
+@pytest.mark.parametrize("other", [imitated(6), replayed(6), imitated(6, "relabel")])
+def test_a_method_beside_it_leaves_the_policy_gradient_as_it_was(algorithm: str, other: Example) -> None:
+    alone, beside = weigh(sampled(2), algorithm=algorithm), weigh(sampled(2), other, algorithm=algorithm)
+    assert torch.equal(alone[0].gradient_T, beside[0].gradient_T)
+    assert not beside[0].imitation_T.any()
+
+
+def test_each_method_is_averaged_over_its_own_rows() -> None:
+    rows = weigh(replayed(2, "hir"), replayed(3, "gold_anchor", weight=0.5), imitated(4, "condition"), imitated(5, "x"))
+    assert rows[0].gradient_T.tolist() == pytest.approx([1 / 2] * 2)
+    assert rows[1].gradient_T.tolist() == pytest.approx([0.5 / 3] * 3)
+    assert rows[2].imitation_T.tolist() == pytest.approx([1 / 4] * 4)
+    assert rows[3].imitation_T.tolist() == pytest.approx([1 / 5] * 5)
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "dr_grpo", "dapo"])
+def test_metrics_are_means_whatever_the_loss_is_divided_by(algorithm: str) -> None:
+    """With Dr. GRPO's constant a batch in which everything is clipped was logged as 0.075."""
+    rows = weigh(sampled(2), sampled(1), imitated(5), algorithm=algorithm, max_completion_length=40)
+    assert sum(float(each.mean_ratio_T.sum()) for each in rows) == pytest.approx(1.0)
+    assert sum(float(each.mean_kl_T.sum()) for each in rows) == pytest.approx(1.0)
+
+
+def test_a_mask_of_the_teacher_is_averaged_over_what_it_leaves() -> None:
+    masked = Example(("p",), ((5,) * 4,), "self_distill", teacher_weights=torch.tensor([0.0, 1.0, 0.0, 0.0]))
+    (row,) = weigh(masked)
+    assert float((row.teacher_T * torch.tensor([0.0, 1.0, 0.0, 0.0])).sum()) == 1.0
+
+
+def test_the_reference_holds_what_was_sampled_or_else_everything() -> None:
+    beside = weigh(sampled(2), imitated(3))
+    assert beside[0].kl_T.tolist() == pytest.approx([0.5] * 2) and not beside[1].kl_T.any()
+    assert weigh(imitated(4))[0].kl_T.tolist() == pytest.approx([0.25] * 4)
