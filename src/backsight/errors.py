@@ -6,7 +6,7 @@
     ├── ModelError        (ValueError)   a model folder, tokenizer or module does not fit
     │   └── DivergedError                its training broke in several steps in a row; the last whole policy was kept
     ├── SpaceError        (TypeError)    a Gymnasium space does not fit the policy
-    ├── RewardError       (RuntimeError) a reward function broke its contract
+    ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
     └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
 
 Every message names the field, the value and the remedy, in that order and in one line. To add an error,
@@ -50,7 +50,7 @@ class SpaceError(BacksightError, TypeError):
 
 
 class RewardError(BacksightError, RuntimeError):
-    """A reward function that broke its contract."""
+    """A reward function, a judge or an environment that broke its contract."""
 
 
 class RunFolderError(BacksightError, OSError):
@@ -58,6 +58,25 @@ class RunFolderError(BacksightError, OSError):
 
     def __str__(self) -> str:  # OSError would print its arguments as an errno pair
         return str(self.args[0])
+
+
+def describe(error: BaseException) -> str:
+    """Return in words what foreign code raised, whatever its exception does when it is asked for its text."""
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({shown(error.code)})"
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return f"raised {type(error).__name__}: {text}".rstrip(": ")
+
+
+def shown(value: object) -> str:
+    """Return how a foreign object is written, its beginning if that is long, or what it is if it cannot be written."""
+    try:
+        return _shorten(repr(value), limit=80)
+    except Exception:
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import ConfigError, DataError, nearest
-from backsight.feedback.environment import EnvironmentFeedback
+from backsight.feedback.environment import EnvironmentFeedback, ask_environment
 from backsight.tasks.base import Fits, Item, LazyItems, Task
 
 SEEDS = {"train": range(10_000), "test": range(1_000_000, 1_000_200)}
@@ -70,8 +70,11 @@ class EpisodesTask(Task):
 
     def episode(self, item: Item, fits: Fits | None = None) -> TextEpisode:
         return TextEpisode(
-            self.make_env(), item.columns["seed"], self.max_turns, memory=self.memory, chat=self.chat, fits=fits
+            self._env(), item.columns["seed"], self.max_turns, memory=self.memory, chat=self.chat, fits=fits
         )
 
     def _item(self, seed: int) -> Item:
-        return Item(str(seed), first_observation(self.make_env(), seed, chat=self.chat), columns={"seed": seed})
+        return Item(str(seed), first_observation(self._env(), seed, chat=self.chat), columns={"seed": seed})
+
+    def _env(self) -> Any:
+        return ask_environment("make_env", self.make_env)

@@ -16,8 +16,9 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim, flatten
 from numpy.typing import NDArray
 
-from backsight.errors import RewardError, SpaceError
-from backsight.feedback.numbers import call_for_steps, finite_reward
+from backsight.errors import SpaceError, shown
+from backsight.feedback.environment import ask_environment
+from backsight.feedback.numbers import call_for_steps, finite_reward, in_order, truth
 from backsight.types import Action, Feedback, StepResult
 
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
@@ -142,8 +143,9 @@ class GymnasiumEpisode:
 
         Raises:
             SpaceError: when the environment does not answer as Gymnasium's do.
+            RewardError: when it raised, or gave no answer in time.
         """
-        answer = self.environment.env.reset(seed=self.seed)
+        answer = ask_environment("env.reset", self.environment.env.reset, seed=self.seed)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise SpaceError("env.reset", type(answer).__name__, "return (observation, info), as in Gymnasium")
         self.state = copy.deepcopy(answer[0])
@@ -155,21 +157,24 @@ class GymnasiumEpisode:
 
         Raises:
             SpaceError: when the environment does not answer as Gymnasium's do.
-            RewardError: when a reward is not a finite number, or a method that judges in hindsight raised.
+            RewardError: when the environment or a method that judges in hindsight raised or gave no answer in time, a
+                reward is not a finite number, or what has to be true or false is neither.
         """
         native_action = self.environment.native_action(action.value)
-        answer = self.environment.env.step(native_action)
+        step = f"env.step, step {self.num_steps} of the episode"
+        answer = ask_environment(step, self.environment.env.step, native_action)
         if not isinstance(answer, tuple) or len(answer) != 5:
             remedy = "return (observation, reward, terminated, truncated, info), as in Gymnasium"
             raise SpaceError("env.step", type(answer).__name__, remedy)
         next_state, reward, terminated, truncated, info = answer
         self._remember(native_action, next_state)
-        truncated = bool(truncated) or (self.num_steps == self.max_steps and not terminated)
+        terminated = truth(terminated, f"{step}, terminated")
+        truncated = truth(truncated, f"{step}, truncated") or (self.num_steps == self.max_steps and not terminated)
         potential, self.potential = self.potential, _potential(info)
         return StepResult(
             self.environment.flat_observation(next_state),
-            finite_reward(reward, f"env.step, step {self.num_steps - 1} of the episode"),
-            bool(terminated),
+            finite_reward(reward, step),
+            terminated,
             truncated,
             info,
             potential,
@@ -200,17 +205,15 @@ class GymnasiumEpisode:
     def _prompts_of_environment(self) -> Observations | None:
         """Return the observations as the environment relabels them, (S,); None when it gives none."""
         assert self.environment.achieved is not None
-        try:
-            observations = self.environment.achieved(self.transitions)
-        except Exception as error:  # the environment is the user's code, which may raise anything
-            value = f"raised {type(error).__name__}: {error}"
-            raise RewardError("env.achieved", value, "mend the environment") from error
+        observations = ask_environment("env.achieved", self.environment.achieved, self.transitions)
         if observations is None:
             return None
-        if len(observations) != len(self.transitions):
-            remedy = f"return None, or an observation for each of {len(self.transitions)} steps"
-            raise SpaceError("env.achieved", f"{len(observations)} observations", remedy)
-        return tuple(self.environment.flat_observation(each) for each in observations)
+        told = in_order(observations, len(self.transitions))
+        if told is None or len(told) != len(self.transitions):
+            what = shown(observations) if told is None else f"{len(told)} observations"
+            remedy = f"return None, or a list with an observation for each of {len(self.transitions)} steps"
+            raise SpaceError("env.achieved", what, remedy)
+        return tuple(self.environment.flat_observation(each) for each in told)
 
     def _prompts_of_goal(self, info: Mapping[str, Any]) -> Observations | None:
         """Return the observations with the goal that was achieved in the end, (S,); None when that earns no more."""

@@ -24,12 +24,14 @@ returns the S observations as they would have read if what was achieved had been
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backsight.errors import RewardError, SpaceError
-from backsight.feedback.numbers import finite_reward
+from backsight.errors import RewardError, SpaceError, shown
+from backsight.feedback.environment import ask_environment
+from backsight.feedback.numbers import finite_reward, in_order, truth
 from backsight.types import Action, Feedback, Observation, StepResult, is_chat
 
 _SHAPES = "give text, or a list of messages with 'role' and 'content'"
@@ -75,7 +77,7 @@ class TextEpisode:
 
         Raises:
             SpaceError: when the environment does not answer as Gymnasium's do, in text or messages.
-            RewardError: when the potential is not a finite number.
+            RewardError: when the environment raised or gave no answer in time, or the potential is not a finite number.
         """
         answer = _reset(self.env, self.seed)
         if not isinstance(answer, tuple) or len(answer) != 2:
@@ -90,28 +92,31 @@ class TextEpisode:
 
         Raises:
             SpaceError: when the action has no text, or the environment does not answer as Gymnasium's do.
-            RewardError: when a reward or potential is not a finite number, or `achieved` of the environment failed.
+            RewardError: when the environment raised or gave no answer in time, a reward or potential is not a finite
+                number, or what has to be true or false is neither.
         """
         if action.text is None:
             raise SpaceError("action.text", None, "a text environment needs a policy that speaks")
-        answer = self.env.step(action.text)
+        turn = f"env.step, turn {len(self.said)} of the episode"
+        answer = ask_environment(turn, self.env.step, action.text)
         if not isinstance(answer, tuple) or len(answer) != 5:
             remedy = "return (observation, reward, terminated, truncated, info), as in Gymnasium"
             raise SpaceError("env.step", type(answer).__name__, remedy)
         observation, reward, terminated, truncated, info = answer
-        reward = finite_reward(reward, f"env.step, turn {len(self.said)} of the episode")
+        reward = finite_reward(reward, turn)
+        terminated, truncated = truth(terminated, f"{turn}, terminated"), truth(truncated, f"{turn}, truncated")
         potential = self.potential
         self.said.append(action.text)
         self._observe("env.step", observation, info)
         prompt = self._prompt(self.observations)
         has_room = self.fits is None or self.fits(prompt)
-        truncated = bool(truncated) or ((len(self.said) == self.max_turns or not has_room) and not terminated)
+        truncated = truncated or ((len(self.said) == self.max_turns or not has_room) and not terminated)
         feedback = None
         if terminated or truncated:
             feedback = self._feedback(info)
             close(self.env)
         seen = prompt if has_room else None
-        return StepResult(seen, reward, bool(terminated), truncated, info, potential, feedback)
+        return StepResult(seen, reward, terminated, truncated, info, potential, feedback)
 
     def _observe(self, place: str, observation: Any, info: Any) -> None:
         if not isinstance(info, Mapping):
@@ -119,8 +124,8 @@ class TextEpisode:
         self.observations.append(self._check_observation(place, observation))
         potential = info.get("potential")
         self.potential = None if potential is None else finite_reward(potential, f"{place}, info['potential']")
-        if comment := info.get("feedback"):
-            self.comments.append(str(comment))
+        if comment := _words(info, "feedback"):
+            self.comments.append(comment)
 
     def _check_observation(self, place: str, observation: Any) -> Observation:
         """Return a copy of an observation, as messages if the episode has messages."""
@@ -147,12 +152,13 @@ class TextEpisode:
         return messages + observations[turn]
 
     def _feedback(self, info: Mapping[str, Any]) -> Feedback:
-        success = None if info.get("success") is None else bool(info["success"])
+        success = info.get("success")
+        success = None if success is None else truth(success, "env.step, info['success']")
         return Feedback(
             rewards=_named_rewards(info) | ({} if success is None else {"success": float(success)}),
             success=success,
             text="\n".join(self.comments) or None,
-            outcome=None if info.get("outcome") is None else str(info["outcome"]),
+            outcome=_words(info, "outcome"),
             achieved_prompts=None if success else self._achieved_prompts(),
             sources=("env",),
         )
@@ -166,18 +172,22 @@ class TextEpisode:
         achieved = getattr(self.env, "achieved", None)
         if achieved is None:
             return None
-        try:
-            answer = achieved(list(zip(self.observations[:-1], self.said, self.observations[1:], strict=True)))
-        except Exception as error:  # the environment is the user's code, which may raise anything
-            raise RewardError(
-                "env.achieved", f"raised {type(error).__name__}: {error}", "mend the environment"
-            ) from error
+        seen = copy.deepcopy(self.observations)  # the environment may change what it is given
+        transitions = list(zip(seen[:-1], self.said, seen[1:], strict=True))
+        answer = ask_environment("env.achieved", achieved, transitions)
         if answer is None:
             return None
-        if len(answer) != len(self.said):
-            raise RewardError("env.achieved", f"{len(answer)} observations", f"give one a turn: {len(self.said)}")
-        observations = [self._check_observation("env.achieved", each) for each in answer]
+        told = in_order(answer, len(self.said))
+        if told is None or len(told) != len(self.said):
+            what = shown(answer) if told is None else f"{len(told)} observations"
+            raise RewardError("env.achieved", what, f"give one a turn: {len(self.said)}")
+        observations = [self._check_observation("env.achieved", each) for each in told]
         return tuple(self._prompt(observations[: turn + 1]) for turn in range(len(observations)))
+
+
+def _words(info: Mapping[str, Any], name: str) -> str | None:
+    said = info.get(name)
+    return None if said is None or said is False else ask_environment(f"env.step, info['{name}']", str, said)
 
 
 def _named_rewards(info: Mapping[str, Any]) -> dict[str, float]:
@@ -198,7 +208,7 @@ def first_observation(env: Any, seed: int, *, chat: bool = False) -> Observation
 
 def close(env: Any) -> None:
     if hasattr(env, "close"):
-        env.close()
+        ask_environment("env.close", env.close)
 
 
 def _reset(env: Any, seed: int) -> Any:
@@ -209,4 +219,4 @@ def _reset(env: Any, seed: int) -> Any:
         inspect.signature(env.reset).bind(seed=seed)
     except TypeError as error:
         raise SpaceError("env.reset", error, "take the keyword argument seed") from error
-    return env.reset(seed=seed)
+    return ask_environment("env.reset", env.reset, seed=seed)

@@ -1,10 +1,21 @@
-"""The feedback that an environment gives on a finished episode, as a source of feedback."""
+"""Environments, asked as foreign code, and the feedback that they give on a finished episode."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from backsight.feedback.asking import ask
 from backsight.types import Feedback, Trajectory
+
+
+def ask_environment(place: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call a function of an environment and return its answer; `place` is its name in messages.
+
+    Raises:
+        RewardError: when it raised, or gave no answer in time.
+    """
+    return ask(place, "mend the environment", function, *arguments, **named)
 
 
 class EnvironmentFeedback:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from backsight.feedback.environment import ask_environment
 from backsight.rollouts.base import Engine
 from backsight.seeds import derive_seed
 from backsight.types import Action, Environment, EnvironmentFactory, Group, Observation, Sampling, Step, Trajectory
@@ -31,7 +32,10 @@ def collect(
     finished: list[dict[int, Trajectory]] = [{} for _ in starts]
     for first in range(0, len(planned), wave):
         places = planned[first : first + wave]
-        episodes = [_Episode(environments(starts[start]), derive_seed(seed, start, number)) for start, number in places]
+        episodes = [
+            _Episode(ask_environment("task.episode", environments, starts[start]), derive_seed(seed, start, number))
+            for start, number in places
+        ]
         for index in _play(engine, episodes, sampling):
             start, number = places[index]
             finished[start][number] = episodes[index].trajectory(starts[start], success_threshold)
@@ -57,7 +61,8 @@ class _Episode:
 
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
-        self.observation: Observation = environment.reset()
+        self.name = type(environment).__name__
+        self.observation: Observation = ask_environment(f"{self.name}.reset", environment.reset)
         self.steps: list[Step] = []
 
     @property
@@ -79,7 +84,7 @@ class _Episode:
         )
 
     def advance(self, action: Action) -> None:
-        result = self.environment.step(action)
+        result = ask_environment(f"{self.name}.step", self.environment.step, action)
         self.steps.append(
             Step(
                 self.observation,

@@ -1,6 +1,9 @@
 """Gymnasium's spaces as flat vectors, and its episodes with what they reveal when they are over."""
 
 import math
+import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +14,7 @@ from gymnasium import spaces
 
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import RewardError, SpaceError
+from backsight.feedback.asking import patience
 from backsight.types import Action, Feedback, StepResult
 
 UNIT_BOX = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -310,6 +314,8 @@ def test_an_environment_may_know_by_itself_what_was_achieved() -> None:
         ([ZERO], SpaceError, "env.achieved: 1 observations: .* each of 2 steps"),
         ([ZERO, np.zeros(2)], SpaceError, "observation: .*has 2 numbers"),
         (KeyError("goal"), RewardError, "env.achieved: raised KeyError: 'goal'"),
+        ({0: ZERO, 1: ZERO}, SpaceError, "env.achieved: {0: .*: return None, or a list"),
+        (3, SpaceError, "env.achieved: 3: return None, or a list"),
     ],
 )
 def test_what_is_no_relabelled_episode_is_refused(answer: Any, error: type[Exception], message: str) -> None:
@@ -357,8 +363,32 @@ class Broken(Corridor):
         (Broken(({"a": 1}, {}), None), SpaceError, "observation: .*does not lie in env.observation_space"),
         (Broken((ZERO, {}), (ZERO, math.nan, True, False, {})), RewardError, "env.step, step 0"),
         (Broken((ZERO, {"potential": "high"}), None), RewardError, r"env, info\['potential'\]: 'high'"),
+        (Broken((ZERO, {}), (ZERO, 10**400, True, False, {})), RewardError, "env.step, step 0 .*beyond what float32"),
+        (Broken((ZERO, {}), (ZERO, 1.0, np.ones(2), False, {})), RewardError, "step 0 of the episode, terminated: arr"),
+        (Broken((ZERO, {}), (ZERO, 1.0, False, "no", {})), RewardError, "truncated: 'no': give True or False"),
     ],
 )
 def test_an_environment_that_breaks_the_contract_is_told_so(env: gym.Env, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         play(env, [0])
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        (lambda: 1 / 0, "raised ZeroDivisionError: division by zero: mend the environment"),
+        (lambda: sys.exit(3), r"called sys.exit\(3\): mend the environment"),
+        (lambda: time.sleep(60), "hangs: gave no answer in 0.05 s"),
+    ],
+)
+@pytest.mark.parametrize("place", ["reset", "step"])
+def test_a_fault_of_the_environment_is_its_own(place: str, fault: Callable[[], Any], what: str) -> None:
+    class Faulty(Corridor):
+        def reset(self, **options: Any) -> Any:
+            return fault() if place == "reset" else super().reset(**options)
+
+        def step(self, action: int) -> Any:
+            return fault()
+
+    with patience(0.05), pytest.raises(RewardError, match=rf"^env\.{place}(, step 0 of the episode)?: {what}"):
+        play(Faulty(), [0])

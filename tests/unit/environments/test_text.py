@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from backsight.environments.text import TextEpisode
 from backsight.errors import RewardError, SpaceError
+from backsight.feedback.asking import patience
 from backsight.types import Action, Feedback
 
 
@@ -70,6 +75,13 @@ class Answers:
 
     def step(self, action: str) -> Any:
         return self.answers["step"]
+
+
+class Mute:
+    """Cannot be written down."""
+
+    def __str__(self) -> str:
+        return str(1 / 0)
 
 
 def test_a_prompt_is_what_was_observed_and_said_so_far() -> None:
@@ -239,9 +251,16 @@ def test_reset_has_to_take_a_seed() -> None:
         (("next", float("nan"), False, False, {}), "env.step, turn 0 of the episode: nan: a reward is a finite number"),
         (("next", 0.0, False, False, {"potential": "high"}), r"env.step, info\['potential'\]"),
         (("next", 0.0, True, False, {"rewards": {"goal": None}}), r"env.step, info\['rewards'\]\['goal'\]: None"),
+        (("next", 10**400, True, False, {}), "env.step, turn 0 of the episode: 1000.*beyond what float32 holds"),
+        (("next", torch.ones(2), True, False, {}), "env.step, turn 0 of the episode: tensor.*is a finite number"),
+        (("next", 0.0, True, False, {"success": np.array([1, 0])}), r"info\['success'\]: array.*: give True or False"),
+        (("next", 0.0, True, False, {"success": "no"}), r"info\['success'\]: 'no': give True or False"),
+        (("next", 0.0, np.array([True, False]), False, {}), "turn 0 of the episode, terminated: array.*: give True"),
+        (("next", 0.0, False, None, {}), "turn 0 of the episode, truncated: None: give True or False"),
+        (("next", 0.0, True, False, {"outcome": Mute()}), r"info\['outcome'\]: raised ZeroDivisionError"),
     ],
 )
-def test_rewards_and_potentials_are_finite(step: Any, complaint: str) -> None:
+def test_numbers_truth_values_and_words_are_what_they_should_be(step: Any, complaint: str) -> None:
     episode = TextEpisode(Answers(step=step), seed=0, max_turns=9)
     episode.reset()
     with pytest.raises(RewardError, match=complaint):
@@ -253,6 +272,8 @@ def test_rewards_and_potentials_are_finite(step: Any, complaint: str) -> None:
     [
         (lambda transitions: transitions[7], "env.achieved: raised IndexError"),
         (lambda transitions: ["a", "b"], "env.achieved: 2 observations: give one a turn: 1"),
+        (lambda transitions: {"a": 1}, "env.achieved: {'a': 1}: give one a turn: 1"),
+        (lambda transitions: 3, "env.achieved: 3: give one a turn: 1"),
     ],
 )
 def test_a_wrong_account_of_what_was_achieved_is_named(achieved: Any, complaint: str) -> None:
@@ -262,6 +283,41 @@ def test_a_wrong_account_of_what_was_achieved_is_named(achieved: Any, complaint:
     episode.reset()
     with pytest.raises(RewardError, match=complaint):
         episode.step(say("x"))
+
+
+FAULTS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: 1 / 0, "raised ZeroDivisionError: division by zero: mend the environment"),
+    (lambda: sys.exit(3), r"called sys.exit\(3\): mend the environment"),
+    (lambda: time.sleep(60), "hangs: gave no answer in 0.05 s"),
+]
+
+
+@pytest.mark.parametrize(("fault", "what"), FAULTS)
+@pytest.mark.parametrize("place", ["reset", "step", "achieved", "close"])
+def test_a_fault_of_the_environment_is_its_own(place: str, fault: Callable[[], Any], what: str) -> None:
+    class Faulty(Counter):
+        def __getattribute__(self, name: str) -> Any:
+            # a method that does as it is told, in place of the one that is asked for
+            if name != place:
+                return super().__getattribute__(name)
+            return lambda *_, seed=0: fault()
+
+    with patience(0.05), pytest.raises(RewardError, match=rf"^env\.{place}(, turn 0 of the episode)?: {what}"):
+        episode = TextEpisode(Faulty(), seed=0, max_turns=1)
+        episode.reset()
+        episode.step(say("x"))
+
+
+def test_what_the_environment_does_to_its_transitions_does_not_change_what_was_seen() -> None:
+    class Vandal(ChatCounter):
+        def achieved(self, transitions: list[tuple[Any, str, Any]]) -> None:
+            for before, _, after in transitions:
+                before.clear()
+                after.clear()
+
+    episode = TextEpisode(Vandal(5), seed=0, max_turns=1)
+    episode.reset()
+    assert episode.step(say("x")).observation[0] == {"role": "system", "content": "want 5"}
 
 
 def test_a_policy_that_does_not_speak_is_refused() -> None:

@@ -1,11 +1,15 @@
 """Episodes are played side by side, and do not depend on which."""
 
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
 
+from backsight.errors import RewardError
+from backsight.feedback.asking import patience
 from backsight.rollouts.collect import collect
 from backsight.types import Action, Feedback, Observation, Sampling, StepResult
 
@@ -85,3 +89,27 @@ def test_the_seed_decides_and_every_step_has_its_own() -> None:
     )
     assert first == again and not set(first) & set(other)
     assert len(set(first)) == 8
+
+
+@pytest.mark.parametrize("place", ["__init__", "reset", "step"])
+def test_faults_of_an_environment_are_its_own(place: str) -> None:
+    class Faulty(Countdown):
+        def __getattribute__(self, name: str) -> Any:
+            return super().__getattribute__(name) if name != place else lambda *_: sys.exit(3)
+
+    def make(start: int) -> Faulty:
+        return sys.exit(3) if place == "__init__" else Faulty(start)
+
+    who = {"__init__": "task.episode"}.get(place, f"Faulty.{place}")
+    with pytest.raises(RewardError, match=rf"^{who}: called sys.exit\(3\): mend the environment$"):
+        list(collect(Echo(), make, [3], 2, Sampling(), seed=0))  # type: ignore[arg-type]
+
+
+def test_an_environment_that_hangs_is_named() -> None:
+    class Stuck(Countdown):
+        def step(self, action: Action) -> StepResult:
+            time.sleep(60)
+            return super().step(action)
+
+    with patience(0.05), pytest.raises(RewardError, match="^Stuck.step: hangs: gave no answer in 0.05 s"):
+        list(collect(Echo(), Stuck, [3], 2, Sampling(), seed=0))  # type: ignore[arg-type]

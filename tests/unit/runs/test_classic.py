@@ -224,6 +224,6 @@ class Breaks(Counted):
 
 def test_an_environment_that_breaks_leaves_the_model_in_its_mode() -> None:
     model = network().train()
-    with pytest.raises(OSError, match="the robot fell over"):
+    with pytest.raises(RewardError, match="env.step, step 0 .*raised OSError: the robot fell over"):
         rlhf_finetune(model, Breaks(), 10, 5, 0.01)
     assert model.training

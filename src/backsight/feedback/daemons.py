@@ -1,0 +1,100 @@
+"""Threads that end with the process, whatever they are doing, and an event loop in one of them.
+
+The threads of `concurrent.futures` are joined before the process ends, so that one function that hangs would keep it
+alive for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """Up to `workers` daemon threads, started when they are needed. They end when this object is forgotten.
+
+    It is a `ThreadPoolExecutor` because an event loop takes no other executor as its own.
+    """
+
+    def __init__(self, workers: int, name: str) -> None:
+        super().__init__(workers, name)
+        self.workers, self.name, self.started = workers, name, 0
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        weakref.finalize(self, _dismiss, self._calls, workers)
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
+        """Call the function in a thread, with the context variables of this one."""
+        future: Future[_T] = Future()
+        self._calls.put(_Call(future, copy_context(), lambda: fn(*args, **kwargs)))
+        if self.started < self.workers:
+            self.started += 1
+            threading.Thread(target=_work, args=(self._calls,), name=self.name, daemon=True).start()
+        return future
+
+
+class _Call:
+    """A function to call in a thread, and the future that waits for its answer."""
+
+    def __init__(self, future: Future[Any], context: Context, function: Callable[[], Any]) -> None:
+        self.future, self.context, self.function = future, context, function
+
+    def make(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self.context.run(self.function))
+        except BaseException as error:  # raised again where the answer is waited for
+            self.future.set_exception(error)
+
+
+def _work(calls: queue.SimpleQueue[_Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.make()
+        del call  # what it holds may be forgotten while this thread waits for the next one
+
+
+def _dismiss(calls: queue.SimpleQueue[_Call | None], workers: int) -> None:
+    for _ in range(workers):
+        calls.put(None)
+
+
+class EventLoop:
+    """One event loop in a daemon thread, started when it is needed, and ended when this object is forgotten."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Return the result of a coroutine, which is cancelled if waiting for it is interrupted."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._loop.set_default_executor(DaemonThreads(8, self.name))
+                threading.Thread(target=_run_forever, args=(self._loop,), name=self.name, daemon=True).start()
+                weakref.finalize(self, self._loop.call_soon_threadsafe, self._loop.stop)
+        return self._loop
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
