@@ -5,12 +5,11 @@ The key is read from an environment variable whenever it is sent, and stands in 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 import httpx2
 
 from backsight.errors import ConfigError, RewardError
+from backsight.feedback.asking import insisting
+from backsight.feedback.daemons import EventLoop
 
 Messages = list[dict[str, str]]
 
@@ -48,7 +49,7 @@ class ChatEndpoint:
     temperature: float = 0.0
     max_tokens: int = 512
     timeout: float = 60.0
-    """Seconds of silence after which an attempt fails."""
+    """Seconds after which an attempt fails, even if the server is still answering."""
     retries: int = 4
     first_wait: float = 1.0
     """Seconds before the first retry; each further wait is twice as long."""
@@ -65,6 +66,7 @@ class ChatEndpoint:
             if getattr(self, name) < least:
                 raise ConfigError(name, getattr(self, name), f"set it to {least} or more")
 
+    @insisting
     def __call__(self, conversations: Sequence[Messages]) -> list[str]:
         """Return one answer for each conversation, in order.
 
@@ -72,14 +74,24 @@ class ChatEndpoint:
             ConfigError: when the environment variable of the key is not set, or holds no key.
             RewardError: when the server refused, or gave no answer that can be read.
         """
-        headers = self._authorization()
+        return EventLoop("endpoint").run(self._answers(conversations, self._authorization()))
+
+    async def _answers(self, conversations: Sequence[Messages], headers: Mapping[str, str]) -> list[str]:
         # proxies of the environment are used for https alone, where they see only the name of the server
         uses_proxies = urlsplit(self.url).scheme == "https"
-        with (
-            httpx2.Client(headers=headers, timeout=self.timeout, trust_env=uses_proxies) as client,
-            ThreadPoolExecutor(max_workers=self.workers) as threads,
-        ):
-            return list(threads.map(lambda messages: self._answer(client, messages), conversations))
+        free = asyncio.Semaphore(self.workers)
+        async with httpx2.AsyncClient(headers=headers, timeout=self.timeout, trust_env=uses_proxies) as client:
+
+            async def answer(messages: Messages) -> str:
+                async with free:
+                    return await self._answer(client, messages)
+
+            asked = [asyncio.create_task(answer(messages)) for messages in conversations]
+            try:
+                return list(await asyncio.gather(*asked))
+            finally:
+                for task in asked:  # once one has failed, the others are not waited for
+                    task.cancel()
 
     def _authorization(self) -> dict[str, str]:
         if self.key_variable is None:
@@ -89,7 +101,7 @@ class ChatEndpoint:
             raise ConfigError("key_variable", self.key_variable, "the environment variable holds no key; set it")
         return {"Authorization": f"Bearer {key}"}
 
-    def _answer(self, client: httpx2.Client, messages: Messages) -> str:
+    async def _answer(self, client: httpx2.AsyncClient, messages: Messages) -> str:
         body = {
             "model": self.model,
             "messages": messages,
@@ -100,8 +112,9 @@ class ChatEndpoint:
         for attempt in range(self.retries + 1):
             asked_for = None
             try:
-                status, retry_after, data = self._post(client, body)
-            except httpx2.TransportError as error:  # timeouts among them
+                async with asyncio.timeout(self.timeout):
+                    status, retry_after, data = await self._post(client, body)
+            except (httpx2.RequestError, TimeoutError) as error:
                 what = f"cannot be reached ({type(error).__name__})"
             else:
                 if status == HTTPStatus.OK:
@@ -111,15 +124,15 @@ class ChatEndpoint:
                 if status != HTTPStatus.TOO_MANY_REQUESTS and status < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise self._failure(what, "check url, model and key")
             if attempt < self.retries:
-                time.sleep(min(LONGEST_WAIT, wait if asked_for is None else asked_for))
+                await asyncio.sleep(min(LONGEST_WAIT, wait if asked_for is None else asked_for))
                 wait *= 2
         raise self._failure(what, f"gave up after {self.retries + 1} attempts; try later, or with fewer workers")
 
-    def _post(self, client: httpx2.Client, body: Mapping[str, Any]) -> tuple[int, str | None, bytes]:
+    async def _post(self, client: httpx2.AsyncClient, body: Mapping[str, Any]) -> tuple[int, str | None, bytes]:
         """Send the request, and return status, ``Retry-After`` and answer. Reading stops beyond `LONGEST_ANSWER`."""
         data = b""
-        with client.stream("POST", f"{self.url.rstrip('/')}/chat/completions", json=body) as response:
-            for piece in response.iter_bytes():
+        async with client.stream("POST", f"{self.url.rstrip('/')}/chat/completions", json=body) as response:
+            async for piece in response.aiter_bytes():
                 data += piece
                 if len(data) > LONGEST_ANSWER:
                     break

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -91,7 +94,11 @@ def test_a_busy_server_is_asked_again(server: Server) -> None:
 
 def test_the_server_says_how_long_to_wait(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(time, "sleep", waits.append)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     server.prepared = [(429, {"Retry-After": "7"}, b""), (500, {}, b""), (429, {"Retry-After": "9999"}, b"")]
     endpoint(server, first_wait=1.0)([HELLO])
     assert [wait for wait in waits if wait] == [7.0, 2.0, 60.0]
@@ -128,6 +135,36 @@ def test_silence_is_a_failure(server: Server) -> None:
     with pytest.raises(RewardError, match="cannot be reached"):
         endpoint(server, timeout=0.05, retries=0)([HELLO])
     server.go_on.set()
+
+
+@pytest.mark.parametrize("drips_from", [0, 40, 120])
+def test_a_server_that_drips_is_given_up(drips_from: int) -> None:
+    """One byte now and then, in the head or the body of the answer, is never silence for long."""
+    body = json.dumps({"choices": [{"message": {"content": "x" * 5000}}]})
+    answer = f"HTTP/1.1 200 OK\r\nX: {'y' * 60}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(answer[:drips_from])
+                for byte in answer[drips_from:]:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.02)
+
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        started = time.monotonic()
+        with pytest.raises(RewardError, match="cannot be reached"):
+            ChatEndpoint(url, "judge-1", timeout=0.3, retries=0)([HELLO])
+        assert time.monotonic() - started < 10
+
+
+def test_an_answer_that_cannot_be_unpacked_is_a_failure(server: Server) -> None:
+    server.prepared = [(200, {"Content-Encoding": "gzip"}, b"no gzip")] * 2
+    with pytest.raises(RewardError, match="cannot be reached.*2 attempts"):
+        endpoint(server, retries=1)([HELLO])
 
 
 @pytest.mark.parametrize(
