@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from backsight.errors import DataError
+from backsight.errors import DataError, RewardError
 from backsight.evaluation.statistics import Estimate, bootstrap_figures, estimate
 from backsight.feedback.pool import FeedbackPool
 from backsight.rollouts.base import Engine
@@ -73,6 +73,7 @@ def evaluate_splits(
 
     Raises:
         DataError: when a split has no items.
+        RewardError: when nobody scored any attempt at one.
     """
     if num_samples == 1:
         sampling = replace(sampling, temperature=0.0)
@@ -92,7 +93,10 @@ def _score(task: Task, items: Sequence[Item], attempts: Sequence[tuple[Trajector
     trajectories = tuple(each for own in attempts for each in own)
     rewards = {name: estimate(_known(item_means(attempts, _named_reward(name)))) for name in _names(trajectories)}
     rewards |= _split_estimates(task.split_metrics, items, attempts)
-    return Scores(estimate(_known(item_means(attempts, _reward))), rewards, trajectories, num_samples)
+    scores = _known(item_means(attempts, _reward))
+    if not scores:
+        raise RewardError("reward", None, f"nobody scored any of {len(items)} items; give gold answers or reward_funcs")
+    return Scores(estimate(scores), rewards, trajectories, num_samples)
 
 
 def _split_estimates(
@@ -125,8 +129,8 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _reward(attempt: Trajectory) -> float:
-    return attempt.total_reward
+def _reward(attempt: Trajectory) -> float | None:
+    return attempt.total_reward if attempt.is_scored else None
 
 
 def _named_reward(name: str) -> Callable[[Trajectory], float | None]:

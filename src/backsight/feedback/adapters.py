@@ -26,7 +26,7 @@ def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> Rew
     """
     known_as = name or _name(compute_score)
 
-    def calls(completions: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    def calls(completions: Sequence[Any], columns: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
             {
                 "data_source": row.get("data_source"),
@@ -77,8 +77,9 @@ def _name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def _rows(columns: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:
-    return [{name: values[index] for name, values in columns.items()} for index in range(count)]
+def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    lists = {name: values for name, values in columns.items() if isinstance(values, list)}  # and not TRL's callbacks
+    return [{name: values[index] for name, values in lists.items()} for index in range(count)]
 
 
 def _ground_truth(row: Mapping[str, Any]) -> Any:
@@ -96,5 +97,9 @@ def _part(answer: Any, key: str, name: str) -> Any:
     if not isinstance(answer, Mapping):
         return answer
     if key not in answer:
-        raise RewardError(name, f"returned a dictionary with {', '.join(map(str, answer))}", f"it needs '{key}'")
+        raise RewardError(
+            f"reward function '{name}'",
+            f"returned a dictionary with {', '.join(map(str, answer))}",
+            f"it needs '{key}'",
+        )
     return answer[key]

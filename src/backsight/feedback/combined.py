@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from backsight.errors import ConfigError, RewardError
+from backsight.feedback.sources import ask_source
 from backsight.types import Feedback, FeedbackSource, Trajectory
 
 _T = TypeVar("_T")
@@ -24,7 +25,7 @@ class Combined:
                  weights=[0, 0, 1])
 
     Raises:
-        ConfigError: when there is no source, or not one weight for each source.
+        ConfigError: when there is no source, or not one finite weight for each source.
     """
 
     def __init__(self, sources: Sequence[FeedbackSource], weights: Sequence[float] | None = None) -> None:
@@ -34,6 +35,8 @@ class Combined:
             raise ConfigError(
                 "weights", self.weights, f"give one for each of {len(self.sources)} sources, at least one"
             )
+        if not all(map(math.isfinite, self.weights)):
+            raise ConfigError("weights", self.weights, "give finite numbers")
 
     @property
     def busy(self) -> Collection[str]:
@@ -48,7 +51,7 @@ class Combined:
         known = [Feedback()] * len(trajectories)
         for source, weight in zip(self.sources, self.weights, strict=True):
             asked = [trajectory.with_feedback(each) for trajectory, each in zip(trajectories, known, strict=True)]
-            said = source(asked, seeds)
+            said = ask_source(source, asked, seeds)
             known = [_unite(one, two, weight) for one, two in zip(known, said, strict=True)]
         return known
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backsight.errors import BacksightError, ConfigError, RewardError
+from backsight.errors import ConfigError, RewardError, shown
+from backsight.feedback.asking import ask, insisting
+from backsight.feedback.numbers import in_order
 from backsight.tasks.base import completion_text
 from backsight.types import Feedback, Trajectory
 
@@ -33,8 +35,8 @@ class Judge:
     """A feedback source that asks a model for a rating, 1 to 5, and scales it to a reward from 0 to 1.
 
     An answer counts when it has exactly one line ``Rating: N``. Otherwise the question is asked again, up to `retries`
-    times. An attempt that is left without a rating has no reward from the judge (without another source, that is a
-    reward of 0, as in TRL). The named reward ``NAME_unreadable`` is 1 for it and 0 for the others, so that its mean is
+    times. An attempt that is left without a rating has no reward from the judge, and without another source nobody has
+    scored it. The named reward ``NAME_unreadable`` is 1 for it and 0 for the others, so that its mean is
     the share that was lost.
 
     With `sees_outcome` the judge is shown what earlier sources revealed (see `Combined`): hindsight, as RLHS (Liang
@@ -74,6 +76,7 @@ class Judge:
     def busy(self) -> tuple[str, ...]:
         return (f"judge '{self.name}'",)
 
+    @insisting
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
         """Return one feedback for each trajectory, in order. The judge does not use the seeds.
 
@@ -107,16 +110,12 @@ class Judge:
         return [{"role": "system", "content": task}, {"role": "user", "content": content}]
 
     def _ask_again(self, questions: Sequence[Messages]) -> list[str]:
-        try:
-            answers = list(self.ask(questions))
-        except BacksightError:
-            raise
-        except Exception as error:  # the user's code may raise anything
-            remedy = "mend the function that asks the judge"
-            raise RewardError(self.busy[0], f"raised {type(error).__name__}: {error}", remedy) from error
-        if len(answers) != len(questions) or not all(isinstance(answer, str) for answer in answers):
+        answer = ask(self.busy[0], "mend the function that asks the judge", self.ask, questions)
+        answers = in_order(answer, len(questions))
+        if answers is None or len(answers) != len(questions) or not all(isinstance(each, str) for each in answers):
+            what = shown(answer) if answers is None else f"{len(answers)} answers"
             remedy = f"it has to give {len(questions)} texts, one a question"
-            raise RewardError(self.busy[0], f"gave {len(answers)} answers", remedy)
+            raise RewardError(self.busy[0], f"gave {what}", remedy)
         return answers
 
     def _feedback(self, answer: tuple[int, str] | None) -> Feedback:

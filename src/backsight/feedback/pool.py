@@ -1,24 +1,24 @@
-"""Feedback in the background: finished groups are judged while the next ones are still being sampled."""
+"""Feedback on finished groups: asked for once a step is sampled, or by threads while the next groups are sampled."""
 
 from __future__ import annotations
 
-import queue
-import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from backsight.errors import RewardError
+from backsight.feedback.asking import PATIENCE
+from backsight.feedback.daemons import DaemonThreads
+from backsight.feedback.reward_functions import at_step
+from backsight.feedback.sources import ask_source, name_of
 from backsight.profiling import Profile
 from backsight.seeds import derive_seed
-from backsight.types import FeedbackSource, Group
+from backsight.types import FeedbackSource, Group, Trajectory
 
-PATIENCE = 600.0
-"""Seconds to wait for an answer once nothing else is left to do."""
 CALLS_A_STEP = 4
-"""Number of parts in which a source is asked about the groups of a step: some sources want large batches, and no answer
-should come late."""
+"""Number of parts in which threads ask a source about the groups of a step: some sources want large batches, and no
+answer should come late."""
 
 Numbered = tuple[int, Group]
 """The place of a group among the groups of the step, and the group."""
@@ -26,10 +26,13 @@ Numbered = tuple[int, Group]
 
 @dataclass(slots=True)
 class PendingFeedback:
-    """Groups that are being judged."""
+    """Groups that are being judged, or will be when their feedback is waited for."""
 
     seed: int
-    parts: list[tuple[Future[list[Numbered]], Sequence[Numbered]]] = field(default_factory=list)
+    step: int | None = None
+    """Step of the run; None: as the thread that asks knows it."""
+    parts: list[tuple[Future[list[Numbered]] | None, Sequence[Numbered]]] = field(default_factory=list)
+    """Groups that are judged in one call; without a future, once they are waited for."""
 
     @property
     def num_attempts(self) -> int:
@@ -37,30 +40,37 @@ class PendingFeedback:
 
 
 class FeedbackPool:
-    """Threads in which a source is asked. By default there is one, so that functions need not be safe for several.
+    """A source of feedback, and when and where it is asked.
 
-    The threads are daemons, so that a function that hangs cannot keep the process from ending. A source that needs the
-    main thread (some set timers by signals) is asked there from the first complaint on.
+    The source is asked in the thread that waits for it: some functions set timers by signals, which only work in the
+    main thread, or hold connections that are bound to the thread that opened them. With `workers`, so many threads ask
+    instead, while sampling goes on.
+
+    Args:
+        source: the source of feedback.
+        timeout: seconds to wait for an answer; None: the `PATIENCE` of the run.
+        workers: number of threads.
     """
 
-    def __init__(self, source: FeedbackSource, timeout: float = PATIENCE, workers: int = 1) -> None:
-        self.source, self.timeout, self.workers = source, timeout, workers
+    def __init__(self, source: FeedbackSource, timeout: float | None = None, workers: int = 0) -> None:
+        self.source, self.timeout = source, PATIENCE.get() if timeout is None else timeout
         self.profile = Profile()
-        self.needs_main_thread = False
-        self._questions: queue.SimpleQueue[tuple[Future[list[Numbered]], Sequence[Numbered], int]] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self.threads = DaemonThreads(workers, "feedback") if workers else None
 
-    def submit(self, groups: Iterable[Numbered], count: int, seed: int) -> PendingFeedback:
-        """Take groups as they come, `count` in all, and hand them on to be judged."""
-        pending = PendingFeedback(seed)
+    def submit(self, groups: Iterable[Numbered], count: int, seed: int, step: int | None = None) -> PendingFeedback:
+        """Take groups of a step of the run as they come, `count` in all, and hand them on to be judged."""
+        pending = PendingFeedback(seed, step)
+        if self.threads is None:
+            pending.parts.append((None, list(groups)))
+            return pending
         part: list[Numbered] = []
         for numbered in groups:
             part.append(numbered)
             if len(part) * CALLS_A_STEP >= count:
-                pending.parts.append((self._hand_on(part, seed), part))
+                self._hand_on(part, pending)
                 part = []
         if part:
-            pending.parts.append((self._hand_on(part, seed), part))
+            self._hand_on(part, pending)
         return pending
 
     def wait(self, pending: PendingFeedback) -> list[Group]:
@@ -70,55 +80,47 @@ class FeedbackPool:
             RewardError: when the source failed, or gave no answer in time.
         """
         with self.profile.phase("reward"):
-            answers = [
-                numbered for future, part in pending.parts for numbered in self._answer(future, part, pending.seed)
-            ]
+            answers = [numbered for future, part in pending.parts for numbered in self._answer(future, part, pending)]
         return [group for _, group in sorted(answers, key=lambda numbered: numbered[0])]
 
-    def _hand_on(self, part: Sequence[Numbered], seed: int) -> Future[list[Numbered]]:
-        future: Future[list[Numbered]] = Future()
-        if not self.needs_main_thread:
-            self._questions.put((future, part, seed))
-            if len(self._threads) < self.workers:
-                self._threads.append(threading.Thread(target=self._work, daemon=True))
-                self._threads[-1].start()
-        return future
+    def _hand_on(self, part: Sequence[Numbered], pending: PendingFeedback) -> None:
+        assert self.threads is not None
+        future = self.threads.submit(self._judge_part, part, pending.seed, pending.step)
+        pending.parts.append((future, part))
 
-    def _work(self) -> None:
-        while True:
-            future, part, seed = self._questions.get()
-            try:
-                future.set_result(self._judge_part(part, seed))
-            except BaseException as error:  # raised again where the answer is waited for
-                future.set_exception(error)
-
-    def _answer(self, future: Future[list[Numbered]], part: Sequence[Numbered], seed: int) -> list[Numbered]:
-        if self.needs_main_thread:
-            return self._judge_part(part, seed)
+    def _answer(
+        self, future: Future[list[Numbered]] | None, part: Sequence[Numbered], pending: PendingFeedback
+    ) -> list[Numbered]:
+        if future is None:
+            return self._judge_part(part, pending.seed, pending.step)
         try:
             return future.result(self.timeout)
         except TimeoutError as error:
-            who = ", ".join(sorted(set(self.source.busy))) or "feedback"
             remedy = f"gave no answer in {self.timeout:g} s; mend it, or raise reward_timeout"
-            raise RewardError(who, "hangs", remedy) from error
+            raise RewardError(name_of(self.source), "hangs", remedy) from error
         except RewardError as error:
             if not _wants_main_thread(error):
                 raise
-            warnings.warn(f"{error.field} only works in the main thread: sampling has to wait for it", stacklevel=2)
-            self.needs_main_thread = True
-            return self._judge_part(part, seed)
+            warnings.warn(f"{error.field} only works in the main thread; set reward_workers=0", stacklevel=2)
+            self.threads = None
+            return self._judge_part(part, pending.seed, pending.step)
 
-    def _judge_part(self, part: Sequence[Numbered], seed: int) -> list[Numbered]:
+    def _judge_part(self, part: Sequence[Numbered], seed: int, step: int | None) -> list[Numbered]:
         trajectories = [trajectory for _, group in part for trajectory in group.trajectories]
         seeds = [derive_seed(seed, number, place) for number, group in part for place in range(len(group.trajectories))]
-        feedback = iter(self.source(trajectories, seeds) if trajectories else ())
+        judged = self._judged(trajectories, seeds, step) if trajectories else iter(())
         return [
-            (
-                number,
-                replace(group, trajectories=tuple(each.with_feedback(next(feedback)) for each in group.trajectories)),
-            )
+            (number, replace(group, trajectories=tuple(next(judged) for _ in group.trajectories)))
             for number, group in part
         ]
+
+    def _judged(
+        self, trajectories: Sequence[Trajectory], seeds: Sequence[int], step: int | None
+    ) -> Iterator[Trajectory]:
+        """Ask the source, and return the trajectories with what it said."""
+        with at_step(step):
+            said = ask_source(self.source, trajectories, seeds, self.timeout)
+        return (each.with_feedback(feedback) for each, feedback in zip(trajectories, said, strict=True))
 
 
 def _wants_main_thread(error: RewardError) -> bool:

@@ -3,42 +3,103 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import functools
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from typing import Any, SupportsFloat, cast
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from backsight.errors import ConfigError, RewardError
+from backsight.errors import ConfigError, RewardError, shown
+from backsight.feedback.asking import ask, insisting
+from backsight.feedback.daemons import EventLoop
+from backsight.feedback.numbers import LARGEST, finite_reward, in_order
 from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
+_T = TypeVar("_T")
+
 RewardFunction = Callable[..., Sequence[float | None] | Awaitable[Sequence[float | None]]]
 """A function ``f(prompts, completions, completion_ids, **columns)``, called by keyword, that returns one reward for
-each completion.
+each completion, in order: a list, an array, a tensor or a generator.
 
 ``None`` says that the function does not apply to a completion. A function without ``**kwargs`` receives only what it
 names. `columns` are those of the data, one list each, with None where a row lacks the column. The completion of a chat
-prompt comes as ``[{"role": "assistant", "content": text}]``. ``trainer_state`` (always None), ``log_extra`` and
-``log_metric`` (which do nothing) are there for functions that name them."""
+prompt comes as ``[{"role": "assistant", "content": text}]``. All of this are copies, which the function may change.
+``trainer_state`` is a `TrainerState`; ``log_extra`` and ``log_metric`` do nothing."""
+
+REMEDY = "mend the function, or let it return None where it does not apply"
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_IMMUTABLE = (str, int, float, bool, bytes, type(None))
+
+
+@dataclass(slots=True)
+class TrainerState:
+    """What reward functions may read of transformers' `TrainerState`, under the same names.
+
+    What is not described here keeps the value that it has there in the beginning.
+    """
+
+    global_step: int = 0
+    """Number of training steps before the one whose attempts are judged."""
+    max_steps: int = 0
+    """Number of steps of the run; 0 when it ends by another condition."""
+    epoch: float = 0.0
+    """Share of `max_steps` that is done."""
+    num_train_epochs: int = 0
+    logging_steps: int = 500
+    eval_steps: int = 500
+    save_steps: int = 500
+    train_batch_size: int | None = None
+    num_input_tokens_seen: int = 0
+    total_flos: float = 0
+    log_history: list[dict[str, float]] = field(default_factory=list)
+    best_metric: float | None = None
+    best_global_step: int | None = None
+    best_model_checkpoint: str | None = None
+    is_local_process_zero: bool = True
+    is_world_process_zero: bool = True
+    is_hyper_param_search: bool = False
+    trial_name: str | None = None
+    trial_params: dict[str, Any] | None = None
+    stateful_callbacks: dict[str, Any] = field(default_factory=dict)
+
+
+_STATE: ContextVar[tuple[int, ...]] = ContextVar("_STATE", default=(0, 0))
+
+
+@contextmanager
+def at_step(step: int | None, max_steps: int | None = None) -> Iterator[None]:
+    """Tell reward functions inside the block the step of the run, and of how many; None: as before."""
+    known = zip((step, max_steps), _STATE.get(), strict=True)
+    token = _STATE.set(tuple(before if now is None else now for now, before in known))
+    try:
+        yield
+    finally:
+        _STATE.reset(token)
 
 
 class RewardFunctions:
     """A feedback source of several functions, each named by its ``__name__``. The reward is their weighted sum.
 
+    The functions are called in the thread that calls this source. The asynchronous ones run together, in one event
+    loop that lasts as long as this source.
+
     A weight of 0 makes a function a metric. A function that returned None is left out of the sum and of the named
-    rewards; if all did, the reward is 0, as in TRL, and the success is unknown.
+    rewards. If every function that counts did, nobody has scored the attempt: it has no reward, and its success is
+    unknown.
 
     Args:
-        functions: the functions, synchronous or asynchronous; the asynchronous ones run together.
+        functions: the functions, synchronous or asynchronous.
         weights: one weight for each function; 1 by default.
         full_marks: the reward from which an episode counts as a success; None: no success is known.
 
     Raises:
-        ConfigError: when there is no function, two share a name, or the weights are not as many as the functions.
+        ConfigError: when there is no function, two share a name, or there is not one finite weight for each function.
     """
 
     def __init__(
@@ -52,65 +113,87 @@ class RewardFunctions:
             names = ", ".join(_name(function) for function in functions)
             raise ConfigError("reward_funcs", names, "give one function or more, each with a name of its own")
         self.weights = [1.0] * len(functions) if weights is None else list(weights)
-        if len(self.weights) != len(functions):
-            raise ConfigError("reward_weights", self.weights, f"give {len(functions)}, one a function")
+        if len(self.weights) != len(functions) or not all(map(math.isfinite, self.weights)):
+            raise ConfigError("reward_weights", self.weights, f"give {len(functions)} finite numbers, one a function")
         self.full_marks = full_marks
         self.busy: list[str] = []
+        self._loop = EventLoop("reward functions")
 
+    @insisting
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
         """Return one feedback for each trajectory, in order. The functions do not use the seeds.
 
         Raises:
-            RewardError: when a function raised, asks for a column that is not there, or did not return one finite
-                number or None for each completion.
+            RewardError: when a function raised, gave no answer in time, asks for a column that is not there, or did not
+                return one number or None for each completion.
         """
         if not trajectories:
             return []
-        answers = self._answers(_arguments(trajectories))
-        rewards = {name: _numbers(name, answers[name], len(trajectories)) for name in self.functions}
+        rewards = self._rewards(_arguments(trajectories), len(trajectories))
         return [self._feedback(dict(zip(rewards, row, strict=True))) for row in zip(*rewards.values(), strict=True)]
 
     def _feedback(self, answers: Mapping[str, float | None]) -> Feedback:
         rewards = {name: answer for name, answer in answers.items() if answer is not None}
         weights = dict(zip(answers, self.weights, strict=True))
-        reward = math.fsum(weights[name] * value for name, value in rewards.items())
+        counted = [weights[name] * value for name, value in rewards.items() if weights[name] != 0]
+        if not counted:
+            return Feedback(rewards=rewards, sources=tuple(rewards))
+        if sum(map(abs, counted)) > LARGEST:
+            who = ", ".join(map(_label, rewards))
+            raise RewardError(who, f"give {counted} together", "is beyond what float32 holds; lower the weights")
+        reward = math.fsum(counted)
         success = None
-        if self.full_marks is not None and rewards:
+        if self.full_marks is not None:
             success = reward >= self.full_marks - 1e-6  # weighted floats may add up to a hair less
         return Feedback(rewards=rewards, reward=reward, success=success, sources=tuple(rewards))
 
-    def _answers(self, known: Mapping[str, Any]) -> dict[str, object]:
-        """Return what the functions return, by name.
+    def _rewards(self, known: Mapping[str, Any], expected: int) -> dict[str, list[float | None]]:
+        """Return the rewards by name. What an asynchronous function returns is awaited, all of it together."""
+        rewards: dict[str, list[float | None]] = dict.fromkeys(self.functions, [])
+        waiting: dict[str, Awaitable[object]] = {}
 
-        The synchronous functions run in this thread, one after the other. The asynchronous ones run together in a
-        thread of their own, because this one may have an event loop already, as in a notebook.
-        """
-        calls = {name: _choose(name, function, known) for name, function in self.functions.items()}
-        waiting = {name: function for name, function in self.functions.items() if _is_asynchronous(function)}
-        answers: dict[str, object] = {}
-        for name, function in self.functions.items():
-            if name not in waiting:
-                try:
-                    with self._mark_busy(name):
-                        answers[name] = function(**calls[name])
-                except Exception as error:  # the user's code may raise anything
-                    raise _failure(name, error) from error
+        def call(name: str, arguments: Mapping[str, Any]) -> None:
+            answer = self.functions[name](**arguments)
+            if inspect.isawaitable(answer):
+                waiting[name] = answer
+            else:
+                rewards[name] = _numbers(name, answer, expected)
 
-        async def answer(name: str) -> object:
-            with self._mark_busy(name):
-                return await cast(Awaitable[object], waiting[name](**calls[name]))
-
-        async def gather() -> list[object]:
-            return await asyncio.gather(*map(answer, waiting), return_exceptions=True)
-
+        try:
+            for name, function in self.functions.items():
+                arguments = _choose(name, function, known)
+                with self._mark_busy(name):
+                    ask(_label(name), REMEDY, call, name, arguments)
+        except BaseException:
+            for answer in waiting.values():
+                if inspect.iscoroutine(answer):
+                    answer.close()
+            raise
         if waiting:
-            with ThreadPoolExecutor(max_workers=1) as thread:
-                results = thread.submit(lambda: asyncio.run(gather())).result()
-            for name, result in zip(waiting, results, strict=True):
-                if isinstance(result, BaseException):
-                    raise _failure(name, result) from result
-                answers[name] = result
-        return answers
+            rewards |= self._await(waiting, expected)
+        return rewards
+
+    def _await(self, waiting: Mapping[str, Awaitable[object]], expected: int) -> dict[str, list[float | None]]:
+        """Return the rewards that asynchronous functions come to."""
+
+        async def answer(name: str) -> list[float | None] | BaseException:
+            with self._mark_busy(name):
+                try:
+                    return _numbers(name, await waiting[name], expected)
+                except BaseException as error:  # raised again below: some errors would end the loop
+                    return error
+
+        async def answers() -> list[list[float | None] | BaseException]:
+            return await asyncio.gather(*map(answer, waiting))
+
+        rewards = {}
+        known = ask(lambda: ", ".join(sorted(self.busy or map(_label, waiting))), REMEDY, self._run, answers)
+        for name, numbers in zip(waiting, known, strict=True):
+            rewards[name] = ask(_label(name), REMEDY, _unwrap, numbers)
+        return rewards
+
+    def _run(self, function: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        return self._loop.run(function())
 
     @contextmanager
     def _mark_busy(self, name: str) -> Iterator[None]:
@@ -123,17 +206,21 @@ class RewardFunctions:
             self.busy.remove(label)
 
 
+def _unwrap(answer: _T | BaseException) -> _T:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
 def _name(function: RewardFunction) -> str:
     if not callable(function):
         raise ConfigError("reward_funcs", repr(function), "give a function; wrap a model in one")
+    while isinstance(function, functools.partial) and not hasattr(function, "__name__"):
+        function = function.func
     return str(getattr(function, "__name__", type(function).__name__))  # an object with __call__ has no name
 
 
-def _is_asynchronous(function: RewardFunction) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
+def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
     """Return all that a function may ask for, by name. No column of the data hides another argument."""
     items: list[Item] = [trajectory.start for trajectory in trajectories]
     texts = [completion_text(trajectory) for trajectory in trajectories]
@@ -148,54 +235,63 @@ def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, Any]:
     }
 
 
-def _choose(name: str, function: RewardFunction, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the known arguments that the function accepts."""
-    parameters = list(inspect.signature(function).parameters.values())
-    available = {**known, "trainer_state": None, "log_extra": _ignore, "log_metric": _ignore}
-    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    chosen = dict(known) if takes_all else {}
+def _choose(name: str, function: RewardFunction, known: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return those of the known arguments that the function accepts, and what TRL adds to them, as copies."""
+    step, max_steps = _STATE.get()
+    state = TrainerState(step, max_steps, step / max_steps if max_steps else 0.0)
+    available = {**known, "trainer_state": state, "log_extra": _ignore, "log_metric": _ignore}
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # it is not written in Python
+        return _copies(available)
     for parameter in parameters:
-        if parameter.name in available:
-            chosen[parameter.name] = available[parameter.name]
-        elif parameter.default is parameter.empty and parameter.kind not in _VARIADIC:
+        is_needed = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
+        if is_needed and parameter.name not in available:
             remedy = f"the data has no such column; it has: {', '.join(known)}"
-            raise _breach(name, f"asks for '{parameter.name}'", remedy)
-    return chosen
+            raise RewardError(_label(name), f"asks for '{parameter.name}'", remedy)
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        names = {parameter.name for parameter in parameters}
+        available = {name: value for name, value in available.items() if name in names}
+    return _copies(available)
 
 
-def _ignore(*_: object) -> None:
+def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy lists with all that is in them, each row apart: a function that changes one changes nothing else."""
+    return {
+        name: [_copy(value) for value in values] if isinstance(values, list) else values
+        for name, values in arguments.items()
+    }
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, _IMMUTABLE):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # some objects cannot be copied: open files, connections
+        return value
+
+
+def _ignore(*_: object, **__: object) -> None:
     """Do nothing, in place of TRL's callbacks that log from within a reward function."""
 
 
 def _numbers(name: str, answer: object, expected: int) -> list[float | None]:
-    if not isinstance(answer, Iterable):
-        raise _breach(name, f"returned {answer!r}", f"return a list of {expected} numbers, one a completion")
-    rewards = list(answer)
+    rewards = in_order(answer, expected)
+    if rewards is None:
+        remedy = f"return a list of {expected} numbers, one a completion"
+        raise RewardError(_label(name), f"returned {shown(answer)}", remedy)
     if len(rewards) != expected:
-        raise _breach(name, f"returned {len(rewards)} rewards", f"return {expected}, one a completion")
+        count = len(answer) if isinstance(answer, Sized) else len(rewards)
+        raise RewardError(_label(name), f"returned {count} rewards", f"return {expected}, one a completion")
     return [_number(name, row, reward) for row, reward in enumerate(rewards)]
 
 
 def _number(name: str, row: int, reward: object) -> float | None:
     if reward is None:
         return None
-    try:
-        number = float(reward) if isinstance(reward, SupportsFloat) else math.nan
-    except (TypeError, ValueError, RuntimeError):  # an array or a tensor of several numbers
-        number = math.nan
-    if not math.isfinite(number):
-        remedy = "return a finite number, or None where the function does not apply"
-        raise _breach(name, f"returned {reward!r} for completion {row}", remedy)
-    return number
-
-
-def _failure(name: str, error: BaseException) -> RewardError:
-    remedy = "mend the function, or let it return None where it does not apply"
-    return _breach(name, f"raised {type(error).__name__}: {error}", remedy)
-
-
-def _breach(name: str, what: str, remedy: str) -> RewardError:
-    return RewardError(_label(name), what, remedy)
+    remedy = "return a finite number, or None where the function does not apply"
+    return finite_reward(reward, _label(name), f"returned {{}} for completion {row}", remedy)
 
 
 def _label(name: str) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from backsight.errors import ModelError
+from backsight.feedback.asking import insisting
 from backsight.policies.opening import load_tokenizer
 from backsight.types import Observation
 
@@ -65,6 +66,7 @@ class RewardModel:
         """
         return cls(_load_classifier(path).to(device), load_tokenizer(path, trust_remote_code=False), **options)
 
+    @insisting
     def __call__(self, prompts: Sequence[Observation], completions: Sequence[Any], **columns: Any) -> list[float]:
         rows = [self._tokens(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))  # similar lengths need little padding

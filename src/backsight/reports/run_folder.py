@@ -168,7 +168,7 @@ def _group_rows(step: int, group: Group) -> Iterator[Row]:
                 "prompt": environment_step.observation,
                 "completion": environment_step.action.text,
                 "rewards": trajectory.feedback.rewards,
-                "reward": reward,
+                "reward": reward if trajectory.is_scored else None,
                 "success": trajectory.feedback.success,
                 "advantage": advantage,
             }

@@ -16,6 +16,7 @@ from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log
 from backsight.evaluation.paired import Comparison, compare_scores
 from backsight.evaluation.pass_at_k import item_passes
 from backsight.evaluation.statistics import Estimate, estimate
+from backsight.feedback.asking import patience
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure
 from backsight.runs.start import RewardFuncs, RunParts, begin, open_model
@@ -177,16 +178,17 @@ def _check(task: Task, samples: int, splits: Sequence[str]) -> None:
 
 def _attempt(parts: RunParts, splits: Sequence[str], samples: int) -> Evaluation:
     config = parts.config
-    return evaluate_splits(
-        parts.engine,
-        parts.task,
-        parts.environments,
-        parts.feedback,
-        config.sampling,
-        config.eval_items,
-        splits,
-        samples,
-    )
+    with patience(config.reward_timeout):
+        return evaluate_splits(
+            parts.engine,
+            parts.task,
+            parts.environments,
+            parts.feedback,
+            config.sampling,
+            config.eval_items,
+            splits,
+            samples,
+        )
 
 
 def _item_scores(evaluation: Evaluation) -> dict[str, Mapping[str, Sequence[float | None]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from backsight.config import RunConfig, dump_config
 from backsight.errors import DivergedError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
+from backsight.feedback.asking import patience
+from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure, make_task
@@ -108,7 +111,8 @@ class _Training:
 
     def run(self) -> Result:
         """Evaluate, train, evaluate again, and save the policy."""
-        with TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress) as bar:
+        progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
+        with self._known_to_others(step=0), progress as bar:
             log = _RunLog(self.recorder, bar, self.config)
             trainer = self._trainer(log)
             if self.checkpoint is None:
@@ -155,11 +159,18 @@ class _Training:
         step = int(self.checkpoint.name.removeprefix("step-"))
         return Recorder.reopen(self.checkpoint.parent.parent, step, dump_config(config))
 
+    @contextmanager
+    def _known_to_others(self, step: int) -> Iterator[None]:
+        """Let foreign code inside the block know how much time it has, and how far the run is."""
+        with patience(self.config.reward_timeout), at_step(step, self.config.stop.max_steps or 0):
+            yield
+
     def _evaluate(self, step: int) -> Evaluation:
         parts, config = self.parts, self.config
-        evaluation = evaluate_splits(
-            parts.engine, parts.task, parts.environments, parts.feedback, config.sampling, config.eval_items
-        )
+        with self._known_to_others(step):
+            evaluation = evaluate_splits(
+                parts.engine, parts.task, parts.environments, parts.feedback, config.sampling, config.eval_items
+            )
         if self.base_log_probs is not None:
             evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}
         for split, scores in evaluation.items():

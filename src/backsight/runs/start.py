@@ -14,6 +14,7 @@ from typing import Any
 
 from backsight.config import RunConfig
 from backsight.errors import ConfigError, DataError
+from backsight.feedback.asking import patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
@@ -82,9 +83,10 @@ def begin(
         policy = open_model(policy or config.policy, config, task)
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
     counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
-    task, message = fit_prompts(
-        task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
-    )
+    with patience(config.reward_timeout):  # an environment may show the prompts
+        task, message = fit_prompts(
+            task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
+        )
     return RunParts(
         config=config,
         task=task,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, overload
 
-from backsight.errors import DataError, RewardError
+from backsight.errors import DataError, RewardError, describe
 from backsight.seeds import derive_seed
 from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
 
@@ -200,8 +200,8 @@ class TaskVerifier:
             prompt = None
             if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
                 prompt = self.task.relabel_prompt(item, text, seed)
-        except Exception as error:  # a task may be anybody's code
-            remedy = f"the judge of {text!r} raised {type(error).__name__}: {error}; mend the task"
+        except (Exception, SystemExit) as error:  # a task may be anybody's code
+            remedy = f"the judge of {text!r} {describe(error)}; mend the task"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy) from error
         if not is_finite:
             remedy = f"the judge gave {text!r} the reward {feedback.reward}; give gold answers or reward functions"

@@ -208,9 +208,10 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     success_threshold: float = 1.0
     """Total reward from which an attempt counts as a success, where neither the task nor the environment says so."""
     reward_timeout: Positive = 600.0
-    """Seconds to wait for rewards once sampling is done; then the run ends and names the source that did not answer."""
-    reward_workers: Count = 1
-    """Number of threads that ask for rewards. Functions that are safe for it can be asked from several."""
+    """Seconds to wait for rewards, and for each answer of an environment; then the run ends and names who gave none."""
+    reward_workers: Cadence = 0
+    """Number of threads that ask for rewards while sampling goes on; 0 asks after it, in the thread of the run, which
+    functions with timers, connections or event loops of their own may need."""
     one_step_off: bool = False
     """Whether the attempts of the next step are sampled while this one is learnt, with the weights from before it."""
     eval_steps: Cadence = 0

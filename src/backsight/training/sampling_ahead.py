@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 
+from backsight.feedback.asking import result_of
+from backsight.feedback.daemons import DaemonThreads
 from backsight.feedback.pool import PendingFeedback
 
 Sample = Callable[[int, int], PendingFeedback]
@@ -16,7 +19,7 @@ class SamplingAhead:
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sampling ahead")
+        self._thread = DaemonThreads(1, "sampling ahead")
         self._next: Future[PendingFeedback] | None = None
 
     def start(self, step: int, attempts: int) -> None:
@@ -24,11 +27,16 @@ class SamplingAhead:
         self._next = self._thread.submit(self._sample, step, attempts)
 
     def take(self, step: int, attempts: int) -> PendingFeedback:
-        """Return the step that was started, once it is sampled; if none was started, sample it now."""
-        pending = self._sample(step, attempts) if self._next is None else self._next.result()
-        self._next = None
-        return pending
+        """Return the step that was started, once it is sampled; if none was started, sample it now.
+
+        Raises:
+            RewardError: when foreign code gave no answer in time.
+        """
+        started, self._next = self._next, None
+        return self._sample(step, attempts) if started is None else result_of(started)
 
     def discard(self) -> None:
         """Wait for the step that is being sampled, and drop it."""
-        self._thread.shutdown()
+        if self._next is not None:
+            with suppress(Exception):
+                result_of(self._next)

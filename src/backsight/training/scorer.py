@@ -136,7 +136,7 @@ class RunScorer:
 
     def judge(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
         groups = enumerate(Group(each.start, (each,)) for each in trajectories)
-        answers = self.pool.wait(self.pool.submit(groups, len(trajectories), self._next_seed()))
+        answers = self.pool.wait(self.pool.submit(groups, len(trajectories), self._next_seed(), self._progress.step))
         return [group.trajectories[0] for group in answers]
 
     def estimate(self, groups: Sequence[Group]) -> list[Group]:

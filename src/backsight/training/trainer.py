@@ -154,7 +154,7 @@ class Trainer:
             attempts_left = config.stop.max_attempts - attempts
             starts = starts[: max(1, math.ceil(attempts_left / max(1, self.num_generations)))]
         if self.num_generations == 0:
-            return self.pool.submit(enumerate(map(Group, starts)), len(starts), seed)
+            return self.pool.submit(enumerate(map(Group, starts)), len(starts), seed, step)
         groups = collect(
             source.engine,
             source.environments,
@@ -165,7 +165,7 @@ class Trainer:
             side_by_side=source.side_by_side,
             success_threshold=config.success_threshold,
         )
-        return self.pool.submit(groups, len(starts), seed)
+        return self.pool.submit(groups, len(starts), seed, step)
 
     def reveal(self, attempts: PendingFeedback) -> list[Group]:
         """Wait for the feedback on the attempts, and return them with it (step 2)."""

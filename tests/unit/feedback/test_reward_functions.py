@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
+import itertools
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import transformers
 
 from backsight.errors import ConfigError, RewardError
-from backsight.feedback.reward_functions import RewardFunctions
+from backsight.feedback.asking import patience
+from backsight.feedback.endpoint import ChatEndpoint
+from backsight.feedback.reward_functions import RewardFunctions, TrainerState, at_step
 from backsight.tasks.base import Item
 from backsight.types import Action, Step, Trajectory
 
@@ -66,12 +74,12 @@ def test_weights_that_add_up_to_full_marks_reach_them() -> None:
     assert judge([attempt("a")], seeds=range(9))[0].success is True
 
 
-def test_none_does_not_apply_and_none_throughout_is_zero_with_unknown_success() -> None:
+def test_none_does_not_apply_and_none_throughout_is_no_score_at_all() -> None:
     skipped = attempt("aa", answer="skip")
     feedback = RewardFunctions([length, is_answer], full_marks=1.0)([skipped], seeds=range(9))[0]
     assert (feedback.rewards, feedback.reward, feedback.sources) == ({"length": 2.0}, 2.0, ("length",))
     nothing = RewardFunctions([is_answer], full_marks=0.0)([skipped], seeds=range(9))[0]
-    assert (nothing.rewards, nothing.reward, nothing.success, nothing.sources) == ({}, 0.0, None, ())
+    assert (nothing.rewards, nothing.reward, nothing.success, nothing.sources) == ({}, None, None, ())
 
 
 def test_what_a_function_receives() -> None:
@@ -81,7 +89,11 @@ def test_what_a_function_receives() -> None:
         received.update(kwargs)
         return [0.0, 0.0]
 
-    RewardFunctions([everything])(ATTEMPTS, seeds=range(9))
+    with at_step(3, max_steps=12):
+        RewardFunctions([everything])(ATTEMPTS, seeds=range(9))
+    state = received.pop("trainer_state")
+    assert (state.global_step, state.max_steps, state.epoch) == (3, 12, 0.25)
+    assert received.pop("log_metric")("name", 1.0) is received.pop("log_extra")(column="name", values=[1]) is None
     assert received == {
         "prompts": ["p", "p"],
         "completions": ["a", "bbb"],
@@ -95,17 +107,24 @@ def test_only_what_a_function_names_is_passed_and_the_callbacks_of_trl_do_nothin
     def careful(
         completions: list[str],
         level: list[int],
-        trainer_state: object,
+        trainer_state: Any,
         log_extra: Any,
         log_metric: Any,
         scale: float = 2,
     ) -> list[float]:
-        assert trainer_state is None
+        assert trainer_state.global_step == 0
         log_extra("column", ["x", "y"])
         log_metric("name", 1.0)
         return [scale * len(completion) for completion in completions]
 
     assert [each.reward for each in RewardFunctions([careful])(ATTEMPTS, seeds=range(9))] == [2.0, 6.0]
+
+
+def test_the_state_has_what_transformers_has() -> None:
+    def facts(state: Any) -> dict[str, Any]:
+        return {each.name: getattr(state, each.name) for each in dataclasses.fields(state)}
+
+    assert facts(TrainerState()) == facts(transformers.TrainerState())
 
 
 def test_a_column_never_hides_the_completions() -> None:
@@ -176,6 +195,12 @@ def test_callable_objects_and_tensors_are_welcome() -> None:
         ([float("nan"), 1.0], "returned nan for completion 0"),
         ([1.0, float("inf")], "returned inf for completion 1"),
         (torch.ones(2, 2), "for completion 0"),
+        ([1e39, 1.0], r"returned 1e\+39 for completion 0: is beyond what float32 holds"),
+        ([1.0, 10**400], "for completion 1: is beyond what float32 holds"),
+        ({0: 0.9, 1: 0.1}, "returned {0: 0.9, 1: 0.1}: return a list of 2 numbers"),
+        ({5, 3}, "return a list of 2 numbers"),
+        (np.array(1.0), "return a list of 2 numbers"),
+        (itertools.repeat(1.0), "returned 3 rewards: return 2"),
     ],
 )
 def test_a_broken_answer_is_attributed_to_its_function(answer: Any, message: str) -> None:
@@ -202,6 +227,137 @@ def test_a_function_that_raises_is_named_and_its_error_kept() -> None:
         with pytest.raises(RewardError, match=f"'{function.__name__}': raised ZeroDivisionError: oh") as caught:
             RewardFunctions([length, slow_length, function])(ATTEMPTS, seeds=range(9))
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_weighted_sum_beyond_float32_is_refused() -> None:
+    def large(completions: list[str]) -> list[float]:
+        return [3e38] * len(completions)
+
+    with pytest.raises(RewardError, match="^reward function 'large': give .* beyond what float32 holds; lower"):
+        RewardFunctions([large], weights=[2.0])(ATTEMPTS, seeds=range(9))
+    with pytest.raises(ConfigError, match="^reward_weights: .*finite"):
+        RewardFunctions([large], weights=[float("inf")])
+
+
+def test_when_only_metrics_apply_nobody_has_scored() -> None:
+    (said, _) = RewardFunctions([length], weights=[0.0], full_marks=0.0)(ATTEMPTS, seeds=range(9))
+    assert (said.rewards, said.reward, said.success) == ({"length": 1.0}, None, None)
+
+
+def leave(*_: object, **__: object) -> None:
+    sys.exit(4)
+
+
+async def leave_later(*_: object, **__: object) -> None:
+    sys.exit(4)
+
+
+async def give_up(*_: object, **__: object) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("function", [leave, leave_later, give_up])
+def test_a_function_that_wants_to_end_the_process_ends_the_run(function: Callable[..., Any]) -> None:
+    functions = RewardFunctions([slow_length, function])
+    for _ in range(2):  # the event loop has outlived it
+        with pytest.raises(RewardError, match=f"^reward function '{function.__name__}': (called sys.exit|raised Canc)"):
+            functions(ATTEMPTS, seeds=range(9))
+
+
+def test_asynchronous_functions_have_one_event_loop_for_the_whole_run() -> None:
+    loops = []
+    lock: asyncio.Lock | None = None
+
+    async def remembers(completions: list[str]) -> list[float]:
+        nonlocal lock
+        lock = lock or asyncio.Lock()  # belongs to the loop in which it was first waited for
+        async with lock:
+            await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+        return [0.0] * len(completions)
+
+    async def too(completions: list[str]) -> list[float]:
+        return await remembers(completions)
+
+    functions = RewardFunctions([remembers, functools.partial(too), lambda completions: remembers(completions)])
+    for _ in range(3):
+        functions(ATTEMPTS, seeds=range(9))
+    assert len(loops) == 9 and len(set(map(id, loops))) == 1
+
+
+def test_a_function_that_changes_what_it_gets_harms_nobody() -> None:
+    chat = [{"role": "user", "content": "hello"}]
+    attempts = [attempt("aa", chat, answers=["a"]), attempt("b", chat, answers=["b"])]
+    attempts[1] = Trajectory(attempts[0].start, attempts[1].steps)  # siblings share their columns
+
+    def vandal(prompts: Any, completions: Any, completion_ids: Any, answers: Any) -> list[float]:
+        answers[0].append("x")
+        prompts[0].clear()
+        completion_ids[0].clear()
+        completions[0][0]["content"] = ""
+        rewards = [float(len(each)) for each in answers]
+        for each in (prompts, completions, completion_ids, answers):
+            each.clear()
+        return rewards
+
+    def witness(prompts: Any, completions: Any, completion_ids: Any, answers: Any) -> list[float]:
+        assert (prompts, completion_ids) == ([chat, chat], [[97, 97], [98]])
+        assert completions[0][0]["content"] == "aa"
+        return [float(len(each)) for each in answers]
+
+    for _ in range(2):
+        said = RewardFunctions([vandal, witness])(attempts, seeds=range(9))
+        assert [each.rewards for each in said] == [{"vandal": 2.0, "witness": 1.0}, {"vandal": 1.0, "witness": 1.0}]
+    assert attempts[0].start.columns == {"answers": ["a"]} and chat == [{"role": "user", "content": "hello"}]
+
+
+def test_what_cannot_be_copied_is_shared() -> None:
+    shared = threading.Lock()
+
+    def same(completions: list[str], lock: list[Any]) -> list[float]:
+        return [float(each is shared) for each in lock]
+
+    assert RewardFunctions([same])([attempt("a", lock=shared)], seeds=[0])[0].reward == 1.0
+
+
+def test_a_hanging_function_is_interrupted_and_named() -> None:
+    async def stuck(completions: list[str]) -> list[float]:
+        await asyncio.sleep(60)
+        return []
+
+    async def stuck_loop(completions: list[str]) -> list[float]:
+        time.sleep(60)
+        return []
+
+    def stuck_here(completions: list[str]) -> list[float]:
+        try:
+            time.sleep(60)
+        except Exception:
+            return [0.0] * len(completions)
+        return []
+
+    for function in (stuck, stuck_loop, stuck_here):
+        with patience(0.05), pytest.raises(RewardError, match=f"^reward function '{function.__name__}': hangs: .*0.05"):
+            RewardFunctions([function, length])(ATTEMPTS, seeds=range(9))
+
+
+def test_a_refusal_of_ours_is_not_turned_into_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    judge = ChatEndpoint("http://localhost:9/v1", "m", key_variable="JUDGE_KEY")
+
+    def lenient(completions: list[str]) -> list[float]:
+        try:
+            return [float(each) for each in judge([[{"role": "user", "content": text}] for text in completions])]
+        except Exception:
+            return [0.0] * len(completions)
+
+    with pytest.raises(ConfigError, match="key_variable: JUDGE_KEY"):
+        RewardFunctions([lenient])(ATTEMPTS, seeds=range(9))
+
+
+def test_partial_functions_have_the_name_of_what_they_call() -> None:
+    (said, _) = RewardFunctions([functools.partial(length, unused=1)])(ATTEMPTS, seeds=range(9))
+    assert said.rewards == {"length": 1.0}
 
 
 def test_a_column_that_is_not_there_is_asked_for_by_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from toy_tasks import WORDS, GoalString, SayWord
 
 from backsight.config import RunConfig
 from backsight.environments.episodes import EpisodesTask
-from backsight.errors import BacksightError, ConfigError, DataError
+from backsight.errors import BacksightError, ConfigError, DataError, RewardError
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.hindsight.options import OutcomeOptions
 from backsight.runs.evaluate import Assessment, assess, evaluate
@@ -189,3 +190,12 @@ def test_evaluate_refuses_a_setting_that_does_not_fit(settings: dict[str, Any], 
 def test_an_unknown_split_is_named_by_the_function(models: dict[str, str]) -> None:
     with pytest.raises(BacksightError, match="tset"):
         evaluate(models["one"], GoalString(1), splits=["tset"])
+
+
+def test_a_reward_function_that_hangs_is_named_in_time(models: dict[str, str]) -> None:
+    def stuck(completions: list[str], **columns: Any) -> list[float]:
+        time.sleep(60)
+        return []
+
+    with pytest.raises(RewardError, match="^reward function 'stuck': hangs: gave no answer in 0.2 s"):
+        evaluate(models["one"], GoalString(1), reward_funcs=stuck, reward_timeout=0.2, max_completion_length=3)

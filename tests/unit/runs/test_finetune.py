@@ -1,7 +1,11 @@
 """From a model folder and rows to a run folder, in Python and on the command line."""
 
 import json
+import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from transformers import AutoModelForCausalLM
 
 import backsight
 from backsight.cli.main import main
+from backsight.environments.episodes import EpisodesTask
 from backsight.errors import ConfigError, RewardError, RunFolderError
 from backsight.policies.opening import open_policy
 from backsight.reports.run_folder import Recorder
@@ -97,6 +102,96 @@ def test_a_reward_function_with_too_few_results_is_named(tmp_path: Path, model: 
         backsight.finetune(
             model, GoalString(1), reward_funcs=broken, stop={"max_steps": 1}, output_dir=str(tmp_path / "r"), **SMALL
         )
+
+
+@pytest.mark.parametrize("one_step_off", [False, True])
+def test_reward_functions_are_asked_in_the_thread_of_the_run_and_know_its_step(
+    tmp_path: Path, model: str, one_step_off: bool
+) -> None:
+    seen = []
+
+    def asks(completions: list[str], trainer_state: Any) -> list[float]:
+        seen.append((threading.current_thread(), trainer_state.global_step, trainer_state.max_steps))
+        signal.signal(signal.SIGALRM, signal.signal(signal.SIGALRM, signal.SIG_IGN))  # as functions with timers do
+        return [float(len(completion)) for completion in completions]
+
+    backsight.finetune(
+        model,
+        GoalString(1),
+        reward_funcs=asks,
+        stop={"max_steps": 2},
+        output_dir=str(tmp_path / "r"),
+        one_step_off=one_step_off,
+        loss_type="tis",
+        **SMALL,
+    )
+    assert [step for _, step, _ in seen] == [0, 0, 1, 2]  # two of them evaluations
+    assert {(thread, end) for thread, _, end in seen} == {(threading.main_thread(), 2)}
+
+
+def test_what_nobody_scores_is_said_and_not_learnt_from(tmp_path: Path, model: str) -> None:
+    calls = []
+
+    def silent(completions: list[str], **columns: Any) -> list[float | None]:
+        calls.append(len(completions))
+        return [1.0 if len(calls) == 1 else None for _ in completions]
+
+    def train() -> Any:
+        folder = str(tmp_path / "r")
+        return backsight.finetune(
+            model, GoalString(1), reward_funcs=silent, stop={"max_steps": 1}, output_dir=folder, run_name="a", **SMALL
+        )
+
+    with pytest.raises(RewardError, match="nobody scored any of 4 items"):  # in the evaluation at the end
+        train()
+    folder = tmp_path / "r" / "a"
+    assert "nobody scored 4 of 4 attempts" in (folder / "messages.jsonl").read_text()
+    rows = [json.loads(line) for line in (folder / "trajectories.jsonl").read_text().splitlines()]
+    assert [(row["rewards"], row["reward"], row["advantage"]) for row in rows] == [({}, None, 0.0)] * 4
+
+
+class Hangs:
+    """An environment that gives no answer at one place."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def reset(self, *, seed: int) -> tuple[str, dict[str, Any]]:
+        return self.answer("reset", ("go:", {}))
+
+    def step(self, action: str) -> tuple[Any, ...]:
+        return self.answer("step", ("on:", 1.0, True, False, {}))
+
+    def close(self) -> None:
+        self.answer("close", None)
+
+    def answer(self, place: str, answer: Any) -> Any:
+        if place == self.place:
+            time.sleep(60)
+        return answer
+
+
+@pytest.mark.parametrize("place", ["reset", "step", "close"])
+def test_an_environment_that_hangs_is_named_in_time(tmp_path: Path, model: str, place: str) -> None:
+    settings = {**SMALL, "stop": {"max_steps": 1}, "output_dir": str(tmp_path / "r"), "reward_timeout": 0.2}
+    with pytest.raises(RewardError, match=rf"^env\.{place}.*: hangs: gave no answer in 0.2 s"):
+        backsight.finetune(model, EpisodesTask(lambda: Hangs(place)), **settings)
+
+
+def test_a_reward_function_that_hangs_keeps_no_process_alive(tmp_path: Path, model: str) -> None:
+    code = f"""
+import asyncio, sys, time
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+import backsight
+from toy_tasks import GoalString
+async def stuck(completions, **columns):
+    await asyncio.to_thread(time.sleep, 600)
+backsight.finetune({model!r}, GoalString(1), reward_funcs=stuck, reward_timeout=0.2, stop=dict(max_steps=1),
+    max_completion_length=3, output_dir={str(tmp_path)!r}, show_progress=False)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=200)
+    assert ran.returncode == 1
+    assert "RewardError: reward function 'stuck': hangs: gave no answer in 0.2 s" in ran.stderr.splitlines()[-1]
 
 
 def test_a_disk_that_fails_ends_the_run(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
