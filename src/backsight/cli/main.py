@@ -13,6 +13,8 @@ from backsight.cli.compare import compare
 from backsight.cli.evaluate import evaluate
 from backsight.cli.train import train
 from backsight.errors import BacksightError
+from backsight.interrupts import treat_all_as_ctrl_c
+from backsight.reports.terminal import steady_output
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(train)
@@ -38,8 +40,10 @@ def backsight(
 
 def main() -> None:
     """Run the command line. An error that the user can put right ends in one line and exit code 2."""
-    try:
-        app()
-    except BacksightError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    treat_all_as_ctrl_c()
+    with steady_output():
+        try:
+            app()
+        except BacksightError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)

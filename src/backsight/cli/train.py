@@ -57,8 +57,11 @@ def _print(result: Result) -> None:
     if result.interrupted:
         print(f"interrupted and saved; go on with: backsight train --resume {result.folder}")
         raise typer.Exit(INTERRUPTED)
-    evaluations = {"before": result.before, "after": result.after}
-    Console().print(scores_table("evaluation: mean (95 % interval)", evaluations))
+    if result.before or result.after:
+        evaluations = {"before": result.before, "after": result.after}
+        Console().print(scores_table("evaluation: mean (95 % interval)", evaluations))
     if spent := time_summary(read_rows(result.folder / METRICS)):
         print(f"time: {spent}")
     print(f"stopped: {result.stop_reason}\nrun folder: {result.folder}")
+    for note in result.notes:
+        print(f"note: {note}")

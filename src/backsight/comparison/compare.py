@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,9 +30,11 @@ from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure
 from backsight.reports.files import write_whole
+from backsight.reports.lock import only_writer
 from backsight.reports.markdown import markdown
 from backsight.reports.page import page
 from backsight.reports.run_folder import RunReader
+from backsight.reports.terminal import steady
 from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY, ItemScores
 from backsight.runs.finetune import Result, train
 from backsight.runs.start import RunParts, begin
@@ -80,16 +83,17 @@ def run(request: Request, *, feedback: FeedbackSource | None = None, show_progre
     pieces = [] if text is None else cut_into_pieces(text, [untrained.policy])
     folder = open_folder(request)
     comparison = _Comparison(request, folder, untrained, pieces, feedback, show_progress)
-    try:
-        before = comparison.score_untrained()
-        found = comparison.do_runs()
-    except KeyboardInterrupt:
-        return summarize_interrupted(request, folder)
-    result = summarize(request, folder, before, *found)
-    report = make_report(result)
-    save_json(folder / RESULTS, result.as_dict())
-    write_whole(folder / REPORT, markdown(report))
-    write_whole(folder / PAGE, page(report))
+    with only_writer(folder):
+        try:
+            before = comparison.score_untrained()
+            found = comparison.do_runs()
+        except KeyboardInterrupt:
+            return summarize_interrupted(request, folder)
+        result = summarize(request, folder, before, *found)
+        report = make_report(result)
+        save_json(folder / RESULTS, result.as_dict())
+        write_whole(folder / REPORT, markdown(report))
+        write_whole(folder / PAGE, page(report))
     return result
 
 
@@ -146,7 +150,7 @@ class _Comparison:
         if self.show_progress:
             position = self.jobs.index(job) + 1
             going_on = "" if checkpoint is None else ", goes on"
-            print(f"run {position} of {len(self.jobs)}: {job.name}, seed {job.seed}{going_on}")
+            print(f"run {position} of {len(self.jobs)}: {job.name}, seed {job.seed}{going_on}", file=steady(sys.stdout))
         task = self.request.tasks[job.name]
         parts = begin(config, task, str(checkpoint or config.policy), feedback=self.feedback)
         result = train(parts, checkpoint=checkpoint, show_progress=self.show_progress)

@@ -23,10 +23,11 @@ from typing import Any
 import yaml
 
 from backsight.comparison.request import Request
+from backsight.disk import make_folder
 from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
 from backsight.reports.run_folder import CONFIG, RunReader
-from backsight.training.checkpoints import checkpoints
+from backsight.training.checkpoints import find_checkpoint
 
 BEFORE, RESULTS, REPORT, PAGE = "before.json", "results.json", "report.md", "report.html"
 RUNS = "runs"
@@ -42,17 +43,17 @@ def open_folder(request: Request) -> Path:
     if name is not None and (root / name).exists():
         _check_same(root / name, request.as_dict())
         return root / name
+    text = yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True)
     default = re.sub(r"[^\w.+-]+", "-", request.shared.preset)
     numbered = (f"{default}-{number}" for number in itertools.count(2))
     for each in [name] if name is not None else itertools.chain([default], numbered):
         try:
-            (root / each / RUNS).mkdir(parents=True)
+            make_folder(root / each, {CONFIG: text})
         except FileExistsError:
             continue
         except OSError as error:
             remedy = f"cannot be made ({error.strerror}); choose another output_dir"
             raise RunFolderError("comparison", root / each, remedy) from error
-        write_whole(root / each / CONFIG, yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True))
         return root / each
     raise RunFolderError("name", name, "was made just now by somebody else; choose another name")
 
@@ -81,10 +82,10 @@ def _plain(value: Any) -> str:
 
 
 def checkpoint_in(folder: Path) -> Path | None:
-    """Return the newest checkpoint of an interrupted run. A run folder without one is deleted, and None is returned."""
-    found = checkpoints(RunReader(folder).checkpoints) if (folder / CONFIG).is_file() else []
-    if found:
-        return found[-1]
+    """Return the newest whole checkpoint of an interrupted run. A run folder without one is deleted: None."""
+    found, _ = find_checkpoint(RunReader(folder).checkpoints) if (folder / CONFIG).is_file() else (None, [])
+    if found is not None:
+        return found
     if folder.exists():
         shutil.rmtree(folder)
     return None
@@ -94,7 +95,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """Return the contents of a JSON file; None if it does not exist yet."""
     if not path.exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise RunFolderError("comparison", path, "is damaged; delete it, and it is made again") from None
     return found
 
 

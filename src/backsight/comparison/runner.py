@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
 
 Record = dict[str, Any]
@@ -49,7 +50,10 @@ def read_record(job: Job, folder: Path) -> Record | None:
     path = job.path(folder)
     if not path.exists():
         return None
-    record: Record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record: Record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise RunFolderError("record", path, "is damaged; delete it, and the run is done again") from None
     return record
 
 

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from backsight.errors import ModelError
 from backsight.feedback.asking import insisting
+from backsight.policies.memory import move_to_own_memory
 from backsight.policies.opening import load_tokenizer
 from backsight.types import Observation
 
@@ -45,6 +46,7 @@ class RewardModel:
         name: str = "reward_model",
     ) -> None:
         self.model, self.tokenizer, self.batch_size = model.eval(), tokenizer, batch_size
+        move_to_own_memory(self.model)
         self.label = _index(model.config, label)
         self.__name__ = name
         if tokenizer.pad_token_id is None:

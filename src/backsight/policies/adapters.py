@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from backsight.errors import ConfigError, ModelError, nearest
 from backsight.policies.config import ALL_LINEAR, AdapterConfig
+from backsight.policies.memory import load_tensors
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -90,7 +91,7 @@ def load(model: Any, path: str) -> None:
     peft = _peft("policy", path)
     try:
         adapter = peft.PeftConfig.from_pretrained(path)
-        stored = load_file(Path(path) / WEIGHTS_FILE)
+        stored = load_tensors(Path(path) / WEIGHTS_FILE)
     except Exception as error:  # a damaged file may lead to any error of json, safetensors or peft
         raise ModelError("policy", path, f"holds no adapter that loads: {error}") from error
     tensors = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}

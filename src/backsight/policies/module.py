@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from backsight.errors import ModelError, SpaceError
 from backsight.policies.distributions import ActionHead
+from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import micro_batches
 from backsight.profiling import Profile
 from backsight.types import Action, ActionValue, Decisions, Example, Observation, Sampling, ScoreRequest
@@ -52,6 +53,7 @@ class ModulePolicy:
         parameters = [each for each in module.parameters() if each.requires_grad]
         if not parameters:
             raise ModelError("model", type(module).__name__, "has no trainable weights; give it some")
+        move_to_own_memory(module)
         self.module, self.head = module, head
         self.device, self.dtype = parameters[0].device, parameters[0].dtype
         self.profile = Profile()

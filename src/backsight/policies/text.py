@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies import adapters
+from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import sibling_batches
 from backsight.policies.scoring.log_probs import States, score
 from backsight.profiling import Profile
@@ -34,6 +35,7 @@ class TextPolicy(ABC):
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled
+        move_to_own_memory(self.model)
         self.tokenizer = tokenizer
         self.recomputes = False
         self.profile = Profile(model.device)

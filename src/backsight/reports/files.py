@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from backsight.disk import disk_errors, sync
 from backsight.errors import ConfigError
 
 
@@ -30,14 +31,22 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
     Raises:
         FileExistsError: when the file exists.
+        RunFolderError: when the disk fails.
     """
-    with path.open("x", encoding="utf-8") as file:
+    with disk_errors(path, "choose another place"), path.open("x", encoding="utf-8") as file:
         json.dump(values, file, indent=1)
         file.write("\n")
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all, over what the program itself has written there before."""
+    """Write a file whole or not at all, over what the program itself has written there before.
+
+    Raises:
+        RunFolderError: when the disk fails.
+    """
     draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    with disk_errors(path, "what lay there is as it was; make room, or mend the folder's rights"):
+        draft.write_text(text, encoding="utf-8")
+        sync(draft)
+        os.replace(draft, path)
+        sync(path.parent)

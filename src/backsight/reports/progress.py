@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+
+from backsight.reports.terminal import steady
 
 SECONDS_BETWEEN_LINES = 10
 STEPS_IN_MEAN = 10
@@ -30,7 +33,7 @@ class TrainingProgress:
     ) -> None:
         self._method = method
         self._is_shown = is_shown
-        self._console = console or Console()
+        self._console = console or Console(file=steady(sys.stdout))
         self._clock = clock
         self._last_line = clock()
         self._first: tuple[float, float] | None = None

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backsight.disk import clean, disk_errors, make_folder, sync
 from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
 from backsight.types import Group, Trajectory
@@ -35,6 +36,9 @@ EVALUATIONS = "evaluations.jsonl"
 MESSAGES = "messages.jsonl"
 CHECKPOINTS = "checkpoints"
 POLICY = "policy"
+LINES = (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)
+"""Files with a line for each thing that happened."""
+LOST_LINES = "the run ends here; make room, and resume it: it goes on from its newest checkpoint"
 
 Row = dict[str, Any]
 
@@ -69,22 +73,28 @@ class RunReader:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a JSON Lines file; none when it does not exist yet.
+    """Return the rows of a JSON Lines file of a run; none when it does not exist yet.
 
     A last line that is only half there (the run was killed while it wrote) is left out.
 
     Raises:
-        RunFolderError: when an earlier line is damaged.
+        RunFolderError: when an earlier line is damaged, or the file cannot be read.
     """
     if not path.exists():
         return []
-    *lines, _half = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        *lines, _half = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError as error:
+        raise RunFolderError("run folder", path, f"cannot be read ({error.strerror}); mend its rights") from error
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             raise RunFolderError(f"{path}:{number}", line, "is not JSON; mend or delete the line") from None
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            raise RunFolderError(f"{path}:{number}", line, "says no step; mend or delete the line")
+        rows.append(row)
     return rows
 
 
@@ -93,6 +103,22 @@ class Recorder(RunReader):
 
     It is made by `create` for a new run and by `reopen` for one that goes on.
     """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder of a run to write to it.
+
+        Raises:
+            RunFolderError: when `folder` is not a run folder, or something else lies in the place of a part of it.
+        """
+        super().__init__(folder)
+        for place in (self.checkpoints, self.policy):
+            if place.exists() and not place.is_dir():
+                raise RunFolderError("run folder", place, "is a file where a folder belongs; move it away")
+        for name in LINES:
+            if (folder / name).is_dir():
+                raise RunFolderError("run folder", folder / name, "is a folder where a file belongs; move it away")
+        self._told = {_key(name, row) for name in (EVALUATIONS, MESSAGES) for row in read_rows(folder / name)}
+        """What is told once a step: scores of a split, and messages."""
 
     @classmethod
     def create(cls, output_dir: Path, run_name: str | None, default_name: str, config_yaml: str) -> Recorder:
@@ -104,13 +130,12 @@ class Recorder(RunReader):
         for name in _names(run_name, default_name):
             folder = output_dir / name
             try:
-                folder.mkdir(parents=True)
+                make_folder(folder, {CONFIG: config_yaml})
             except FileExistsError:
                 continue
             except OSError as error:
                 remedy = f"cannot be made ({error.strerror}); choose another output_dir"
                 raise RunFolderError("run folder", folder, remedy) from error
-            write_whole(folder / CONFIG, config_yaml)
             return cls(folder)
         remedy = f"is taken; go on with `backsight train --resume {folder}`, or choose another run_name"
         raise RunFolderError("run_name", folder, remedy)
@@ -119,15 +144,20 @@ class Recorder(RunReader):
     def reopen(cls, folder: Path, step: int, config_yaml: str) -> Recorder:
         """Open the folder of a run that goes on after `step`. Lines of later steps are deleted, to be written again.
 
+        A `step` below 0 deletes all of them: the run starts anew.
+
         Raises:
-            RunFolderError: when `folder` is not a run folder, or a line in it is damaged.
+            RunFolderError: when `folder` is not a run folder, a line in it is damaged, or the disk fails.
         """
-        recorder = cls(folder)
-        for path in (folder / name for name in (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)):
+        config = cls(folder).config
+        with disk_errors(folder, "nothing is lost; mend the folder's rights, or make room"):
+            clean(folder)
+            clean(folder / CHECKPOINTS)
+        for path in (folder / name for name in LINES):
             if path.exists():
                 write_whole(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
-        write_whole(recorder.config, config_yaml)
-        return recorder
+        write_whole(config, config_yaml)
+        return cls(folder)
 
     def add_metrics(self, step: int, values: Mapping[str, float]) -> None:
         self._append(METRICS, [{"step": step, **values}])
@@ -137,15 +167,41 @@ class Recorder(RunReader):
         self._append(TRAJECTORIES, (row for group in groups for row in _group_rows(step, group)))
 
     def add_message(self, step: int, message: str) -> None:
-        """Write a message that the user was told while the run went on."""
-        self._append(MESSAGES, [{"step": step, "message": message}])
+        """Write a message that the user was told while the run went on, unless it is there already for this step."""
+        self._append_once(MESSAGES, {"step": step, "message": message})
 
     def add_evaluation(self, step: int, split: str, scores: Mapping[str, Any]) -> None:
-        self._append(EVALUATIONS, [{"step": step, "split": split, "scores": scores}])
+        """Write the scores of a split, unless they are there already for this step."""
+        self._append_once(EVALUATIONS, {"step": step, "split": split, "scores": scores})
+
+    def sync(self) -> None:
+        """Wait until every line is on the disk."""
+        self._check_there()
+        with disk_errors(self.folder, LOST_LINES):
+            for path in (self.folder / name for name in LINES):
+                if path.exists():
+                    sync(path)
+
+    def _append_once(self, name: str, row: Row) -> None:
+        """Append a row that a run which was killed may have written before."""
+        if (key := _key(name, row)) not in self._told:
+            self._append(name, [row])
+            self._told.add(key)
 
     def _append(self, name: str, rows: Iterable[Row]) -> None:
-        with (self.folder / name).open("a", encoding="utf-8") as file:
+        self._check_there()
+        path = self.folder / name
+        with disk_errors(path, LOST_LINES), path.open("a", encoding="utf-8") as file:
             file.writelines(_lines(rows))
+
+    def _check_there(self) -> None:
+        if not self.config.is_file():
+            remedy = "is gone, and what it held; the run ends here, and nothing more of it is saved"
+            raise RunFolderError("run folder", self.folder, remedy)
+
+
+def _key(name: str, row: Row) -> tuple[str, int, str]:
+    return name, row["step"], str(row.get("split", row.get("message")))
 
 
 def _names(run_name: str | None, default_name: str) -> Iterable[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig, dump_config
-from backsight.errors import DivergedError
+from backsight.disk import clean, whole_folder
+from backsight.errors import DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
 from backsight.feedback.asking import patience
@@ -18,12 +19,14 @@ from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure, make_task
+from backsight.reports.lock import only_writer
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
-from backsight.runs.start import RewardFuncs, RunParts, begin
+from backsight.runs.origin import find_changes, find_origin
+from backsight.runs.start import RewardFuncs, RunParts, begin, open_model
 from backsight.tasks.base import Task
-from backsight.training.checkpoints import newest_checkpoint
-from backsight.training.progress import Progress, used_share
+from backsight.training.checkpoints import find_checkpoint, load_progress
+from backsight.training.progress import Progress, stop_reason, used_share
 from backsight.training.trainer import EpisodeSource, Trainer
 from backsight.types import FeedbackSource, Group
 
@@ -31,6 +34,9 @@ LIKELIHOOD = "recorded turns"
 """Name among the splits for the recorded turns of a log. The reward is the share of pairs of a rewarded and an
 unrewarded turn in which the rewarded one has gained more; named rewards are the mean log-probability per token of each
 kind."""
+
+STOPPED = "stopped: "
+"""Beginning of the message that a run ends with, when all is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,9 @@ class Result:
     before: Evaluation = field(default_factory=dict)
     """Scores by split before training; empty when the run was resumed."""
     after: Evaluation = field(default_factory=dict)
-    """Scores by split after training; empty when the run was interrupted."""
+    """Scores by split after training; empty when the run was interrupted, or had been finished before."""
+    notes: tuple[str, ...] = ()
+    """What was noticed when the run was resumed: damaged checkpoints, and what has changed since."""
 
     @property
     def interrupted(self) -> bool:
@@ -82,28 +90,86 @@ def finetune(
 
 
 def train(parts: RunParts, *, checkpoint: Path | None = None, show_progress: bool = True) -> Result:
-    """Train the policy of a run, from the beginning, or from the checkpoint that the policy was opened from."""
-    return _Training(parts, checkpoint, show_progress).run()
+    """Train the policy of a run, from the beginning, or from the checkpoint that the policy was opened from.
+
+    Raises:
+        RunFolderError: when the run folder is taken, or another process writes to it.
+    """
+    config = parts.config
+    if checkpoint is not None:
+        folder = checkpoint.parent.parent
+        with only_writer(folder):
+            return _go_on(parts, folder, checkpoint, [], show_progress)
+    recorder = Recorder.create(Path(config.output_dir), config.run_name, config.default_run_name, dump_config(config))
+    with only_writer(recorder.folder):
+        return _Training(parts, recorder, show_progress, Start(find_origin(config, parts.task))).run()
 
 
 def resume(config: RunConfig, folder: Path, *, show_progress: bool = True) -> Result:
-    """Resume a run from its newest checkpoint.
+    """Resume a run from its newest whole checkpoint; a run that was ended before its first one starts anew.
+
+    A run that is finished stays as it is, and `stop_reason` says so.
 
     Raises:
-        BacksightError: when the folder holds no run with a checkpoint.
+        BacksightError: when the folder holds no run, another process writes to it, a setting was changed, or all
+            checkpoints are damaged.
     """
-    checkpoint = newest_checkpoint(RunReader(folder).checkpoints)
-    parts = begin(config, make_task(config), str(checkpoint))
-    return train(parts, checkpoint=checkpoint, show_progress=show_progress)
+    reader = RunReader(folder)
+    with only_writer(folder):
+        clean(reader.checkpoints)
+        checkpoint, notes = find_checkpoint(reader.checkpoints)
+        if checkpoint is None and notes:
+            raise RunFolderError("resume", folder, f"{notes[0]}; delete it, and the run starts anew")
+        if checkpoint is not None and (finished := _finished(reader, checkpoint, config)) is not None:
+            return finished
+        parts = begin(config, make_task(config), None if checkpoint is None else str(checkpoint))
+        return _go_on(parts, folder, checkpoint, notes, show_progress)
+
+
+def _finished(reader: RunReader, checkpoint: Path, config: RunConfig) -> Result | None:
+    """Return the result of a run that there is nothing left to do for; None when there is."""
+    progress = load_progress(checkpoint)
+    reason = stop_reason(config.stop, progress)
+    ends = [row["step"] for row in reader.messages() if row["message"].startswith(STOPPED)]
+    if reason is None or progress.step not in ends or not reader.policy.is_dir():
+        return None
+    policy = open_model(str(reader.folder), config, make_task(config))
+    reason = f"{reason}; the run is finished already: to go on, raise what ended it (stop.*)"
+    return Result(policy, reader.folder, reason, progress)
+
+
+def _go_on(
+    parts: RunParts, folder: Path, checkpoint: Path | None, damaged: Sequence[str], show_progress: bool
+) -> Result:
+    start, step = Start(find_origin(parts.config, parts.task)), -1
+    if checkpoint is not None:
+        progress = load_progress(checkpoint)
+        changed = find_changes(progress.origin, start.origin)
+        notes = [f"{each}; the run goes on from {checkpoint.name}" for each in damaged]
+        notes += [f"changed since {checkpoint.name} was saved: {', '.join(changed)}"] if changed else []
+        start, step = replace(start, checkpoint=checkpoint, notes=tuple(notes)), progress.step
+    recorder = Recorder.reopen(folder, step, dump_config(parts.config))
+    return _Training(parts, recorder, show_progress, start).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run starts from."""
+
+    origin: dict[str, str]
+    """Checksums of what the run is made of now."""
+    checkpoint: Path | None = None
+    """The checkpoint that it goes on from; None for a run from the beginning."""
+    notes: tuple[str, ...] = ()
+    """What the user has to know about that."""
 
 
 class _Training:
     """The steps of a run around the trainer, and what they share."""
 
-    def __init__(self, parts: RunParts, checkpoint: Path | None, show_progress: bool) -> None:
+    def __init__(self, parts: RunParts, recorder: Recorder, show_progress: bool, start: Start) -> None:
         self.parts, self.config, self.policy = parts, parts.config, parts.policy
-        self.checkpoint, self.show_progress = checkpoint, show_progress
-        self.recorder = self._open_recorder()
+        self.recorder, self.show_progress, self.start = recorder, show_progress, start
         self.turns = parts.task.recorded_turns()
         self.base_log_probs: list[float] | None = None
         """Log-probabilities of a log's recorded turns before training; None if there are not two kinds to compare, and
@@ -111,29 +177,53 @@ class _Training:
 
     def run(self) -> Result:
         """Evaluate, train, evaluate again, and save the policy."""
+        before: Evaluation = {}
+        after: Evaluation = {}
         progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
         with self._known_to_others(step=0), progress as bar:
             log = _RunLog(self.recorder, bar, self.config)
             trainer = self._trainer(log)
-            if self.checkpoint is None:
-                if self.parts.message is not None:
-                    log.tell(trainer.progress, self.parts.message)
-                if self.turns and has_both_kinds(self.turns):
-                    self.base_log_probs = turn_log_probs(self.policy, self.turns)
-                before = self._evaluate(step=0)
-            else:
-                before = {}
-                trainer.resume(self.checkpoint)
+            self._put_at_start(trainer, log)
             try:
+                if self.start.checkpoint is None:
+                    before = self._evaluate(step=0)
                 reason = trainer.train()
+                if not trainer.progress.is_interrupted:
+                    after = self._evaluate(trainer.progress.step)
+                self._save_policy()
+                if not trainer.progress.is_interrupted:
+                    self.recorder.add_message(trainer.progress.step, f"{STOPPED}{reason}")
             except DivergedError:
-                self.policy.save(self.recorder.policy)
+                self._save_policy()
                 raise
-        after = {} if trainer.progress.is_interrupted else self._evaluate(trainer.progress.step)
+            except KeyboardInterrupt:
+                if trainer.progress.is_interrupted:  # for the second time: whoever asks wants no more of it
+                    raise
+                trainer.progress.is_interrupted, reason = True, "interrupted"
+        return Result(
+            self.policy, self.recorder.folder, reason, trainer.progress, before, after, notes=self.start.notes
+        )
+
+    def _put_at_start(self, trainer: Trainer, log: _RunLog) -> None:
+        if self.start.checkpoint is not None:
+            trainer.resume(self.start.checkpoint)
+        elif self.turns and has_both_kinds(self.turns):
+            trainer.progress.base_log_probs = turn_log_probs(self.policy, self.turns)
+        self.base_log_probs = trainer.progress.base_log_probs
+        trainer.progress.origin = self.start.origin
+        messages = self.start.notes if self.start.checkpoint is not None else [self.parts.message]
+        for message in messages:
+            if message is not None:
+                log.tell(trainer.progress, message)
+
+    def _save_policy(self) -> None:
         if self.config.adapter is not None and self.config.adapter.merge:
             adapters.merge(self.policy.model)
-        self.policy.save(self.recorder.policy)
-        return Result(self.policy, self.recorder.folder, reason, trainer.progress, before, after)
+        self.recorder.sync()
+        with whole_folder(
+            self.recorder.policy, "make room and resume the run: its last step is in a checkpoint"
+        ) as place:
+            self.policy.save(place)
 
     def _trainer(self, log: _RunLog) -> Trainer:
         parts, config = self.parts, self.config
@@ -149,15 +239,6 @@ class _Training:
             evaluate=self._score,
             checkpoint_folder=self.recorder.checkpoints,
         )
-
-    def _open_recorder(self) -> Recorder:
-        config = self.config
-        if self.checkpoint is None:
-            return Recorder.create(
-                Path(config.output_dir), config.run_name, config.default_run_name, dump_config(config)
-            )
-        step = int(self.checkpoint.name.removeprefix("step-"))
-        return Recorder.reopen(self.checkpoint.parent.parent, step, dump_config(config))
 
     @contextmanager
     def _known_to_others(self, step: int) -> Iterator[None]:
@@ -203,6 +284,7 @@ class _RunLog:
     def flush(self) -> None:
         while self.unwritten:
             self.unwritten.pop(0).result()
+        self.recorder.sync()
 
     def tell(self, progress: Progress, message: str) -> None:
         self.recorder.add_message(progress.step, message)

@@ -117,13 +117,20 @@ def load_policy(
     Raises:
         BacksightError: when there is no such model, or it does not load.
     """
+    return open_policy(place_of_policy(path), labels=labels, trust_remote_code=trust_remote_code, adapter=adapter)
+
+
+def place_of_policy(path: str) -> str:
+    """Return the folder or hub id of a model: of a run folder, its trained policy.
+
+    A known name goes before a folder of that name, which is meant by ``./NAME``.
+
+    Raises:
+        ConfigError: when the default model is asked for and not installed.
+    """
     trained = Path(path) / POLICY
-    place = str(trained) if trained.is_dir() else _place_of(path)
-    return open_policy(place, labels=labels, trust_remote_code=trust_remote_code, adapter=adapter)
-
-
-def _place_of(path: str) -> str:
-    """Return the place of a model. A known name goes before a folder of that name, which is meant by ``./NAME``."""
+    if trained.is_dir():
+        return str(trained)
     if path in MODELS.names():
         return MODELS.find(path)()
     if path == DEFAULT_POLICY and not Path(path).exists():

@@ -1,31 +1,38 @@
 """Checkpoints: everything a run needs to go on to the same bits, which is weights, optimizer and progress.
 
 Random draws are derived from the seed and the step (`backsight.seeds`), so that no generator state has to be kept, and
-the position in the data is the step. A checkpoint is written to a temporary folder and renamed, so that it is whole or
-not there.
+the position in the data is the step. A checkpoint is written beside its place and put there when it is whole. The file
+that is written last, the progress, holds the checksums of all: damage that comes later is noticed before anything is
+loaded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
+from backsight.disk import clean, remove_folder, whole_folder
 from backsight.errors import RunFolderError
 from backsight.policies.base import Policy, trained_weights
+from backsight.policies.memory import load_tensors
 from backsight.training.progress import Progress
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 PROGRESS_FILE = "progress.json"
+"""Name of the file that is written last, with the progress and the checksums of all files."""
 METHOD_FILE = "hindsight.safetensors"
 """Name of the file with what the hindsight method and the critic have learnt."""
 MASTER = "master"
+CHECKSUMS, OWN_CHECKSUM = "checksums", "checksum"
 
 
 def save_checkpoint(
@@ -42,65 +49,132 @@ def save_checkpoint(
     `companions` are the trained weights of other policies of the run by name, each in a file of its own: the policy
     that attempts are sampled with, the reference, the teacher. `learnt` is what the hindsight method and the critic
     have learnt.
+
+    Raises:
+        RunFolderError: when the disk fails. The checkpoints that are there stay as they are.
     """
     target = folder / f"step-{progress.step:06d}"
-    partial = folder / f".{target.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    policy.save(partial)
-    for name, companion in (companions or {}).items():
-        weights = {key: weight.detach().contiguous() for key, weight in companion.items()}
-        save_file(weights, partial / f"{name}.safetensors")
-    if learnt:
-        save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
-    save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
-    (partial / PROGRESS_FILE).write_text(json.dumps(asdict(progress)) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    for outdated in checkpoints(folder)[:-keep]:
-        shutil.rmtree(outdated)
+    clean(folder)
+    with whole_folder(target, "make room and resume the run: it goes on from the checkpoint before") as partial:
+        policy.save(partial)
+        for name, companion in (companions or {}).items():
+            weights = {key: weight.detach().contiguous() for key, weight in companion.items()}
+            save_file(weights, partial / f"{name}.safetensors")
+        if learnt:
+            save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
+        save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
+        _write_progress(partial, progress)
+    # one of a later step was damaged, or the run would have gone on from there
+    past = [each for each in checkpoints(folder) if each.name <= target.name]
+    for outdated in set(checkpoints(folder)) - set(past[-keep:]):
+        remove_folder(outdated)
     return target
 
 
+def _write_progress(folder: Path, progress: Progress) -> None:
+    files = {path.relative_to(folder).as_posix(): _digest(path) for path in folder.rglob("*") if path.is_file()}
+    contents = {**asdict(progress), CHECKSUMS: dict(sorted(files.items()))}
+    contents[OWN_CHECKSUM] = _digest_of(contents)
+    (folder / PROGRESS_FILE).write_text(json.dumps(contents) + "\n", encoding="utf-8")
+
+
 def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    """Return the checkpoints in a folder, oldest first, damaged ones as well."""
+    return sorted(path for path in folder.glob("step-*") if path.is_dir() and re.fullmatch(r"step-\d{6,}", path.name))
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """Return the newest checkpoint in a folder.
+    """Return the newest whole checkpoint in a folder.
 
     Raises:
         RunFolderError: when there is none.
     """
-    found = checkpoints(folder)
-    if not found:
+    found, damaged = find_checkpoint(folder)
+    if found is None and damaged:
+        raise RunFolderError("resume", folder.parent, f"{damaged[0]}; delete it, and the run starts anew")
+    if found is None:
         raise RunFolderError("resume", folder.parent, "has no checkpoint to go on from; start it anew")
-    return found[-1]
+    return found
+
+
+def find_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the newest whole checkpoint, None if there is none, and what is wrong with each newer one."""
+    damaged: list[str] = []
+    for checkpoint in reversed(checkpoints(folder)):
+        fault = find_fault(checkpoint)
+        if fault is None:
+            return checkpoint, damaged
+        damaged.append(f"checkpoint {checkpoint.name} is damaged: {fault}")
+    return None, damaged
+
+
+def find_fault(checkpoint: Path) -> str | None:
+    """Return what is wrong with a checkpoint, in words; None when it is whole."""
+    try:
+        contents = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+        own = contents.pop(OWN_CHECKSUM)
+        files = dict(contents[CHECKSUMS])
+    except FileNotFoundError:
+        return f"it has no {PROGRESS_FILE}, which is written last"
+    except OSError as error:
+        return f"{PROGRESS_FILE} cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{PROGRESS_FILE} is not as it was written"
+    if own != _digest_of(contents):
+        return f"{PROGRESS_FILE} is not as it was written"
+    for name, digest in files.items():
+        try:
+            found = _digest(checkpoint / name)
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+        if found != digest:
+            return f"{name} is not as it was written"
+    return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of(contents: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
 
 def load_progress(checkpoint: Path) -> Progress:
-    """Load the progress at a checkpoint, no longer marked as interrupted."""
-    progress = Progress(**json.loads((checkpoint / PROGRESS_FILE).read_text()))
+    """Load the progress at a checkpoint, no longer marked as interrupted.
+
+    Raises:
+        RunFolderError: when it was written by another version of backsight.
+    """
+    contents = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+    fields = {name: value for name, value in contents.items() if name not in (CHECKSUMS, OWN_CHECKSUM)}
+    try:
+        progress = Progress(**fields)
+    except TypeError as error:
+        remedy = f"is of another version of backsight ({error}); go on with that version"
+        raise RunFolderError("checkpoint", checkpoint, remedy) from error
     progress.is_interrupted = False
     return progress
 
 
 def load_companion(checkpoint: Path, name: str) -> dict[str, torch.Tensor]:
     """Load the trained weights of another policy of the run."""
-    return load_file(checkpoint / f"{name}.safetensors")
+    return load_tensors(checkpoint / f"{name}.safetensors")
 
 
 def load_learnt(checkpoint: Path) -> dict[str, torch.Tensor]:
     """Load what the hindsight method and the critic had learnt; nothing when the checkpoint holds none of it."""
     path = checkpoint / METHOD_FILE
-    return load_file(path) if path.exists() else {}
+    return load_tensors(path) if path.exists() else {}
 
 
 @torch.no_grad()
 def load_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer, module: nn.Module) -> None:
     """Put the saved state into a fresh optimizer of the same module, and the master weights into its masters."""
-    tensors = load_file(checkpoint / OPTIMIZER_FILE)
+    tensors = load_tensors(checkpoint / OPTIMIZER_FILE)
     for name, weight, parameter in _parameters(optimizer, module):
         prefix = name + "|"
         state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -30,6 +30,12 @@ class Progress:
     """Mean rewards of the teacher and of the policy at the same starts, one pair a trial."""
     broken_steps: int = 0
     """Number of newest steps in a row that were not finite, and were not taken or undone."""
+    told: list[str] = field(default_factory=list)
+    """Topics of the messages that the user was told and that are still true."""
+    base_log_probs: list[float] | None = None
+    """Log-probabilities of a log's recorded turns before training; None if there are not two kinds to compare."""
+    origin: dict[str, str] = field(default_factory=dict)
+    """Checksums of what the run is made of by name: settings, data, model and code."""
     is_interrupted: bool = False
 
 

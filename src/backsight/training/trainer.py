@@ -6,11 +6,8 @@ It is the same for every policy, environment and hindsight method; none of them 
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +19,7 @@ from backsight.errors import DivergedError
 from backsight.feedback.pool import FeedbackPool, PendingFeedback
 from backsight.hindsight.base import Hindsight, number_attempts
 from backsight.hindsight.options import MethodOptions
+from backsight.interrupts import calling_on_interrupt
 from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
@@ -105,16 +103,19 @@ class Trainer:
         self.safeguard = Safeguard(policy, self.optimizer)
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
-        self._told: set[str] = set()
+        self._saved_step: int | None = None
         source.engine.load_weights(policy)
 
     def train(self) -> str:
         """Repeat the four steps of the loop, and return why it stopped.
 
+        A signal that asks the program to end, such as Ctrl-C, ends the run after the present step, so that what is
+        saved is whole; a second one ends it at once.
+
         Raises:
             DivergedError: when several steps in a row were not finite. The policy is the last whole one by then.
         """
-        with self._finishing_the_step_on_interrupt():
+        with calling_on_interrupt(self._stop_after_this_step):
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
                 started = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
@@ -189,10 +190,10 @@ class Trainer:
         """Tell the user each message once, for as long as it stays true."""
         topics = {message.partition(":")[0]: message for message in messages if message is not None}
         for topic, message in topics.items():
-            if topic not in self._told:
+            if topic not in self.progress.told:
                 for recorder in self.recorders:
                     recorder.tell(self.progress, message)
-        self._told = set(topics)
+        self.progress.told = sorted(topics)
 
     def update(self, examples: Sequence[Example]) -> dict[str, float]:
         """Update the policy (step 4), and return metrics."""
@@ -253,7 +254,7 @@ class Trainer:
         """Write a checkpoint, if the run has a folder for them, after the records of its steps."""
         for recorder in self.recorders:
             recorder.flush()
-        if self.checkpoint_folder is not None:
+        if self.checkpoint_folder is not None and self._saved_step != self.progress.step:
             save_checkpoint(
                 self.checkpoint_folder,
                 self.policy,
@@ -263,6 +264,7 @@ class Trainer:
                 self._companions(),
                 self._learnt(),
             )
+            self._saved_step = self.progress.step
 
     def _companions(self) -> dict[str, Mapping[str, Tensor]]:
         """Return the trained weights of the run's other policies by name, of those that have weights of their own."""
@@ -284,6 +286,7 @@ class Trainer:
         """Take over optimizer and counts from a checkpoint whose weights the policy already has."""
         load_optimizer(checkpoint, self.optimizer, self.policy.module)
         self.progress = load_progress(checkpoint)
+        self._saved_step = self.progress.step
         for name, weights in self._companions().items():
             saved = load_companion(checkpoint, name)
             if name == SAMPLER:
@@ -297,22 +300,8 @@ class Trainer:
             self.scorer.critic.load_state(_part(learnt, "critic."))
         self.hindsight.load_state(_part(learnt, "hindsight."))
 
-    @contextmanager
-    def _finishing_the_step_on_interrupt(self) -> Iterator[None]:
-        """Let Ctrl-C end the run after the present step, so that what is saved is whole, and a second one at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def interrupt(signum: int, frame: object) -> None:
-            self.progress.is_interrupted = True
-            signal.signal(signal.SIGINT, previous)
-
-        previous = signal.signal(signal.SIGINT, interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
+    def _stop_after_this_step(self) -> None:
+        self.progress.is_interrupted = True
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

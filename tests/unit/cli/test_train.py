@@ -32,6 +32,7 @@ class Finished:
     stop_reason: str = "max_steps=1 reached"
     before: dict[str, Scores] = field(default_factory=lambda: SCORES)
     after: dict[str, Scores] = field(default_factory=lambda: SCORES)
+    notes: tuple[str, ...] = ()
 
 
 class Spies:

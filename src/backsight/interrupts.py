@@ -1,0 +1,50 @@
+"""Signals that ask a program to end: Ctrl-C (SIGINT), `kill` and schedulers (SIGTERM), a closed terminal (SIGHUP)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def calling_on_interrupt(call: Callable[[], None]) -> Iterator[None]:
+    """Call the function when a signal asks the program to end; a second signal does what it did before the block.
+
+    Outside of the main thread, nothing is changed: only the main thread gets signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            if handler is not None:  # None: it was not set from Python
+                signal.signal(number, handler)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        call()
+        restore()
+
+    # `nohup` has the end of the terminal ignored, and means it
+    heard = [each for each in SIGNALS if each == signal.SIGINT or signal.getsignal(each) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, interrupt) for number in heard}
+    try:
+        yield
+    finally:
+        restore()
+
+
+def treat_all_as_ctrl_c() -> None:
+    """Let every signal that asks the program to end raise `KeyboardInterrupt`, as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)

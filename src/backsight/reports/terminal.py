@@ -1,0 +1,65 @@
+"""Output to a terminal, pipe or file that may fail: what is printed never ends a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
+
+
+class SteadyStream:
+    """A text stream over another one, which prints other characters in place of those that its encoding lacks.
+
+    It falls silent once nobody reads it any more, or its disk is full.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._falling_silent():
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = self._stream.encoding
+                self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        with self._falling_silent():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _falling_silent(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            with contextlib.suppress(OSError, ValueError):  # what is in its buffer goes nowhere as well
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+
+def steady(stream: TextIO | None) -> TextIO:
+    """Return a stream that never fails; without a stream, one that prints nowhere."""
+    if isinstance(stream, SteadyStream):
+        return cast(TextIO, stream)
+    return cast(TextIO, SteadyStream(open(os.devnull, "w", encoding="utf-8") if stream is None else stream))
+
+
+@contextlib.contextmanager
+def steady_output() -> Iterator[None]:
+    """Let everything that is printed inside the block go to streams that never fail."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(steady, before)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = before
