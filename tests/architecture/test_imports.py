@@ -14,7 +14,9 @@ SRC = Path(__file__).parents[2] / "src"
 POCKET = Path(__file__).parents[2] / "pocket" / "src"
 
 MAY_ONLY_IMPORT = {
-    "reports": {"types", "errors"},
+    "reports": {"types", "errors", "disk"},
+    "disk": {"errors"},
+    "interrupts": set(),
     "settings": {"errors", "registry"},
     "registry": {"errors"},
     "errors": set(),

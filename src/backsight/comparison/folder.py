@@ -42,7 +42,7 @@ def open_folder(request: Request) -> Path:
     root, name = Path(request.shared.output_dir), request.shared.run_name
     if name is not None and (root / name).exists():
         _check_same(root / name, request.as_dict())
-        return root / name
+        return _ready(root / name)
     text = yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True)
     default = re.sub(r"[^\w.+-]+", "-", request.shared.preset)
     numbered = (f"{default}-{number}" for number in itertools.count(2))
@@ -54,8 +54,13 @@ def open_folder(request: Request) -> Path:
         except OSError as error:
             remedy = f"cannot be made ({error.strerror}); choose another output_dir"
             raise RunFolderError("comparison", root / each, remedy) from error
-        return root / each
+        return _ready(root / each)
     raise RunFolderError("name", name, "was made just now by somebody else; choose another name")
+
+
+def _ready(folder: Path) -> Path:
+    (folder / RUNS).mkdir(exist_ok=True)
+    return folder
 
 
 def _check_same(folder: Path, asked: Mapping[str, Any]) -> None:

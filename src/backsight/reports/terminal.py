@@ -45,11 +45,11 @@ class SteadyStream:
                 os.close(nowhere)
 
 
-def steady(stream: TextIO | None) -> TextIO:
-    """Return a stream that never fails; without a stream, one that prints nowhere."""
-    if isinstance(stream, SteadyStream):
-        return cast(TextIO, stream)
-    return cast(TextIO, SteadyStream(open(os.devnull, "w", encoding="utf-8") if stream is None else stream))
+def steady(stream: TextIO | None) -> TextIO | None:
+    """Return a stream over this one that never fails; None, the output of a program without one, as it is."""
+    if stream is None or isinstance(stream, SteadyStream):
+        return stream
+    return cast(TextIO, SteadyStream(stream))
 
 
 @contextlib.contextmanager
@@ -60,6 +60,7 @@ def steady_output() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
         sys.stdout, sys.stderr = before

@@ -99,7 +99,8 @@ def train(parts: RunParts, *, checkpoint: Path | None = None, show_progress: boo
     if checkpoint is not None:
         folder = checkpoint.parent.parent
         with only_writer(folder):
-            return _go_on(parts, folder, checkpoint, [], show_progress)
+            _, damaged = find_checkpoint(checkpoint.parent)
+            return _go_on(parts, folder, checkpoint, damaged, show_progress)
     recorder = Recorder.create(Path(config.output_dir), config.run_name, config.default_run_name, dump_config(config))
     with only_writer(recorder.folder):
         return _Training(parts, recorder, show_progress, Start(find_origin(config, parts.task))).run()

@@ -53,7 +53,7 @@ def save_checkpoint(
     Raises:
         RunFolderError: when the disk fails. The checkpoints that are there stay as they are.
     """
-    target = folder / f"step-{progress.step:06d}"
+    target = folder / _name(progress.step)
     clean(folder)
     with whole_folder(target, "make room and resume the run: it goes on from the checkpoint before") as partial:
         policy.save(partial)
@@ -78,6 +78,10 @@ def _write_progress(folder: Path, progress: Progress) -> None:
     (folder / PROGRESS_FILE).write_text(json.dumps(contents) + "\n", encoding="utf-8")
 
 
+def _name(step: int) -> str:
+    return f"step-{step:06d}"
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, oldest first, damaged ones as well."""
     return sorted(path for path in folder.glob("step-*") if path.is_dir() and re.fullmatch(r"step-\d{6,}", path.name))
@@ -98,7 +102,10 @@ def newest_checkpoint(folder: Path) -> Path:
 
 
 def find_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
-    """Return the newest whole checkpoint, None if there is none, and what is wrong with each newer one."""
+    """Return the newest whole checkpoint, None if there is none, and what is wrong with each newer one.
+
+    Nothing else in the folder is taken for a checkpoint, such as a copy that a file manager made.
+    """
     damaged: list[str] = []
     for checkpoint in reversed(checkpoints(folder)):
         fault = find_fault(checkpoint)
@@ -120,7 +127,7 @@ def find_fault(checkpoint: Path) -> str | None:
         return f"{PROGRESS_FILE} cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{PROGRESS_FILE} is not as it was written"
-    if own != _digest_of(contents):
+    if own != _digest_of(contents) or checkpoint.name != _name(contents["step"]):
         return f"{PROGRESS_FILE} is not as it was written"
     for name, digest in files.items():
         try:

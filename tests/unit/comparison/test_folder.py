@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
+from torch import nn
 from toy_tasks import GoalString
 
 from backsight.comparison.folder import checkpoint_in, open_folder, read_json, save_json
@@ -14,7 +17,11 @@ from backsight.comparison.request import Request, make_request
 from backsight.config import RunConfig
 from backsight.errors import RunFolderError
 from backsight.hindsight.options import OutcomeOptions
+from backsight.policies.distributions import CategoricalHead
+from backsight.policies.module import ModulePolicy
+from backsight.training.checkpoints import save_checkpoint
 from backsight.training.config import StopConfig
+from backsight.training.progress import Progress
 
 
 def asked(folder: Path, methods: list[Any] | None = None, seeds: int = 2, **settings: Any) -> Request:
@@ -78,8 +85,11 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
 def test_a_run_goes_on_from_its_newest_checkpoint_or_is_cleared_away(tmp_path: Path) -> None:
     assert checkpoint_in(tmp_path / "none") is None
     run = tmp_path / "outcome-0"
+    run.mkdir()
+    policy = ModulePolicy(nn.Linear(3, 2), CategoricalHead([2]), np.zeros((4, 3), np.float32))
     for step in (2, 10):
-        (run / "checkpoints" / f"step-{step:06d}").mkdir(parents=True)
+        save_checkpoint(run / "checkpoints", policy, torch.optim.SGD(policy.module.parameters()), Progress(step), 2)
+    (run / "checkpoints" / "step-000011").mkdir()  # damaged
     (run / "config.yaml").write_text("preset: toy\n")
     assert checkpoint_in(run) == run / "checkpoints" / "step-000010"
     other = tmp_path / "relabel-0"

@@ -1,5 +1,6 @@
 """What a run needs to go on: written whole, read back to the bit, and only the newest kept."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from backsight.policies.distributions import CategoricalHead
 from backsight.policies.module import ModulePolicy
 from backsight.training.checkpoints import (
     checkpoints,
+    find_checkpoint,
     load_companion,
     load_learnt,
     load_optimizer,
@@ -107,6 +109,96 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_folder_without_checkpoint_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="no checkpoint"):
         newest_checkpoint(tmp_path / "checkpoints")
+
+
+def test_after_a_save_only_steps_up_to_it_are_kept(tmp_path: Path) -> None:
+    """What is of a later step was damaged, or the run would have gone on from there."""
+    for step in (2, 4):
+        save(tmp_path, step)
+    (tmp_path / "step-000004" / "progress.json").unlink()
+    save(tmp_path, 3, keep=1)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-000003"]
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    match how:
+        case "missing":
+            path.unlink()
+        case "empty":
+            path.write_bytes(b"")
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "bit":
+            place = len(content) // 2
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        case "folder":
+            path.unlink()
+            path.mkdir()
+        case "of another checkpoint":
+            path.write_bytes((path.parent.parent / "step-000001" / path.name).read_bytes() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.safetensors", "reference.safetensors", "progress.json"]
+)
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "folder", "of another checkpoint"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path: Path, name: str, how: str) -> None:
+    for step in (1, 2):
+        save(tmp_path, step, companions={"reference": {"weight": torch.ones(step)}})
+    damage(tmp_path / "step-000002" / name, how)
+    found, faults = find_checkpoint(tmp_path)
+    assert found == newest_checkpoint(tmp_path) == tmp_path / "step-000001"
+    (fault,) = faults
+    assert fault.startswith("checkpoint step-000002 is damaged: ") and name in fault
+
+
+def test_when_all_are_damaged_one_is_named(tmp_path: Path) -> None:
+    (save(tmp_path, 1) / "model.safetensors").write_bytes(b"")
+    with pytest.raises(
+        RunFolderError, match="step-000001 is damaged: model.safetensors is not as it was written; delete"
+    ):
+        newest_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["step-000002 copy", "step-000002 (1)", ".step-000003.partial", "step-3"])
+def test_no_other_folder_is_a_checkpoint(tmp_path: Path, name: str) -> None:
+    save(tmp_path, 2)
+    (tmp_path / name).mkdir()
+    (tmp_path / "step-000009").touch()
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-000002"]
+
+
+@pytest.mark.parametrize("contents", ["[]", "null", "3", "{}", '{"checksum": 1, "checksums": 2}', "\\ud800"])
+def test_any_progress_file_is_read_safely(tmp_path: Path, contents: str) -> None:
+    (save(tmp_path, 1) / "progress.json").write_text(contents)
+    assert find_checkpoint(tmp_path)[0] is None
+
+
+def test_progress_of_another_version_is_said(tmp_path: Path) -> None:
+    path = save(tmp_path, 1) / "progress.json"
+    path.write_text(path.read_text().replace('"attempts"', '"tries"'))
+    with pytest.raises(RunFolderError, match="another version of backsight"):
+        load_progress(path.parent)
+
+
+def test_files_can_be_read_by_whom_other_files_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    rights = {path.stat().st_mode for path in [tmp_path / "usual", *save(tmp_path, 1).iterdir()]}
+    assert len(rights) == 1
+
+
+def test_a_disk_that_fails_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, usual[1]))
+    try:
+        with pytest.raises(RunFolderError, match="step-000002: cannot be written .*; make room and resume the run"):
+            save(tmp_path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000001"]
+    assert find_checkpoint(tmp_path) == (tmp_path / "step-000001", [])
 
 
 def test_companions_are_set_in_place(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Weights lie in aligned memory of their own, however they were loaded."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
+from torch import nn
+
+from backsight.feedback.reward_model import RewardModel
+from backsight.policies.memory import load_tensors, move_to_own_memory
+from backsight.policies.opening import open_policy
+
+MAKERS = {
+    "decoder": tiny_policy,
+    "encoder-decoder": tiny_seq2seq,
+    "encoder": lambda: tiny_classifier(("good", "bad")),
+}
+
+
+def is_aligned(module: nn.Module) -> bool:
+    return all(tensor.data_ptr() % 64 == 0 for tensor in [*module.parameters(), *module.buffers()])
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_opened_policies_are_aligned_and_do_not_follow_the_file(kind: str, tmp_path: Path) -> None:
+    MAKERS[kind]().save(tmp_path)
+    policy = open_policy(str(tmp_path), labels=("good", "bad"))
+    assert is_aligned(policy.module)
+    before = {name: weight.clone() for name, weight in policy.module.state_dict().items()}
+    path = tmp_path / "model.safetensors"
+    with path.open("r+b") as file:  # the same file, as another program would change it
+        file.seek(-64, 2)
+        file.write(b"\xff" * 64)
+    assert all(torch.equal(before[name], weight) for name, weight in policy.module.state_dict().items())
+
+
+def test_a_reward_model_is_aligned(tmp_path: Path) -> None:
+    tiny_classifier(("good", "bad")).save(tmp_path)
+    assert is_aligned(RewardModel.load(str(tmp_path), label="good").model)
+
+
+def test_what_is_tied_stays_tied_and_what_is_shared_stays_shared() -> None:
+    module = nn.ModuleDict({"one": nn.Linear(3, 3), "two": nn.Linear(3, 3)})
+    module["two"].weight = module["one"].weight  # type: ignore[assignment]
+    module["one"].bias.share_memory_()  # type: ignore[operator,union-attr]
+    place = module["one"].bias.data_ptr()  # type: ignore[operator,union-attr]
+    move_to_own_memory(module)
+    assert module["two"].weight is module["one"].weight
+    assert module["one"].bias.data_ptr() == place  # type: ignore[operator,union-attr]
+
+
+def test_tensors_are_aligned_and_the_same(tmp_path: Path) -> None:
+    save_file({"a": torch.arange(3.0), "b": torch.arange(7, dtype=torch.bfloat16)}, tmp_path / "x.safetensors")
+    found, mapped = load_tensors(tmp_path / "x.safetensors"), load_file(tmp_path / "x.safetensors")
+    assert any(tensor.data_ptr() % 64 for tensor in mapped.values()), "or there is nothing to mend"
+    assert all(tensor.data_ptr() % 64 == 0 for tensor in found.values())
+    assert found.keys() == mapped.keys() and all(torch.equal(found[name], mapped[name]) for name in found)
