@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backsight.disk import disk_errors
@@ -35,7 +35,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the file alone is no lock
+            path.unlink()
         os.close(descriptor)
 
 

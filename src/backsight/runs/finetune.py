@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig, dump_config
-from backsight.disk import clean, whole_folder
+from backsight.disk import clean, disk_errors, whole_folder
 from backsight.errors import DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
@@ -117,7 +117,8 @@ def resume(config: RunConfig, folder: Path, *, show_progress: bool = True) -> Re
     """
     reader = RunReader(folder)
     with only_writer(folder):
-        clean(reader.checkpoints)
+        with disk_errors(reader.checkpoints, "mend its rights"):
+            clean(reader.checkpoints)
         checkpoint, notes = find_checkpoint(reader.checkpoints)
         if checkpoint is None and notes:
             raise RunFolderError("resume", folder, f"{notes[0]}; delete it, and the run starts anew")
