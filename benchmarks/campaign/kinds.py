@@ -117,7 +117,8 @@ def train_on_gym(folder: Path, steps: int) -> None:
             raise SystemExit(130)
 
 
-PLAIN = {"hindsight": "outcome", "algorithm": "rloo"}
+PLAIN = {"hindsight": "gold_anchor", "algorithm": "rloo"}
+"""Settings of a run that learns from its first step on: the right answer is among those it learns from."""
 KINDS: Mapping[str, Kind] = {
     "decoder-only": Kind("decoder", settings=PLAIN),
     "encoder-decoder": Kind("encoder-decoder", settings=PLAIN),
@@ -126,9 +127,9 @@ KINDS: Mapping[str, Kind] = {
     "logs": Kind("decoder", "logs"),
     "LoRA": Kind("decoder", settings={**PLAIN, "adapter": "lora", "adapter.r": 2}),
     "one step off": Kind("decoder", settings={**PLAIN, "one_step_off": "true", "loss_type": "tis"}),
-    "teacher": Kind("decoder", settings={"hindsight": "self_distill", "teacher.check_steps": 2}),
-    "critic": Kind("decoder", settings={"hindsight": "outcome", "algorithm": "ppo", "beta": 0.1}),
-    "comparison": Kind("decoder", methods="outcome,supervised"),
+    "teacher": Kind("decoder", settings={"hindsight": "[gold_anchor, self_distill]", "teacher.check_steps": 2}),
+    "critic": Kind("decoder", settings={"hindsight": "gold_anchor", "algorithm": "ppo", "beta": 0.1}),
+    "comparison": Kind("decoder", methods="gold_anchor,supervised"),
 }
 
 

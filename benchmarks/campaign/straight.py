@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backsight.reports.run_folder import read_rows
 from benchmarks.campaign.kinds import KINDS, STEPS
 from benchmarks.campaign.processes import at_each_write, start
 
-TIMES = re.compile(r"step_time|seconds|(time|tokens_per_second|memory|matrix_rate)/.*|checksums?")
-"""Names of what no two runs share."""
+TIMES = re.compile(r"step_time|seconds|(time|tokens_per_second|memory|matrix_rate)/.*|checksums?|origin")
+"""Names of what no two runs share, and of what says from which files they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def run_straight(kind: str, kit: Path, folder: Path, steps: int = STEPS) -> Stra
         run = start(KINDS[kind], kit, folder, lambda: at_each_write(folder.parent, note), steps)
         if run.end() != 0:
             raise RuntimeError(f"{kind}: the uninterrupted run ended with exit code {run.code}: {run.output[-2000:]}")
+        if not any(row.get("grad_norm") for path in folder.rglob("metrics.jsonl") for row in read_rows(path)):
+            raise RuntimeError(f"{kind}: the run learns nothing, so that it is no test")
         seconds, writes = time.monotonic() - run.began, int(os.pread(counter.fileno(), 20, 0))
     return Straight(kind, kit, folder, seconds, writes, steps)
 

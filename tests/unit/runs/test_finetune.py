@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import shutil
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from backsight.cli.main import main
 from backsight.environments.episodes import EpisodesTask
 from backsight.errors import ConfigError, RewardError, RunFolderError
 from backsight.policies.opening import open_policy
+from backsight.reports.lock import only_writer
 from backsight.reports.run_folder import Recorder
 from backsight.tasks.rows import RowsTask
 
@@ -321,3 +323,136 @@ def test_rows_that_nobody_can_judge_are_refused(tmp_path: Path, model: str) -> N
             output_dir=str(tmp_path / "runs"),
             **SMALL,
         )
+
+
+@pytest.fixture
+def begun(tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run of two steps, with a checkpoint at each."""
+    words = overrides(rows, model, tmp_path, run_name="run", save_steps=1, hindsight="outcome")
+    assert run_main(monkeypatch, "train", "sentiment", *words) == 0
+    return tmp_path / "runs" / "run"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def resume_run(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    return run_main(monkeypatch, "train", "--resume", str(folder), *words)
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(
+    begun: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(begun)
+    assert resume_run(begun, monkeypatch) == 0
+    assert "stopped: max_steps=2 reached; the run is finished already" in capsys.readouterr().out
+    assert files(begun) == before
+
+
+@pytest.mark.parametrize("lost", ["policy", "last message", "last evaluation"])
+def test_a_run_that_was_killed_at_its_end_is_finished(begun: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    before = files(begun)
+    if lost == "policy":
+        shutil.rmtree(begun / lost)
+    for name in [] if lost == "policy" else ["messages.jsonl", f"{lost.removeprefix('last ')}s.jsonl"]:
+        lines = (begun / name).read_text().splitlines(keepends=True)
+        (begun / name).write_text("".join(lines[:-1]))
+    assert resume_run(begun, monkeypatch) == 0
+    after = files(begun)
+    assert after == before
+
+
+def test_a_run_without_a_checkpoint_starts_anew(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(begun)
+    for name in ("checkpoints", "policy"):
+        shutil.rmtree(begun / name)
+    (begun / "checkpoints" / ".step-000001.partial").mkdir(parents=True)
+    assert resume_run(begun, monkeypatch) == 0
+    after = files(begun)
+    assert after.keys() == before.keys()
+    assert after["policy/model.safetensors"] == before["policy/model.safetensors"]
+    assert after["evaluations.jsonl"] == before["evaluations.jsonl"]
+
+
+def test_an_edited_setting_is_refused(
+    begun: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = begun / "config.yaml"
+    config.write_text(config.read_text().replace("\nlearning_rate: 0.001", "\nlearning_rate: 0.1"))
+    before = files(begun)
+    assert resume_run(begun, monkeypatch, "stop.max_steps=3") == 2
+    assert "error: learning_rate: 0.1: was 0.001 until now" in capsys.readouterr().err
+    assert files(begun) == before
+
+
+@pytest.mark.parametrize("what", ["data", "model"])
+def test_a_changed_file_is_said(
+    begun: Path,
+    rows: str,
+    model: str,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path(rows if what == "data" else f"{model}/config.json")
+    path.write_text(path.read_text().rstrip("\n"))
+    assert resume_run(begun, monkeypatch, "stop.max_steps=3") == 0
+    said = f"changed since step-000002 was saved: {what} {rows if what == 'data' else model}"
+    assert f"note: {said}" in " ".join(capsys.readouterr().out.split("\n"))
+    messages = [json.loads(line) for line in (begun / "messages.jsonl").read_text().splitlines()]
+    assert {"step": 2, "message": said} in messages
+    assert resume_run(begun, monkeypatch, "stop.max_steps=4") == 0
+    assert "note: " not in capsys.readouterr().out, "it was said, and the run went on with it"
+
+
+@pytest.mark.parametrize("name", ["policy", "checkpoints", "trajectories.jsonl"])
+def test_something_else_in_the_place_of_a_part_is_named(
+    begun: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name.endswith("jsonl"):
+        (begun / name).unlink()
+        (begun / name).mkdir()
+    else:
+        shutil.rmtree(begun / name)
+        (begun / name).write_text("")
+    assert resume_run(begun, monkeypatch, "stop.max_steps=3") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and name in error and "move it away" in error
+
+
+def test_a_run_that_another_process_writes_is_left_alone(
+    begun: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with only_writer(begun):
+        before = files(begun)
+        assert resume_run(begun, monkeypatch, "stop.max_steps=3") == 2
+        assert "is writing to it" in capsys.readouterr().err
+        assert files(begun) == before
+
+
+def test_a_folder_that_vanishes_is_said(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Recorder.add_metrics
+
+    def vanish(self: Recorder, step: int, values: Any) -> None:
+        write(self, step, values)
+        shutil.rmtree(self.folder)
+
+    monkeypatch.setattr(Recorder, "add_metrics", vanish)
+    with pytest.raises(RunFolderError, match="is gone"):
+        backsight.finetune(model, GoalString(1), stop={"max_steps": 3}, output_dir=str(tmp_path / "runs"), **SMALL)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_an_evaluation_that_is_interrupted_can_go_on(
+    tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(self: Recorder, *_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    words = overrides(rows, model, tmp_path, run_name="run", hindsight="outcome")
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "add_evaluation", interrupt)
+        assert run_main(patch, "train", "sentiment", *words) == 130
+    assert f"go on with: backsight train --resume {tmp_path / 'runs' / 'run'}" in capsys.readouterr().out
+    assert resume_run(tmp_path / "runs" / "run", monkeypatch) == 0

@@ -60,9 +60,7 @@ def test_other_code_is_named(config: RunConfig) -> None:
 
 def test_an_edited_setting_is_refused(config: RunConfig) -> None:
     before = find_origin(config, GoalString(1))
-    with pytest.raises(
-        ConfigError, match=r"^learning_rate: 0.5: was 1e-05 until now, and only stop"
-    ):
+    with pytest.raises(ConfigError, match=r"^learning_rate: 0.5: was 1e-05 until now, and only stop"):
         changes(config, before, learning_rate=0.5)
 
 
