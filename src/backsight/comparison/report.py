@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backsight.comparison.results import ComparisonResult, MethodResult
 from backsight.evaluation.across_seeds import SeedScores
-from backsight.evaluation.paired import LEVEL
+from backsight.evaluation.statistics import LEVEL
 from backsight.reports.document import Figure, Report, Table
 from backsight.reports.tables import interval_text
 from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY
@@ -42,14 +42,20 @@ def _domain(result: ComparisonResult, split: str) -> str:
 
 def _notes(result: ComparisonResult) -> list[str]:
     seeds = len(result.seeds)
-    notes = [
-        "Scores are those of one greedy attempt at each item"
-        + (f", averaged over {seeds} seeds. " if seeds > 1 else ", of one seed. ")
-        + "Intervals hold the mean over items with 95 % confidence"
-        + ("; whether other seeds would agree, the column of the seeds shows." if seeds > 1 else "."),
-        f"p: paired sign-flip test against {result.control} on the same items; * marks p of at most {LEVEL}. "
-        "It is not corrected for the number of methods and splits.",
-    ]
+    if seeds > 1:
+        notes = [
+            f"Scores are those of one greedy attempt at each item, averaged over {seeds} seeds. "
+            "Intervals hold the mean with 95 % confidence, whatever the seeds and the items.",
+            f"p: t test against {result.control} over seeds and items; * marks p of at most {LEVEL}.",
+        ]
+    else:
+        notes = [
+            "Scores are those of one greedy attempt at each item, of one seed. "
+            "Intervals hold the mean over items with 95 % confidence.",
+            f"p: paired sign-flip test against {result.control} on the same items. "
+            "It is about these two policies: whether the methods differ, only several seeds can tell.",
+        ]
+    notes[-1] += " It is not corrected for the number of methods and splits."
     if any(each.cost.get("gold_answers") for each in result.methods.values()):
         notes.append(
             "A method that samples nothing has no attempts to count: a step of it learns from as many gold answers as "
@@ -79,7 +85,8 @@ def _score_cells(result: ComparisonResult, own: MethodResult, split: str, name: 
     if name in own.against_control.get(split, {}):
         against = own.against_control[split][name]
         cells[f"less {result.control}"] = interval_text(against.difference)
-        cells["p"] = f"{against.p:.4f}{' *' if against.p <= LEVEL else ''}"
+        is_significant = len(result.seeds) > 1 and against.p <= LEVEL
+        cells["p"] = f"{against.p:.4f}{' *' if is_significant else ''}"
     return cells
 
 

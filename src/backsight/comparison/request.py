@@ -14,7 +14,7 @@ from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError, nearest
 from backsight.hindsight.catalogue import METHODS
 from backsight.policies.text import TextPolicy
-from backsight.tasks.base import Task
+from backsight.tasks.base import Task, draw_items
 
 CONTROL = "outcome"
 ALIASES = {"sft": "supervised"}
@@ -92,7 +92,8 @@ class Request:
     def _answer_tokens(self, method: str, policy: TextPolicy) -> float:
         """Return the mean number of tokens of a gold answer."""
         task = self.tasks[method]
-        answers = [item.target for item in task.items(task.train_split)[:COUNTED_ANSWERS] if item.target is not None]
+        counted = draw_items(task.items(task.train_split), COUNTED_ANSWERS)
+        answers = [item.target for item in counted if item.target is not None]
         if not answers:
             remedy = f"{method} samples nothing and there are no gold answers to count; give a budget of attempts"
             raise ConfigError("stop.max_tokens", self.shared.stop.max_tokens, remedy)

@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from backsight.comparison.request import Request
-from backsight.evaluation.across_seeds import Curve, SeedScores, average_over_seeds, band, seed_scores
-from backsight.evaluation.paired import Comparison, compare_scores
+from backsight.evaluation.across_seeds import Curve, SeedScores, band, compare_over_seeds, seed_scores
+from backsight.evaluation.paired import Comparison
 from backsight.runs.evaluate import GENERAL_TEXT, ItemScores
 
 RunRecord = Mapping[str, Any]
@@ -27,8 +27,7 @@ class MethodResult:
     scores: Mapping[str, Mapping[str, SeedScores]] = field(default_factory=dict)
     """Scores by split and name."""
     against_control: Mapping[str, Mapping[str, Comparison]] = field(default_factory=dict)
-    """Comparisons with the control by split and name, paired over items, each item's score averaged over seeds. Empty
-    for the control."""
+    """Comparisons with the control by split and name, over seeds and items. Empty for the control."""
     curves: Mapping[str, Curve] = field(default_factory=dict)
     """Learning curves of the reward, by split."""
 
@@ -124,7 +123,7 @@ def _against(control: Sequence[ItemScores], own: Sequence[ItemScores]) -> dict[s
     baseline = _over_seeds(control)
     found = {
         split: {
-            name: compare_scores(average_over_seeds(baseline[split][name]), average_over_seeds(each))
+            name: compare_over_seeds(baseline[split][name], each)
             for name, each in named.items()
             if name in baseline[split]
         }

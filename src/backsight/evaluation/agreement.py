@@ -12,7 +12,7 @@ from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
-from backsight.tasks.base import SingleTurn, Task
+from backsight.tasks.base import SingleTurn, Task, draw_items
 from backsight.training.config import TrainingConfig
 
 TOLERANCE = 1e-3
@@ -27,7 +27,7 @@ def sampler_learner_difference(
     Raises:
         ModelError: when the difference is above `TOLERANCE`.
     """
-    items = task.items(task.train_split)[:num_prompts]
+    items = draw_items(task.items(task.train_split), num_prompts)
     groups = [group for _, group in collect(engine, SingleTurn, items, 2, config.sampling, config.seed)]
     examples = [
         policy_gradient_row(each, torch.zeros(each.num_decisions)) for group in groups for each in group.trajectories

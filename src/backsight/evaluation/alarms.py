@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 from backsight.evaluation.evaluator import item_means
-from backsight.evaluation.paired import LEVEL, Comparison
+from backsight.evaluation.paired import Comparison
+from backsight.evaluation.statistics import LEVEL
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.types import FeedbackSource, Trajectory

@@ -11,7 +11,7 @@ from backsight.evaluation.statistics import Estimate, bootstrap_figures, estimat
 from backsight.feedback.pool import FeedbackPool
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
-from backsight.tasks.base import Item, Task
+from backsight.tasks.base import Item, Task, draw_items
 from backsight.types import EnvironmentFactory, FeedbackSource, Sampling, Trajectory
 
 SplitMetrics = Callable[[Sequence[Item], Sequence[str]], Mapping[str, float]]
@@ -66,7 +66,9 @@ def evaluate_splits(
     splits: Sequence[str] = (),
     num_samples: int = 1,
 ) -> Evaluation:
-    """Make attempts at the first `num_items` items of the splits, or of all evaluation splits, and score them.
+    """Make attempts at up to `num_items` items of the splits, or of all evaluation splits, and score them.
+
+    The items are drawn, the same ones in every run; see `draw_indices`.
 
     One greedy attempt is made at each item, or `num_samples` are drawn as `sampling` says if that is more than one. The
     score of an item is the mean over its attempts.
@@ -79,8 +81,8 @@ def evaluate_splits(
         sampling = replace(sampling, temperature=0.0)
     evaluation = {}
     for split in splits or task.eval_splits:
-        items = task.items(split)[:num_items]
-        if not len(items):
+        items = draw_items(task.items(split), num_items)
+        if not items:
             raise DataError(split, "0 items", "nothing to evaluate; give the split some rows")
         pool = FeedbackPool(feedback)
         groups = collect(engine, environments, items, num_samples, sampling, seed=0)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from backsight.evaluation.statistics import Estimate, bootstrap
+from backsight.evaluation.statistics import LEVEL, Estimate, bootstrap
 
 FLIPS = 10_000
-LEVEL = 0.05
-"""Largest p that is significant: 95 % confidence."""
 _BLOCK = 500
 
 
@@ -27,10 +25,9 @@ class Comparison:
     """Mean score of the baseline over those items."""
     policy: float
     difference: Estimate
-    """Mean over items of the policy's score minus the baseline's, with a bootstrap interval over items."""
+    """Mean of the policy's score minus the baseline's, with its interval."""
     p: float
-    """Two-sided p: how often the difference would be as large by chance, if each item's could as well have had the
-    other sign."""
+    """Two-sided p: how often the difference would be as large by chance."""
 
     def rises(self, level: float = LEVEL) -> bool:
         """Return whether the policy's mean is significantly above the baseline's."""
@@ -44,7 +41,9 @@ class Comparison:
 def compare_scores(baseline: Sequence[float | None], policy: Sequence[float | None]) -> Comparison | None:
     """Compare the scores of two policies by item, in the same order; return None if no item has both.
 
-    The test is the paired sign-flip permutation test (Fisher 1935): exact if the differing items have at most `FLIPS`
+    It is about these two policies; whether two methods differ, `compare_over_seeds` says. The interval is a bootstrap
+    over items. The test asks how often the difference would be as large if each item's could as well have had the
+    other sign: the paired sign-flip permutation test (Fisher 1935), exact if the differing items have at most `FLIPS`
     patterns of signs, else with so many random ones (seed 0).
     """
     pairs = [(one, two) for one, two in zip(baseline, policy, strict=True) if one is not None and two is not None]

@@ -11,6 +11,10 @@ from numpy.typing import ArrayLike
 
 Z = 1.959964
 """Quantile of the normal distribution for 95 %."""
+LEVEL = 0.05
+"""Largest p that is significant: 95 % confidence."""
+MOST_FREEDOM = 1_000.0
+"""Degrees of freedom above which Student's distribution is the normal one for all that can be seen."""
 RESAMPLES = 2000
 
 
@@ -64,6 +68,27 @@ def bootstrap_figures(figures: Callable[[Sequence[int]], Mapping[str, float]], c
         low, high = numpy.quantile([each[name] for each in drawn], (0.025, 0.975))
         estimates[name] = Estimate(figure, float(low), float(high), count)
     return estimates
+
+
+def student_p(t: float, freedom: float) -> float:
+    """Return how often a Student's t with so many degrees of freedom (at least 1) is as far from 0 as `t`, two-sided.
+
+    With t = √freedom · tan(angle), its density is proportional to cos(angle)^(freedom − 1), which is summed here.
+    """
+    freedom = min(freedom, MOST_FREEDOM)
+    angles = numpy.linspace(math.atan(abs(t) / math.sqrt(freedom)), math.pi / 2, 2_001)
+    densities = numpy.cos(angles).clip(0.0) ** (freedom - 1)
+    whole = math.sqrt(math.pi) * math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
+    return min(1.0, 2 * float(numpy.trapezoid(densities, angles)) / whole)
+
+
+def student_quantile(freedom: float) -> float:
+    """Return the t beyond which, on both sides, 5 % of Student's distribution lie."""
+    low, high = 0.0, 20.0  # 12.7 for one degree of freedom
+    for _ in range(35):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_p(middle, freedom) > LEVEL else (low, middle)
+    return high
 
 
 def _wilson(share: float, count: int) -> Estimate:

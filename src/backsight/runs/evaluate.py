@@ -122,9 +122,9 @@ def assess(  # noqa: PLR0913  (the options of the command)
 ) -> Assessment:
     """Evaluate the configured policy, and the one at `against` on the same items.
 
-    One greedy attempt is made at each of the first `eval_items` items of the splits (all evaluation splits if none are
-    named), or several `samples` are drawn with the configured temperature. `reward_funcs` or `feedback` replace the
-    task's own judge.
+    One greedy attempt is made at each of up to `eval_items` items of the splits (all evaluation splits if none are
+    named), which are drawn, the same ones in every run; or several `samples` are taken of each with the configured
+    temperature. `reward_funcs` or `feedback` replace the task's own judge.
 
     Raises:
         BacksightError: when an argument, the text or a model does not fit. Nothing is evaluated then.

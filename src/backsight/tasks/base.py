@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Self, overload
 
 from backsight.errors import DataError, RewardError, describe
@@ -50,6 +51,21 @@ class LazyItems(Sequence[Item]):
         if not -self.length <= index < self.length:
             raise IndexError(index)
         return self.make(index % self.length)
+
+
+def draw_indices(count: int, most: int) -> Sequence[int]:
+    """Return the numbers of up to `most` of `count` items, in order: a draw that is the same in every run.
+
+    The first items would not do, because rows are often sorted, for instance by label.
+    """
+    if count <= most:
+        return range(count)
+    return sorted(Random(derive_seed("drawn items", count)).sample(range(count), most))
+
+
+def draw_items(items: Sequence[Item], most: int) -> list[Item]:
+    """Return up to `most` of the items; see `draw_indices`."""
+    return [items[index] for index in draw_indices(len(items), most)]
 
 
 Fits = Callable[[Observation], bool]
@@ -103,7 +119,9 @@ class Task(ABC):
         raise NotImplementedError
 
     def validate(self, split: str, limit: int = 200) -> int:
-        """Grade the gold answers of up to `limit` items, and return how many were graded; 0 for a task without a judge.
+        """Grade the gold answers of up to `limit` items that are drawn, and return how many were graded.
+
+        It is 0 for a task without a judge.
 
         Raises:
             DataError: when a gold answer does not get full marks, so the judge or the row is wrong.
@@ -136,7 +154,7 @@ class PromptTask(Task):
 
     def validate(self, split: str, limit: int = 200) -> int:
         graded = 0
-        for item in self.items(split)[:limit]:
+        for item in draw_items(self.items(split), limit):
             if item.target is None:
                 continue
             reward = self.judge(item, item.target).reward
@@ -184,7 +202,8 @@ class TaskVerifier:
         """Return one feedback a trajectory, in their order.
 
         Raises:
-            RewardError: when the task's judge failed, or gave no reward that is finite.
+            RewardError: when the task's judge failed, or gave no reward that is finite. Of an item without a gold
+                answer, a judge may have nothing to say.
         """
         return [
             self._judge(trajectory, derive_seed(seed, "relabelled"))
@@ -196,14 +215,15 @@ class TaskVerifier:
         text = completion_text(trajectory)
         try:
             feedback = self.task.judge(item, text)
-            is_finite = feedback.reward is not None and math.isfinite(feedback.reward)
+            is_known = feedback.reward is not None or item.target is None  # without a gold answer, nobody may know
+            is_usable = is_known and (feedback.reward is None or math.isfinite(feedback.reward))
             prompt = None
             if not feedback.success and len(trajectory.steps) == 1 and trajectory.steps[0].terminated:
                 prompt = self.task.relabel_prompt(item, text, seed)
         except (Exception, SystemExit) as error:  # a task may be anybody's code
             remedy = f"the judge of {text!r} {describe(error)}; mend the task"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy) from error
-        if not is_finite:
+        if not is_usable:
             remedy = f"the judge gave {text!r} the reward {feedback.reward}; give gold answers or reward functions"
             raise RewardError(f"task '{self.task.name}'", f"item {item.id}", remedy)
         return feedback if prompt is None else replace(feedback, achieved_prompts=(prompt,))

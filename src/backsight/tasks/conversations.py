@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backsight.tasks.base import Item
+from backsight.tasks.cells import Row
+from backsight.tasks.files import Source
 from backsight.tasks.recorded import RecordedTask, number_in, text_in, transcript
-from backsight.tasks.rows import Row
 from backsight.types import Messages, Observation
 
 _OWN_FIELDS = ("reward", "feedback", "correction")
@@ -34,10 +35,10 @@ class ConversationsTask(RecordedTask):
 
     def __init__(
         self,
-        data: str,
+        data: Source,
         *,
-        test: str | None = None,
-        ood: str | None = None,
+        test: Source | None = None,
+        ood: Source | None = None,
         as_text: bool = True,
         next_turn_is_feedback: bool = False,
     ) -> None:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 from backsight.tasks.base import Item
+from backsight.tasks.cells import Row
 from backsight.tasks.overlap import likeness
 from backsight.tasks.recorded import transcript
-from backsight.tasks.rows import WORD, FileTask, Row
+from backsight.tasks.rows import FileTask
+from backsight.tasks.scripts import WORD
 from backsight.types import Feedback, Messages, Observation
 
 _MESSAGE = re.compile(r"^(?! {2})", re.MULTILINE)

@@ -6,10 +6,12 @@ it does so only when a source needs them.
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import io
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable
@@ -19,12 +21,20 @@ from typing import Any
 from backsight.errors import DataError
 
 Rows = list[dict[str, Any]]
+Source = str | os.PathLike[str]
+"""A path, or a name of the Hub; see `read_rows`."""
+
+UNPACKED_TIMES = 100
+UNPACKED_FREE = 2**26
+"""A compressed file may hold `UNPACKED_TIMES` as many bytes as it has, and `UNPACKED_FREE` on top: far more than any
+text, and less than memory that a file made for the purpose would fill."""
 
 _HUB_ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(:(?P<split>[\w.-]+))?")
+_CHAT = re.compile(r"""\s*(array\()?\[\s*\{.*?["']role["']\s*:""", re.DOTALL)
 _INSTALL = "pip install 'backsight[data]'"
 
 
-def read_rows(source: str) -> Rows:
+def read_rows(source: Source) -> Rows:
     """Read all rows of a data file or of a data set of the Hub, as dictionaries from column to value.
 
     `source` is a path to ``.jsonl``, ``.ndjson`` or ``.json`` (one object a line) or ``.csv`` (with a
@@ -35,6 +45,7 @@ def read_rows(source: str) -> Rows:
     Raises:
         DataError: when there is no such source, it is empty or malformed, or a library to read it is missing.
     """
+    source = os.fspath(source)
     path = Path(source).expanduser()
     reader = _READERS.get(_format(path))
     hub_id = _HUB_ID.fullmatch(source)
@@ -59,15 +70,26 @@ def _format(path: Path) -> str:
 
 
 def _read_text(path: Path, source: str) -> str:
-    data = path.read_bytes()
-    if path.suffix == ".gz":
-        data = gzip.decompress(data)
+    data = _unpacked(path, source) if path.suffix == ".gz" else path.read_bytes()
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{data[error.start]:02x}"
         raise DataError(f"{source}:{line}", byte, "not UTF-8; convert the file") from error
+
+
+def _unpacked(path: Path, source: str) -> bytes:
+    most = UNPACKED_TIMES * path.stat().st_size + UNPACKED_FREE
+    with gzip.open(path) as file:
+        data: bytes = file.read(most + 1)
+    if len(data) > most:
+        raise _too_large(source, most)
+    return data
+
+
+def _too_large(source: str, most: int) -> DataError:
+    return DataError(source, f"more than {most:,} bytes unpacked", "no text is packed as densely; unpack it yourself")
 
 
 def _read_json_lines(path: Path, source: str) -> Rows:
@@ -112,10 +134,31 @@ def _read_csv(path: Path, source: str) -> Rows:
                 remedy = f"{len(record)} fields where the header has {len(header)}; quote fields with commas"
                 raise DataError(f"{source}:{records.line_num}", ",".join(record), remedy)
             if record:
-                rows.append(dict(zip(header, record, strict=True)))
+                cells = (_chat_or_text(cell, f"{source}:{records.line_num}") for cell in record)
+                rows.append(dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise DataError(f"{source}:{records.line_num}", error, "not CSV; mend the line") from error
     return rows
+
+
+def _chat_or_text(cell: str, place: str) -> Any:
+    """Return a cell of a CSV file: the messages that are written in it as JSON or in Python, or else its text."""
+    if _CHAT.match(cell) is None:
+        return cell
+    messages = read_literal(cell)
+    if not isinstance(messages, list):
+        raise DataError(place, cell, "looks like chat messages, but is neither JSON nor Python; write it as JSON")
+    return messages
+
+
+def read_literal(text: str) -> Any:
+    """Return the value of a JSON or Python literal; None for any other text."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return None
 
 
 def _read_parquet(path: Path, source: str) -> Rows:
@@ -125,7 +168,13 @@ def _read_parquet(path: Path, source: str) -> Rows:
     except ImportError as error:
         raise DataError(source, "pyarrow is not installed", f"to read Parquet: {_INSTALL}") from error
     try:
-        table = pyarrow.parquet.ParquetFile(path).read()
+        file = pyarrow.parquet.ParquetFile(path)
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        groups = (file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups))
+        most = UNPACKED_TIMES * path.stat().st_size + UNPACKED_FREE
+        if max(cells, sum(groups)) > most:
+            raise _too_large(source, most)
+        table = file.read()
         rows: Rows = table.to_pylist()
     except (pyarrow.ArrowException, ValueError) as error:  # the latter: strings that are not UTF-8
         raise DataError(source, error, "not a Parquet file that pyarrow can read; write it again") from error

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
-from backsight.tasks.rows import WORD
+from backsight.tasks.scripts import WORD
 
 
 def word_f1(text: str, reference: str) -> float:
     """Compute the share of words that two texts have in common, from 0 to 1: the harmonic mean of precision and recall.
 
-    Words are separated by white space, and each character of Chinese and Japanese is a word. Their order does not
-    count; their case and punctuation do. A word counts as often as both have it (Rajpurkar et al. 2016, "SQuAD:
-    100,000+ questions for machine comprehension of text", without its normalisation).
+    Words are separated by white space; where a script puts none between words, each character is a word (see
+    `backsight.tasks.scripts`). Their order does not count; their case and punctuation do. A word counts as often as
+    both have it (Rajpurkar et al. 2016, "SQuAD: 100,000+ questions for machine comprehension of text", without its
+    normalisation).
     """
     words, wanted = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
     shared = (words & wanted).total()

@@ -10,14 +10,19 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from statistics import fmean
 from typing import Any
 
 from backsight.errors import DataError, nearest
 from backsight.tasks.base import Item, PromptTask
+from backsight.tasks.cells import Row, plain_value, read_numbered_rows
+from backsight.tasks.files import Source
 from backsight.tasks.overlap import likeness
-from backsight.tasks.rows import Row, read_numbered_rows, without_test
+from backsight.tasks.rows import without_test
 from backsight.types import Feedback, Observation
+
+_TRUTHS = {"true": 1.0, "false": 0.0}
 
 
 class RecordedTask(PromptTask):
@@ -36,7 +41,7 @@ class RecordedTask(PromptTask):
 
     metrics = ("overlap", "exact")
 
-    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+    def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         rows = read_numbered_rows(data)
         if test is None:
             rows, tested = without_test(rows, self.start_of)
@@ -116,14 +121,19 @@ def transcript(messages: Sequence[Mapping[str, Any]], cue: str = "assistant") ->
 def number_in(row: Row, place: str, value: object) -> float | None:
     """Return a reward that stands at `place` in a row, perhaps as text; None where there is none.
 
+    True and false are 1 and 0, also as text.
+
     Raises:
         DataError: when the value is no finite number.
     """
+    value = plain_value(value)
     if value is None or value == "":
         return None
+    if isinstance(value, str) and value.strip().casefold() in _TRUTHS:
+        return _TRUTHS[value.strip().casefold()]
     try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+        number = float(value) if isinstance(value, str | int | float | Decimal) else math.nan
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise DataError(f"{row.place}, {place}", repr(value), "write a finite number, or leave it out")

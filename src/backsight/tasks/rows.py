@@ -2,99 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import bisect
 import copy
 import json
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from backsight.errors import DataError, nearest
+from backsight.errors import DataError, RewardError, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
-from backsight.tasks.files import read_rows
-from backsight.types import Feedback, Messages, Observation, is_chat
+from backsight.tasks.cells import Row, number_text, read_numbered_rows
+from backsight.tasks.files import Source
+from backsight.tasks.scripts import WORD
+from backsight.types import Feedback, FeedbackSource, Observation
 
 Member = TypeVar("Member")
 
 TEST_SHARE = 0.1
 """Share of the items that go to the test split when only one source is given."""
 
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Regular expression of a character of Chinese or Japanese, which put no spaces between words."""
-
-WORD = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\S)+")
-"""Regular expression of a word, or of a character of a script without spaces; long prompts are shortened by these."""
-
 _OWN_COLUMNS = ("prompt", "completion")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a source, with its number (from 1), so that an error message can name the place."""
-
-    source: str
-    number: int
-    columns: Mapping[str, Any]
-
-    @property
-    def place(self) -> str:
-        return f"{self.source}: row {self.number}"
-
-    def unusable(self, column: str, remedy: str) -> DataError:
-        """Return the error for a cell that cannot be used."""
-        return DataError(f"{self.place}, column '{column}'", repr(self.columns[column]), remedy)
-
-    def cell(self, column: str) -> Any:
-        """Return the content of a column.
-
-        Raises:
-            DataError: when there is no such column.
-        """
-        if column not in self.columns:
-            remedy = f"rename one of the columns that are there: {', '.join(self.columns)}"
-            raise DataError(self.place, f"no column '{column}'", remedy)
-        return self.columns[column]
-
-    def text(self, column: str) -> str:
-        """Return a cell that has to hold text, as it stands there.
-
-        Raises:
-            DataError: when there is no such column, or no text in it.
-        """
-        cell = self.cell(column)
-        if not isinstance(cell, str) or not cell.strip():
-            raise self.unusable(column, "write text there, or remove the row")
-        return cell
-
-    def texts(self, column: str) -> list[str]:
-        """Return a cell that has to hold a list of one or more texts.
-
-        In a CSV file the list is text, written as in Python or JSON.
-
-        Raises:
-            DataError: when there is no such column, or something else is in it.
-        """
-        cell = self.cell(column)
-        texts = _literal(cell) if isinstance(cell, str) else cell
-        is_list_of_text = isinstance(texts, list) and all(isinstance(text, str) and text.strip() for text in texts)
-        if not is_list_of_text or not texts:
-            raise self.unusable(column, "write a list of one or more texts, none of them empty")
-        return [text.strip() for text in texts]
-
-    def messages(self, column: str) -> Messages:
-        """Return a cell that has to hold chat messages, as they stand there.
-
-        Raises:
-            DataError: when there is no such column, or something else is in it.
-        """
-        messages = self.cell(column)
-        if not is_chat(messages):
-            raise self.unusable(column, 'write messages as [{"role": "user", "content": "text"}]')
-        return messages
 
 
 class FileTask(PromptTask):
@@ -114,7 +43,7 @@ class FileTask(PromptTask):
     unit = "item"
     """Word for an item, for the error about a source without any."""
 
-    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+    def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         items = self._read("train", data)
         if test is None:
             items, tested = without_test(items, self.start_of)
@@ -159,7 +88,7 @@ class FileTask(PromptTask):
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         """Make the items of one source. An item's id is the number of the (first) row it was made from."""
 
-    def _read(self, split: str, source: str) -> list[Item]:
+    def _read(self, split: str, source: Source) -> list[Item]:
         rows = read_numbered_rows(source)
         items = self.items_from(rows)
         if not items:
@@ -171,36 +100,30 @@ class FileTask(PromptTask):
 class RowsTask(FileTask):
     """A task of any rows with a column `prompt`, text or chat messages: the shape of a data set for TRL.
 
-    The gold answer, where there is one, is the column `completion` (text or messages) or else `target` (text
-    or a number). Every column but `prompt` and `completion` is passed on, for reward functions to ask for by
-    name. The judge compares with the gold answer; without one it gives no reward, so that reward functions are
-    needed.
+    The gold answer, where there is one, is the column `completion` (text, messages, or a conversation that ends with
+    it) or else `target` (text, a number, or a list of these, any of which is right). An empty cell holds none. Every
+    column but `prompt` and `completion` is passed on, for reward functions to ask for by name. The judge compares with
+    the gold answer; without one it gives no reward, so that reward functions are needed.
     """
 
     name = "rows"
 
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
-        return [
-            Item(
-                id=str(row.number),
-                prompt=_prompt(row),
-                target=_target(row),
-                columns={name: row.columns[name] for name in row.columns if name not in _OWN_COLUMNS},
-            )
-            for row in rows
-        ]
+        return [_item(row) for row in rows]
+
+    def feedback(self) -> FeedbackSource:
+        if all(item.target is None for item in self.items(self.train_split)):
+            source = self.sources[self.train_split]
+            raise RewardError("task 'rows'", source, "no row has a gold answer; give gold answers or reward functions")
+        return super().feedback()
 
     def judge(self, item: Item, completion: str) -> Feedback:
         if item.target is None:
             return Feedback()
-        is_exact = completion.strip() == item.target.strip()
+        answers = [item.target, *_listed(item.columns.get("target"))]
+        is_exact = completion.strip() in map(str.strip, answers)
         exact = float(is_exact)
         return Feedback(rewards={"exact": exact}, reward=exact, success=is_exact, sources=(self.name,))
-
-
-def read_numbered_rows(source: str) -> list[Row]:
-    """Read the rows of a source, and number them from 1; see `read_rows`."""
-    return [Row(source, number, columns) for number, columns in enumerate(read_rows(source), start=1)]
 
 
 def without_test(
@@ -209,31 +132,34 @@ def without_test(
     """Divide members into those to train on and about a tenth to test on, by how each starts and by nothing else."""
     sides: tuple[list[Member], list[Member]] = ([], [])
     for member in members:
-        start = json.dumps(start_of(member), sort_keys=True)
+        start = json.dumps(start_of(member), sort_keys=True, default=str)
         sides[derive_seed("test split", start) < TEST_SHARE * 2**63].append(member)
     return sides
 
 
-def _literal(text: str) -> Any:
-    """Return the value of a JSON or Python literal; None for any other text."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    return None
-
-
-def _prompt(row: Row) -> Observation:
-    cell = row.cell("prompt")
-    return row.messages("prompt") if isinstance(cell, list) else row.text("prompt")
+def _item(row: Row) -> Item:
+    has_completion = row.has("completion")
+    prompt, target = row.exchange("completion") if has_completion else (row.observation("prompt"), _target(row))
+    columns = {name: row.columns[name] for name in row.columns if name not in _OWN_COLUMNS}
+    return Item(id=str(row.number), prompt=prompt, target=target, columns=columns)
 
 
 def _target(row: Row) -> str | None:
-    completion = row.columns.get("completion")
-    if isinstance(completion, list):
-        return "".join(message["content"] for message in row.messages("completion"))
-    if completion is not None:
-        return row.text("completion")
-    target = row.columns.get("target")
-    return str(target) if isinstance(target, str | int | float) else None
+    """Return the gold answer in the column `target`; None where it is empty, or holds data for reward functions."""
+    if not row.has("target"):
+        return None
+    cell = row.cell("target")
+    if isinstance(cell, dict | list):
+        return next(iter(_listed(cell)), None)
+    written = cell if isinstance(cell, str) else number_text(cell)
+    if written is None:
+        raise row.unusable("target", "write text or a number there, as it should be answered, or leave it out")
+    return written
+
+
+def _listed(cell: Any) -> list[str]:
+    """Return the members of a list of texts and numbers, as text; none for anything else."""
+    members = cell if isinstance(cell, list) else []
+    written = [each if isinstance(each, str) else number_text(each) for each in members]
+    known = [text for text in written if text and text.strip()]
+    return known if len(known) == len(members) else []

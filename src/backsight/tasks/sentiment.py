@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from backsight.errors import DataError, nearest
 from backsight.tasks.base import Item
-from backsight.tasks.rows import FileTask, Row
+from backsight.tasks.cells import Row, number_text
+from backsight.tasks.files import Source
+from backsight.tasks.rows import FileTask
 from backsight.types import Feedback
 
 MAX_LABELS = 20
@@ -34,9 +37,9 @@ class SentimentTask(FileTask):
     metrics = ("valid",)
     cue = "\nsentiment:"
 
-    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+    def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         super().__init__(data, test=test, ood=ood)
-        self.labels = tuple(sorted({_label(item) for item in self.items("train")}))
+        self.labels = tuple(_in_order({_label(item) for item in self.items("train")}))
         if not 2 <= len(self.labels) <= MAX_LABELS:
             remedy = f"{len(self.labels)} distinct labels; this task takes 2 to {MAX_LABELS}"
             raise DataError(f"{data}, column 'label'", ", ".join(self.labels), remedy)
@@ -83,9 +86,24 @@ class SentimentTask(FileTask):
 
 
 def _label_word(row: Row) -> str:
-    cell = row.cell("label")
-    # Many data sets number their labels.
-    return str(cell) if isinstance(cell, int) else row.text("label").strip()
+    """Return a label. Many data sets number them; decimals are taken for ratings."""
+    number = number_text(row.cell("label"))
+    return row.text("label").strip() if number is None or "." in number else number
+
+
+def _in_order(labels: Iterable[str]) -> list[str]:
+    """Return the labels by size if all are numbers, else by the alphabet, with the numbers in them by size.
+
+    A classifier without names for its outputs gets them in this order.
+    """
+    known = sorted(labels)
+    try:
+        return sorted(known, key=float)
+    except ValueError:
+        parts = {label: re.split(r"(\d+)", label) for label in known}  # text and numbers by turns
+        return sorted(
+            known, key=lambda label: [int(part) if place % 2 else part for place, part in enumerate(parts[label])]
+        )
 
 
 def _label(item: Item) -> str:

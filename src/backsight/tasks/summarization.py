@@ -8,7 +8,10 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backsight.tasks.base import Item
-from backsight.tasks.rows import UNSPACED, FileTask, Row
+from backsight.tasks.cells import Row
+from backsight.tasks.files import Source
+from backsight.tasks.rows import FileTask
+from backsight.tasks.scripts import WORD
 from backsight.types import Feedback
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class SummarizationTask(FileTask):
     metrics = ("rouge_l", "rouge_1", "length")
     cue = "\nTL;DR:"
 
-    def __init__(self, data: str, *, test: str | None = None, ood: str | None = None) -> None:
+    def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         super().__init__(data, test=test, ood=ood)
         references = [text for item in self.items("train") for text in item.columns["references"]]
         lengths = sorted(len(words(text)) for text in references)
@@ -90,16 +93,15 @@ def words(text: str) -> list[str]:
     """Return the words of a text, in lower case.
 
     Words are runs of letters and digits, as rouge-score finds them in English. While rouge-score knows only the letters
-    a to z, here the letters of every script count, with their marks; where words are not spaced, each character is one.
+    a to z, here the letters of every script count, with their marks; where words are not spaced, each letter is one.
     """
-    found = "".join(map(_add_spaces, text.lower().replace("\ufe0f", ""))).split()
+    found = WORD.findall("".join(map(_in_word, text.lower().replace("\ufe0f", ""))))
     return [word for word in found if any(map(str.isalnum, word))]
 
 
 @lru_cache(maxsize=16_384)
-def _add_spaces(character: str) -> str:
-    if UNSPACED.match(character):
-        return f" {character} "
+def _in_word(character: str) -> str:
+    """Return the character if it may stand in a word, else a space."""
     is_in_word = character.isalnum() or unicodedata.category(character) in ("Mn", "Mc")
     return character if is_in_word else " "
 

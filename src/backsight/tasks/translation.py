@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self
 
 from backsight.tasks.base import Item
-from backsight.tasks.rows import FileTask, Row
+from backsight.tasks.cells import Row
+from backsight.tasks.rows import FileTask
+from backsight.tasks.scripts import MOSTLY, is_chinese, unspaced_share
 from backsight.types import Feedback, Observation
 
 if TYPE_CHECKING:
@@ -26,9 +28,10 @@ class TranslationTask(FileTask):
     Rows with the same source make one item, whose references are all their translations; the first one is the
     gold answer. The reward is the sentence's chrF against the best reference, from 0 to 1 (Popović 2015,
     "chrF: character n-gram F-score for automatic MT evaluation", as sacrebleu computes it). Beside it stands
-    `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may
-    have fewer than four words). The mean over sentences is not the BLEU of a corpus. chrF counts recall twice, so that
-    a policy may raise it with translations that are longer and not better; BLEU then falls.
+    `bleu`, the sentence's BLEU against the best reference (Papineni 2002; with effective order, as a sentence may have
+    fewer than four words), with sacrebleu's tokenizer for the references' script: `13a`, `zh` for Chinese, `char` for
+    other scripts that put no spaces between words. The mean over sentences is not the BLEU of a corpus. chrF counts
+    recall twice, so that a policy may raise it with translations that are longer and not better; BLEU then falls.
 
     The feedback on a wrong translation holds the gold answer (`Feedback.correction`), which a teacher can be shown.
 
@@ -61,9 +64,10 @@ class TranslationTask(FileTask):
         references = item.columns["references"]
         translation = completion.strip()
         chrf = self._chrf.sentence_score(translation, references).score / 100
-        bleu = max(self._bleu.sentence_score(translation, [each]).score for each in references) / 100
+        bleu = _bleu(_tokenizer(" ".join(references)))
+        best = max(bleu.sentence_score(translation, [each]).score for each in references) / 100
         # sacrebleu rounds full marks to a little more than 100
-        rewards = {"chrf": chrf, "bleu": min(bleu, 1.0), "exact": float(translation in references)}
+        rewards = {"chrf": chrf, "bleu": min(best, 1.0), "exact": float(translation in references)}
         success = chrf >= SUCCESS_CHRF
         correction = None if success else item.target
         return Feedback(rewards=rewards, reward=chrf, success=success, correction=correction, sources=(self.name,))
@@ -85,12 +89,6 @@ class TranslationTask(FileTask):
         return CHRF()
 
     @cached_property
-    def _bleu(self) -> BLEU:
-        from sacrebleu.metrics.bleu import BLEU
-
-        return BLEU(effective_order=True)
-
-    @cached_property
     def _answers(self) -> dict[str, list[Observation]]:
         """Prompts of the train split by the words of the translations that answer them."""
         prompts: dict[str, list[Observation]] = {}
@@ -98,6 +96,24 @@ class TranslationTask(FileTask):
             for words in {_words(reference): None for reference in item.columns["references"]}:
                 prompts.setdefault(words, []).append(item.prompt)
         return prompts
+
+
+@cache
+def _bleu(tokenizer: str) -> BLEU:
+    from sacrebleu.metrics.bleu import BLEU
+
+    return BLEU(tokenize=tokenizer, effective_order=True)
+
+
+def _tokenizer(text: str) -> str:
+    """Return the name of sacrebleu's tokenizer for the language of a text.
+
+    Where words are not spaced, words would be whole sentences. What a Japanese word is depends on the dictionary that
+    is installed, so that single characters are compared there.
+    """
+    if unspaced_share(text) < MOSTLY:
+        return "13a"
+    return "zh" if is_chinese(text) else "char"
 
 
 def _references(row: Row) -> list[str]:

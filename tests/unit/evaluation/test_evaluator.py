@@ -1,6 +1,7 @@
 """Attempts at a split, one greedy or several drawn, and what is made of their scores."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
-from backsight.errors import DataError
+from backsight.errors import DataError, RewardError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.statistics import estimate
 from backsight.feedback.reward_functions import RewardFunctions
@@ -39,10 +40,41 @@ def test_the_evaluation_splits_are_looked_at_unless_others_are_named() -> None:
     assert list(evaluated(GoalString(1), length=1, splits=["train"])) == ["train"]
 
 
-def test_only_the_first_items_are_attempted() -> None:
-    engine, task = engine_for(tiny_policy(words=WORDS)), GoalString(1)
-    found = evaluate_splits(engine, task, task.episode, task.feedback(), Sampling(max_completion_length=1), 3)
-    assert [each.start.id for each in found["test"].trajectories] == ["0", "1", "2"]
+def test_items_are_drawn_and_are_the_same_in_every_run() -> None:
+    """The rows are sorted, as those of many data sets are: the first ones would all be alike."""
+
+    class Sorted(GoalString):
+        """A hundred items of one kind before a hundred of another."""
+
+        def items(self, split: str) -> Sequence[Item]:
+            return [replace(super(Sorted, self).items(split)[0], id=str(number)) for number in range(200)]
+
+    engine, task = engine_for(tiny_policy(words=WORDS)), Sorted(1)
+
+    def attempted() -> list[int]:
+        found = evaluate_splits(engine, task, task.episode, task.feedback(), Sampling(max_completion_length=1), 50)
+        return [int(each.start.id) for each in found["test"].trajectories]
+
+    ids = attempted()
+    assert ids == attempted() == sorted(set(ids))
+    assert len(ids) == 50 and 15 <= sum(each < 100 for each in ids) <= 35
+
+
+class Hesitant:
+    """A judge that scores only the items with some ids."""
+
+    def __init__(self, *ids: str) -> None:
+        self.ids, self.busy = ids, ("hesitant",)
+
+    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
+        return [Feedback(reward=2.0 if each.start.id in self.ids else None) for each in trajectories]
+
+
+def test_items_that_nobody_scored_are_in_no_mean() -> None:
+    scores = evaluated(GoalString(1), feedback=Hesitant("0"))["test"]
+    assert (scores.reward.mean, scores.reward.count) == (2.0, 1)
+    with pytest.raises(RewardError, match="nobody scored any of 4 items"):
+        evaluated(GoalString(1), feedback=Hesitant())
 
 
 def test_scores_are_means_over_items() -> None:

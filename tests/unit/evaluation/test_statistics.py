@@ -1,6 +1,6 @@
 import pytest
 
-from backsight.evaluation.statistics import estimate
+from backsight.evaluation.statistics import estimate, student_p, student_quantile
 
 
 def test_wilson_interval_of_shares() -> None:
@@ -25,3 +25,12 @@ def test_bootstrap_elsewhere_is_deterministic_and_covers_the_mean() -> None:
 def test_nothing_has_no_mean() -> None:
     with pytest.raises(ValueError, match="nothing"):
         estimate([])
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (30, 2.0423), (200, 1.9719), (1e9, 1.9623)]
+)
+def test_student_by_the_tables(freedom: float, quantile: float) -> None:
+    assert student_quantile(freedom) == pytest.approx(quantile, abs=2e-4)
+    assert student_p(-quantile, freedom) == pytest.approx(0.05, abs=2e-5)
+    assert student_p(0.0, freedom) == pytest.approx(1.0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
 
 from backsight.errors import DataError, RewardError
-from backsight.tasks.base import Item, LazyItems, PromptTask, SingleTurn, TaskVerifier, completion_text
+from backsight.tasks.base import Item, LazyItems, PromptTask, SingleTurn, TaskVerifier, completion_text, draw_items
 from backsight.types import Action, Feedback, Step, Trajectory
 
 ITEM = Item(id="7", prompt="say yes", target="yes")
@@ -111,6 +112,41 @@ def test_gold_answers_get_full_marks_or_the_row_is_named() -> None:
     assert Obedience().validate("train") == 1
     with pytest.raises(DataError, match="^train/7.target: yes: the gold answer scores 1.0, not 2.0"):
         Strict().validate("train")
+
+
+def test_items_are_drawn_from_all_of_them_and_always_the_same() -> None:
+    items = LazyItems(10_000, lambda number: Item(str(number), "p"))
+    drawn = [int(item.id) for item in draw_items(items, 200)]
+    assert drawn == sorted(set(drawn)) == [int(item.id) for item in draw_items(items, 200)]
+    assert len(drawn) == 200 and 60 <= sum(number < 5000 for number in drawn) <= 140
+    assert [item.id for item in draw_items(items[:3], 5)] == ["0", "1", "2"]
+
+
+def test_gold_answers_are_graded_all_over_a_split() -> None:
+    class Wrong(Obedience):
+        """Rows of which the later half is wrong."""
+
+        def items(self, split: str) -> Sequence[Item]:
+            return [Item(str(number), "say yes", "yes") for number in range(300)] + [Item("x", "p", "crash")] * 300
+
+        def judge(self, item: Item, completion: str) -> Feedback:
+            return Feedback(reward=float(completion == "yes"))
+
+    with pytest.raises(DataError, match="train/x"):
+        Wrong().validate("train")
+
+
+def test_an_item_without_a_gold_answer_may_stay_unscored() -> None:
+    class Silent(Obedience):
+        """A judge that has nothing to say."""
+
+        def judge(self, item: Item, completion: str) -> Feedback:
+            return Feedback()
+
+    unknown = replace(attempt("yes"), start=Item("8", "say something"))
+    assert TaskVerifier(Silent())([unknown], [0])[0].reward is None
+    with pytest.raises(RewardError, match="item 7"):
+        TaskVerifier(Silent())([attempt("yes")], [0])
 
 
 def test_lazy_items_are_made_when_they_are_asked_for() -> None:

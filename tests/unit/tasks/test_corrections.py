@@ -13,6 +13,10 @@ from backsight.tasks.base import Item
 from backsight.tasks.corrections import CorrectionsTask
 from backsight.tasks.recorded import good_reply
 
+TALK = [{"role": "user", "content": "2+2="}, {"role": "assistant", "content": "4"}]
+
+ANSWERS = {"chosen": "4", "rejected": "5"}
+
 
 def known(reward: float | None = None, feedback: str | None = None, correction: str | None = None) -> dict[str, Any]:
     return {"reward": reward, "feedback": feedback, "correction": correction}
@@ -51,6 +55,31 @@ def test_answers_with_a_rating_a_comment_or_a_correction(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("columns", "before", "prompt"),
+    [
+        ({"prompt": "2+2="}, [], "2+2="),
+        ({"prompt": TALK[:1]}, [], TALK[:1]),
+        ({"prompt": "2+2="}, [{"role": "system", "content": "Be brief."}], "2+2="),
+        ({}, [{"role": "system", "content": "Be brief."}], [{"role": "system", "content": "Be brief."}, TALK[0]]),
+        # the answer is one to a later question, and the prompt only the first
+        ({"prompt": "hello"}, [{"role": "user", "content": "hello"}], [{"role": "user", "content": "hello"}, TALK[0]]),
+    ],
+)
+def test_of_a_whole_conversation_the_last_message_is_the_answer(
+    tmp_path: Path, columns: dict[str, Any], before: list[dict[str, str]], prompt: Any
+) -> None:
+    answers = {name: [*before, TALK[0], {"role": "assistant", "content": said}] for name, said in ANSWERS.items()}
+    items = corrections(tmp_path, {**columns, **answers})
+    assert [(item.prompt, item.target) for item in items] == [(prompt, "4"), (prompt, "5")]
+
+
+@pytest.mark.parametrize(("label", "reward"), [(True, 1.0), ("True", 1.0), ("false", 0.0), ("1", 1.0), ("0.25", 0.25)])
+def test_labels_as_text(tmp_path: Path, label: Any, reward: float) -> None:
+    (item,) = corrections(tmp_path, {"prompt": "p", "completion": "c", "label": label})
+    assert item.columns["reward"] == reward
+
+
+@pytest.mark.parametrize(
     ("row", "message"),
     [
         ({"prompt": "p", "completion": "c"}, "row 1: prompt, completion: add chosen and rejected"),
@@ -59,6 +88,9 @@ def test_answers_with_a_rating_a_comment_or_a_correction(tmp_path: Path) -> None
         ({"prompt": "p", "chosen": "c", "rejected": 7}, "column 'rejected'"),
         ({"prompt": "p", "completion": "c", "label": "yes"}, "'yes': write a finite number"),
         ({"prompt": [], "completion": "c", "label": 1}, "column 'prompt'"),
+        ({"prompt": "p", "chosen": "", "rejected": "r"}, "column 'chosen'"),
+        ({"prompt": "other", "chosen": TALK, "rejected": TALK}, "column 'chosen'.*does not hold the prompt"),
+        ({"prompt": "2+2=", "chosen": TALK[:1], "rejected": TALK}, "column 'chosen'.*the last message"),
     ],
 )
 def test_answers_that_cannot_be_used(tmp_path: Path, row: dict[str, Any], message: str) -> None:

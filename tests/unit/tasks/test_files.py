@@ -81,6 +81,53 @@ def test_every_script_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
     assert read_rows(write(tmp_path / name, content)) == [{"text": text}]
 
 
+@pytest.mark.parametrize("write_chat", [json.dumps, repr, lambda chat: json.dumps(chat, indent=1)])
+def test_chat_in_a_cell_of_a_csv_file_is_chat(tmp_path: Path, write_chat: Callable[[Any], str]) -> None:
+    chat = [{"role": "user", "content": 'say "a, b"\n'}, {"role": "assistant", "content": None}]
+    path = tmp_path / "chat.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["prompt", "note"], [write_chat(chat), '[1] the "role": of a list']])
+    assert read_rows(path) == [{"prompt": chat, "note": '[1] the "role": of a list'}]
+
+
+@pytest.mark.parametrize(
+    "cell", ["[{'role': 'user', 'content': 'a'}\n {'role': 'x'}]", "array([{'role': 'user'}], dtype=object)"]
+)
+def test_chat_that_cannot_be_read_is_not_taken_for_text(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "chat.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["prompt"], [cell]])
+    with pytest.raises(DataError, match=r"chat.csv:\d.*looks like chat messages"):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl.gz", "rows.csv.gz"])
+def test_a_file_that_unpacks_to_far_more_than_text_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with gzip.open(path, "wb") as file:
+        for _ in range(300):
+            file.write(bytes(2**20))
+    with pytest.raises(DataError, match=r"more than [\d,]+ bytes unpacked"):
+        read_rows(path)
+
+
+def test_a_parquet_file_of_countless_rows_is_refused(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"text": pyarrow.nulls(200_000_000)}), path)
+    with pytest.raises(DataError, match="unpacked"):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("name", ["a b.jsonl", "x #2.jsonl", "größe.jsonl", "数据.jsonl", "100%.jsonl", "a'\"b.jsonl"])
+def test_names_of_files_may_hold_anything(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write(path, as_json_lines(ROWS))
+    assert read_rows(path) == read_rows(str(path)) == ROWS
+
+
 def test_line_separators_inside_a_json_string_do_not_cut_it(tmp_path: Path) -> None:
     row = {"text": "one\u2028two\x85three"}
     assert read_rows(write(tmp_path / "rows.jsonl", as_json_lines([row]))) == [row]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from backsight.errors import DataError
+from backsight.tasks.cells import Row
 from backsight.tasks.conversations import ConversationsTask
 from backsight.tasks.recorded import good_reply, is_rewarded, number_in, text_in, transcript
-from backsight.tasks.rows import Row
 
 USER = {"role": "user", "content": "A latte\nplease."}
 TURN = {"role": "assistant", "content": "Milk?", "reward": 1}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
-from backsight.errors import DataError
+from backsight.errors import DataError, RewardError
+from backsight.tasks.cells import number_text
 from backsight.tasks.rows import RowsTask
 
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}]
@@ -84,10 +91,75 @@ def test_a_prompt_is_taken_as_it_stands(tmp_path: Path) -> None:
         ({"completion": " four", "target": "4"}, " four"),
         ({"completion": None, "target": 4}, "4"),
         ({"target": {"answer": 4}}, None),
+        ({"target": ""}, None),
+        ({"target": "  ", "completion": ""}, None),
+        ({"target": math.nan}, None),
+        ({"target": []}, None),
+        ({"target": 72.0}, "72"),
+        ({"target": -3.0}, "-3"),
+        ({"target": 0.5}, "0.5"),
+        ({"target": 1e300}, "1e+300"),
+        ({"target": ["Paris", "paris"]}, "Paris"),
+        ({"target": [1.0, "one"]}, "1"),
+        ({"target": [["1", "2"]]}, None),
+        ({"completion": [{"role": "user", "content": "2 + 2"}, {"role": "assistant", "content": "4"}]}, "4"),
     ],
 )
 def test_the_gold_answer(tmp_path: Path, columns: dict[str, Any], target: str | None) -> None:
     assert only_item(tmp_path, {"prompt": "2 + 2", **columns}).target == target
+
+
+def test_values_of_parquet_files(tmp_path: Path) -> None:
+    def target(values: Any) -> Any:
+        source = tmp_path / "rows.parquet"
+        parquet.write_table(pyarrow.table({"prompt": ["p"], "target": pyarrow.array([values])}), source)
+        return RowsTask(source, test=source).items("train")[0].target
+
+    assert target(decimal.Decimal("1.50")) == "1.50"
+    assert target(math.nan) is None
+    assert target(7.0) == "7"
+    for value in (datetime.date(2026, 1, 31), datetime.datetime(2026, 1, 31, 12), b"bytes", datetime.time(1)):
+        with pytest.raises(DataError, match="row 1, column 'target'.*write text or a number"):
+            target(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (numpy.float32(2.0), "2"),
+        (numpy.float64(2.5), "2.5"),
+        (numpy.int64(-7), "-7"),
+        (decimal.Decimal("1E+2"), "100"),
+        (decimal.Decimal("NaN"), None),
+        (True, "True"),
+        ("7", None),
+    ],
+)
+def test_numbers_as_text(value: Any, text: str | None) -> None:
+    assert number_text(value) == text
+
+
+def test_any_of_several_right_answers_is_right(tmp_path: Path) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"prompt": "capital", "target": ["Paris", "paris"]}])
+    task = RowsTask(source, test=source)
+    item = task.items("train")[0]
+    assert [task.judge(item, said).reward for said in ("Paris", " paris\n", "Rome", "")] == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_rows_without_any_gold_answer_have_no_judge(tmp_path: Path) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"prompt": "p", "target": ""}, {"prompt": "q"}])
+    with pytest.raises(RewardError, match="rows.jsonl: no row has a gold answer"):
+        RowsTask(source, test=source).feedback()
+
+
+def test_messages_as_other_programs_write_them(tmp_path: Path) -> None:
+    """Content in parts, fields that hold nothing, and a message that calls a tool and says no word."""
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    parts = {"role": "user", "content": [{"type": "text", "text": "2 +"}, {"type": "text", "text": " 2"}], "name": None}
+    assert only_item(tmp_path, {"prompt": [parts, call]}).prompt == [
+        {"role": "user", "content": "2 + 2"},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
+    ]
 
 
 def test_every_further_column_reaches_the_item(tmp_path: Path) -> None:
@@ -105,6 +177,10 @@ def test_every_further_column_reaches_the_item(tmp_path: Path) -> None:
         ({"prompt": [{"role": "user"}]}, "row 2, column 'prompt'"),
         ({"prompt": [{"role": "user", "content": [{"type": "image"}]}]}, "row 2, column 'prompt'"),
         ({"prompt": "p", "completion": 4}, "row 2, column 'completion'"),
+        ({"prompt": "p", "completion": CHAT}, "row 2, column 'completion'.*last message has to be the answer"),
+        ({"prompt": [*CHAT, {"role": "user", "content": None}]}, "row 2, column 'prompt', message 3"),
+        ({"prompt": [{"content": "x"}]}, "row 2, column 'prompt', message 1"),
+        ({"prompt": "p", "target": math.inf}, "row 2, column 'target'.*write text or a number"),
     ],
 )
 def test_an_unusable_row_names_file_row_and_column(tmp_path: Path, row: dict[str, Any], reason: str) -> None:

@@ -68,6 +68,22 @@ def test_numbered_labels_are_words_too(tmp_path: Path) -> None:
     assert task.validate("train") == 2
 
 
+@pytest.mark.parametrize(
+    ("labels", "order"),
+    [
+        ([10, 9, 2, 1], ("1", "2", "9", "10")),
+        (["10", "9", "-1", "0"], ("-1", "0", "9", "10")),
+        ([1.0, 0.0], ("0", "1")),
+        (["0.5", "10", "2"], ("0.5", "2", "10")),
+        (["label_10", "label_2", "other"], ("label_2", "label_10", "other")),
+        (["b", "1 a", "a"], ("1 a", "a", "b")),
+    ],
+)
+def test_numbers_among_labels_are_sorted_by_size(tmp_path: Path, labels: list[object], order: tuple[str, ...]) -> None:
+    source = write(tmp_path / "rows.jsonl", [(f"text {number}", label) for number, label in enumerate(labels)])
+    assert SentimentTask(source, test=source).labels == order
+
+
 @pytest.mark.parametrize("labels", [["positive"] * 3, [f"label {number}" for number in range(21)]])
 def test_too_few_or_too_many_labels_are_refused(tmp_path: Path, labels: list[str]) -> None:
     source = write(tmp_path / "rows.jsonl", [(f"text {n}", label) for n, label in enumerate(labels)])

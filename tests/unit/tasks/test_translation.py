@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sacrebleu.metrics.bleu import BLEU
 
 from backsight.errors import DataError
 from backsight.tasks.translation import TranslationTask
@@ -148,3 +149,28 @@ def test_real_translations(shared_data: Path) -> None:
     first = task.items("train")[0]
     other = next(item for item in task.items("train")[1:] if item.target != first.target)
     assert task.relabel_prompt(first, str(other.target), seed=0) is not None
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "tokenizer"),
+    [
+        ("我今天早上在公园里散步的时候遇见了一位老朋友。", "我今天早上在公园里跑步的时候遇见了一位老朋友。", "zh"),
+        (
+            "今朝、公園を散歩しているときに友人に会いました。",
+            "今朝、公園を散歩しているときに友達に会いました。",
+            "char",
+        ),
+        ("เมื่อเช้านี้ฉันพบเพื่อนเก่าในสวนสาธารณะ", "เมื่อเช้านี้ฉันพบเพื่อนใหม่ในสวนสาธารณะ", "char"),
+        ("ព្រឹកនេះខ្ញុំបានជួបមិត្តចាស់ម្នាក់", "ព្រឹកនេះខ្ញុំបានជួបមិត្តថ្មីម្នាក់", "char"),
+        ("ມື້ເຊົ້ານີ້ຂ້ອຍໄດ້ພົບໝູ່ເກົ່າ", "ມື້ເຊົ້ານີ້ຂ້ອຍໄດ້ພົບໝູ່ໃໝ່", "char"),
+        ("ဒီမနက်ကျွန်တော်သူငယ်ချင်းဟောင်းနဲ့တွေ့ခဲ့တယ်", "ဒီမနက်ကျွန်တော်သူငယ်ချင်းသစ်နဲ့တွေ့ခဲ့တယ်", "char"),
+        ("오늘 아침 공원에서 오랜 친구를 만났습니다.", "오늘 아침 공원에서 새로운 친구를 만났습니다.", "13a"),
+        ("I met an old friend in the park today.", "I met an old friend in the garden today.", "13a"),
+    ],
+)
+def test_bleu_fits_the_script(tmp_path: Path, gold: str, said: str, tokenizer: str) -> None:
+    source = write(tmp_path / "rows.jsonl", [{"source": "a", "target": gold}])
+    task = TranslationTask(source, test=source)
+    found = task.judge(task.items("train")[0], said).rewards["bleu"]
+    expected = BLEU(tokenize=tokenizer, effective_order=True).sentence_score(said, [gold]).score / 100
+    assert found == pytest.approx(expected) and found > 0.2
