@@ -19,7 +19,12 @@ from backsight.settings import Settings, by_name, group_of
 from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import TrainingConfig
 
+MOST_VALUES = 10_000
+"""Most values of a file of settings; aliases can blow up a few lines to more than fit into memory."""
+
 _Fields = Mapping[str, Any]
+_MARKED = ("'", '"', "[", "{", "!", "|", ">")
+"""Beginnings of YAML values that are not plain words."""
 
 
 class RunConfig(TrainingConfig):
@@ -129,7 +134,43 @@ def dump_config(config: RunConfig) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null."""
+    """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null. Dates are text.
+
+    It refuses a key that stands twice in a mapping, and a document that aliases blow up beyond `MOST_VALUES`.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None and _count_values(node, {}) > MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES} values; write fewer of them")
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if (key.tag, key.value) in seen:
+                raise yaml.YAMLError(f"{key.value!r} stands twice, in line {key.start_mark.line + 1}; keep one of them")
+            seen.add((key.tag, key.value))
+        return node
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _count_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a node with all aliases written out; a node within itself has more than any other."""
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1
+        members = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for member in members for part in (member if isinstance(member, tuple) else (member,))]
+        known[id(node)] = 1 + sum(_count_values(part, known) for part in parts)
+    return known[id(node)]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -148,7 +189,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         fields = yaml.load(path.read_bytes(), _Loader)
     except OSError as error:
         raise ConfigError("config file", path, f"cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except Exception as error:  # yaml raises classes of its own, and Python's for dates, numbers and depth
         raise ConfigError("config file", path, f"is not YAML: {_one_line(error)}") from error
     if not isinstance(fields, dict):
         raise ConfigError("config file", path, "holds no settings; write one 'key: value' a line")
@@ -159,17 +200,34 @@ def _parse_override(override: str) -> dict[str, Any]:
     key, separator, text = override.partition("=")
     if not separator:
         raise ConfigError("override", override, "write it as key=value")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(key, text, f"is not YAML; put it into quotes ({_one_line(error)})") from error
+    value = _parse_value(key, text)
     for name in reversed(key.split(".")):
         value = {name: value}
     return dict(value)
 
 
-def _one_line(error: yaml.YAMLError) -> str:
-    return " ".join(str(error).split())
+def _parse_value(key: str, text: str) -> Any:
+    """Return the value of a word of the command line. Text without quotes is taken as it stands, spaces and # included.
+
+    Raises:
+        ConfigError: when it is not YAML, or something stands behind a value in quotes or brackets.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        value = None if node is None else loader.construct_document(node)
+    except Exception as error:  # as for a file
+        raise ConfigError(key, text, f"is not YAML; put it into quotes ({_one_line(error)})") from error
+    rest = text if node is None else text[node.end_mark.index :]
+    if not text.lstrip().startswith(_MARKED):
+        return text if isinstance(value, str) or rest.strip() else value
+    if rest.strip():
+        raise ConfigError(key, text, f"something stands behind it: {rest.strip()}; put all of it into quotes")
+    return value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _merge(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict[str, Any]:

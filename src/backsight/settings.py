@@ -5,11 +5,13 @@ An error that pydantic finds becomes one `ConfigError` with the key, the value a
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from backsight.errors import ConfigError, nearest
@@ -37,6 +39,11 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise _explain(type(self), error) from error
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_plain_values(cls, fields: Any) -> Any:
+        return {key: _plain(value) for key, value in fields.items()} if isinstance(fields, Mapping) else fields
+
     # lets pydantic validate nested settings without this constructor, so that it knows the keys that lead to them
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
@@ -52,6 +59,21 @@ class Settings(BaseModel):
             return cls.model_validate(fields)
         except ValidationError as error:
             raise _explain(cls, error, prefix) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a path as text, and a number of another library as Python's."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Decimal):
+        is_whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if is_whole else float(value)
+    return plain_value(value)
+
+
+def plain_value(value: Any) -> Any:
+    """Return a single number or text of numpy or torch as Python's, and everything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 class OneOf:

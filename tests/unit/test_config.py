@@ -1,7 +1,10 @@
 import re
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy
 import pytest
 from pydantic import ValidationError
 
@@ -48,12 +51,50 @@ def test_nothing_changes_without_overrides() -> None:
         ("policy=models/a=b", "policy", "models/a=b"),
         ("trust_remote_code=true", "trust_remote_code", True),
         ("algorithm=rloo", "algorithm", "rloo"),
+        ("policy=a #2", "policy", "a #2"),
+        ("policy=#2", "policy", "#2"),
+        ("policy='a #2'", "policy", "a #2"),
+        ("policy= a b ", "policy", " a b "),
+        ("policy=&a b", "policy", "&a b"),
+        ("policy=modèles/数据", "policy", "modèles/数据"),
+        ("run_name=2026-01-31", "run_name", "2026-01-31"),
     ],
 )
 def test_values_are_read_as_yaml(override: str, field: str, value: object) -> None:
     read = getattr(changed(override), field)
     assert read == value
     assert type(read) is type(value)
+
+
+@pytest.mark.parametrize("override", ["policy='a' #2", 'policy="a" b', "stop_strings=[a] #2"])
+def test_nothing_of_a_value_is_dropped(override: str) -> None:
+    with pytest.raises(ConfigError, match="put (all of )?it into quotes"):
+        changed(override)
+
+
+def test_paths_and_numbers_of_other_libraries_are_taken() -> None:
+    config = change_config(
+        BASE,
+        {
+            "policy": Path("models") / "mine",
+            "learning_rate": numpy.float32(0.5),
+            "prompts_per_step": numpy.int64(4),
+            "stop": {"max_steps": numpy.int32(3)},
+            "temperature": Decimal("0.5"),
+            "num_generations": Decimal(2),
+            "trust_remote_code": numpy.bool_(True),
+        },
+    )
+    assert (config.policy, config.learning_rate, config.prompts_per_step) == ("models/mine", 0.5, 4)
+    assert (config.stop.max_steps, config.temperature, config.num_generations) == (3, 0.5, 2)
+    assert config.trust_remote_code is True
+    assert dump_config(config)
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 31), numpy.zeros(2), Decimal("Infinity"), Decimal("NaN"), b"x", {1}])
+def test_what_is_no_setting_is_named(value: object) -> None:
+    with pytest.raises(ConfigError, match="learning_rate: .*must be a"):
+        change_config(BASE, {"learning_rate": value})
 
 
 def test_dotted_keys_change_one_field_of_a_group() -> None:
@@ -198,6 +239,10 @@ def test_one_attempt_is_enough_without_siblings(overrides: list[str]) -> None:
     assert changed("num_generations=1", *overrides).num_generations == 1
 
 
+ALIASES = b"".join(b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9)) for name in b"bcdefghij")
+"""Nine lines of which each stands nine times for the one before it."""
+
+
 @pytest.mark.parametrize(
     ("content", "remedy"),
     [
@@ -208,6 +253,16 @@ def test_one_attempt_is_enough_without_siblings(overrides: list[str]) -> None:
         (b"- a\n- b\n", "holds no settings"),
         (b"", "holds no settings"),
         (None, "cannot be read (No such file or directory)"),
+        (b"policy: a\npolicy: b\n", "'policy' stands twice, in line 2"),
+        (b"stop: {max_steps: 1, 'max_steps': 2}", "'max_steps' stands twice, in line 1"),
+        (b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + ALIASES, "more than 10000 values"),
+        (b"a: &a {x: 1}\n" + ALIASES.replace(b"[", b"{<<: [").replace(b"]", b"]}"), "more than 10000 values"),
+        (b"a: &a [*a]", "more than 10000 values"),
+        (b"[" * 100_000, "is not YAML: maximum recursion depth"),
+        (b"a: " + b"9" * 5_000, "is not YAML"),
+        (b"a: !!int x", "is not YAML"),
+        (b"a: !!timestamp x", "is not YAML"),
+        (b"{[1]: 2}", "is not YAML"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, remedy: str) -> None:

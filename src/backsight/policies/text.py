@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies import adapters
+from backsight.policies.chat import chat_tokens
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import sibling_batches
 from backsight.policies.scoring.log_probs import States, score
@@ -102,15 +103,18 @@ class TextPolicy(ABC):
         return True
 
     def prompt_tokens(self, prompt: Observation) -> tuple[int, ...]:
-        """Tokenise a prompt, with the special tokens that the tokenizer adds, or by its chat template."""
+        """Tokenise a prompt, with the special tokens that the tokenizer adds, or by its chat template.
+
+        Raises:
+            DataError: when there is nothing to tokenise, or the template refuses the messages.
+        """
         if isinstance(prompt, str):
             return self._text_tokens(prompt)
         if isinstance(prompt, PartialCompletion):
             return self.prompt_tokens(prompt.prompt) + prompt.tokens
         if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
-        encoded = self.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True)
-        return tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
+        return chat_tokens(self.tokenizer, prompt)
 
     def siblings(self, examples: Sequence[Example]) -> list[list[int]]:
         """Return the indices of the examples, those with the same prompts together."""

@@ -16,14 +16,15 @@ from backsight.config import RunConfig
 from backsight.errors import ConfigError, DataError
 from backsight.feedback.asking import patience
 from backsight.feedback.reward_functions import RewardFunctions
+from backsight.policies.chat import MESSAGES
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
 from backsight.registry import Registry
 from backsight.reports.run_folder import POLICY
 from backsight.rollouts.base import Engine
-from backsight.tasks.base import Item, Task
-from backsight.types import EnvironmentFactory, FeedbackSource, Observation
+from backsight.tasks.base import Item, Task, draw_indices
+from backsight.types import EnvironmentFactory, FeedbackSource, Observation, is_chat
 
 RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
 """One or more reward functions, as they are written for TRL."""
@@ -175,15 +176,16 @@ def fit_prompts(
     for split, count in splits.items():
         items = task.items(split)
         # items that are made on demand are not all made for this check
-        attempted = items[: count if isinstance(items, list | tuple) else CHECKED_PROMPTS]
+        most = (count or len(items)) if isinstance(items, list | tuple) else CHECKED_PROMPTS
+        attempted = {index: items[index] for index in draw_indices(len(items), most)}
         too_long = _too_long(attempted, fits)
         shortened = {index: task.shorten(attempted[index], fits) for index in too_long if truncate}
         refused = [index for index in too_long if shortened.get(index) is None]
         if refused:
             first = attempted[refused[0]]
             remedy = "" if truncate or task.shorten(first, fits) is None else ", or set long_prompts=truncate"
-            share = f"{len(refused)} of {len(attempted)} items of {split} are too long"
-            _refuse(policies, max_completion_length, first, f"{split}/{first.id}", f"{remedy} ({share})")
+            share = f"{len(refused)} of {len(attempted)} items of {split}"
+            _refuse(policies, max_completion_length, first, f"{split}/{first.id}", (remedy, share))
         if too_long:
             cut[split] = [shortened.get(index) or item for index, item in enumerate(items)]
             told.append(f"{len(too_long)} of {len(attempted)} items of {split}")
@@ -192,26 +194,44 @@ def fit_prompts(
     return task.with_items(cut), f"long_prompts=truncate: cut the prompts of {', '.join(told)}"
 
 
-def _too_long(items: Sequence[Item], fits: Callable[[Observation], bool]) -> list[int]:
-    """Return the indices of the items whose prompt does not fit."""
-    found, in_a_row = [], 0
-    for index in sorted(range(len(items)), key=lambda index: -len(str(items[index].prompt))):
+def _too_long(items: Mapping[int, Item], fits: Callable[[Observation], bool]) -> list[int]:
+    """Return the indices of the items whose prompt does not fit, because it is too long or of a form that is refused.
+
+    Of each form at least one prompt is looked at.
+    """
+    found: list[int] = []
+    fitting: set[Any] = set()
+    in_a_row = 0
+    for index in sorted(items, key=lambda index: -len(str(items[index].prompt))):
+        form = _form(items[index].prompt)
+        if in_a_row >= CHECKED_PROMPTS and form in fitting:
+            continue
         if fits(items[index].prompt):
+            fitting.add(form)
             in_a_row += 1
         else:
             found.append(index)
-            in_a_row = 0
-        if in_a_row == CHECKED_PROMPTS:
-            break
+            in_a_row = in_a_row if in_a_row >= CHECKED_PROMPTS else 0
     return sorted(found)
 
 
-def _refuse(policies: Sequence[TextPolicy], max_completion_length: int, item: Item, place: str, remedy: str) -> None:
-    """Raise the policy's error about the prompt, with the place and the remedy."""
+def _form(prompt: Observation) -> Any:
+    """Return what a chat template may refuse: the roles of the messages and the names of their fields."""
+    return tuple((each["role"], *sorted(each)) for each in prompt) if is_chat(prompt) else None
+
+
+def _refuse(
+    policies: Sequence[TextPolicy], max_completion_length: int, item: Item, place: str, words: tuple[str, str]
+) -> None:
+    """Raise the policy's error about the prompt, with the place; `words` are a further remedy, and how many fail."""
+    remedy, share = words
     for policy in policies:
         try:
             policy.check_prompt(item.prompt, max_completion_length)
         except DataError as error:
+            if error.field == MESSAGES:
+                raise DataError(f"{place}.prompt", error.value, f"{error.remedy}; {share} are refused") from error
             if error.field != "prompt":  # no prompt would fit
                 raise
-            raise DataError(f"{place}.prompt", error.value, f"{error.remedy}{remedy}") from error
+            remedy = f"{error.remedy}{remedy} ({share} are too long)"
+            raise DataError(f"{place}.prompt", error.value, remedy) from error

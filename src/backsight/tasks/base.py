@@ -60,7 +60,7 @@ def draw_indices(count: int, most: int) -> Sequence[int]:
     """
     if count <= most:
         return range(count)
-    return sorted(Random(derive_seed("drawn items", count)).sample(range(count), most))
+    return sorted(Random(derive_seed("evaluation", count)).sample(range(count), most))
 
 
 def draw_items(items: Sequence[Item], most: int) -> list[Item]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from backsight.errors import DataError
+from backsight.settings import plain_value
 from backsight.tasks.files import Source, read_literal, read_rows
 from backsight.types import Messages, Observation, is_chat
 
@@ -159,11 +160,6 @@ def number_text(cell: Any) -> str | None:
     if isinstance(cell, float) and math.isfinite(cell):
         return f"{cell:.0f}" if cell.is_integer() and abs(cell) < EXACT_BELOW else repr(cell)
     return None
-
-
-def plain_value(cell: Any) -> Any:
-    """Return numpy's numbers and texts as Python's, and everything else as it is."""
-    return cell.item() if type(cell).__module__ == "numpy" and getattr(cell, "ndim", None) == 0 else cell
 
 
 def _said(prompt: Observation) -> list[tuple[str, str]]:

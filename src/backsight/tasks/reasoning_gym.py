@@ -54,6 +54,9 @@ PARTLY = 0.1
 """Least score of an answer that is called partly right; many judges give a little less for any answer."""
 LONGEST_SHOWN = 100
 
+_OWN_OPTIONS = {"seed": "seed", "size": "train_size and test_size"}
+"""Options of a data set that the splits need, with the arguments of the task that set them."""
+
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
@@ -93,6 +96,7 @@ class ReasoningGymTask(PromptTask):
             if size < 1:
                 raise ConfigError(field, size, "has to be at least 1")
         self.name, self.dataset, self.instruction = f"reasoning-gym:{dataset}", dataset, instruction
+        check_dataset(dataset, options or {})
         # the item at an index is drawn from seed + index: the splits must not overlap
         starts = {"train": (seed, train_size), "test": (seed + train_size, test_size)}
         made = {
@@ -138,7 +142,7 @@ def parse_name(text: str) -> tuple[str, dict[str, Any]]:
     """Parse a data set and its options from a text like ``chain_sum,max_terms=3``.
 
     Raises:
-        ConfigError: when an option has no value.
+        ConfigError: when an option has no value, or two.
     """
     dataset, *pairs = text.split(",")
     options: dict[str, Any] = {}
@@ -146,6 +150,8 @@ def parse_name(text: str) -> tuple[str, dict[str, Any]]:
         key, separator, value = pair.partition("=")
         if not separator or not key:
             raise ConfigError("reasoning-gym option", pair, "write it as name=value")
+        if key in options:
+            raise ConfigError("reasoning-gym option", pair, f"{key} stands there twice; keep one of them")
         options[key] = _value(value)
     return dataset, options
 
@@ -156,6 +162,10 @@ def check_dataset(name: str, options: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: when the task is unknown or refused, or an option does not fit.
     """
+    for option in _OWN_OPTIONS:
+        if option in options:
+            remedy = "is chosen so that the splits differ; leave it out, or make a ReasoningGymTask with "
+            raise ConfigError(f"reasoning-gym:{name}, option {option}", options[option], remedy + _OWN_OPTIONS[option])
     _made(name, {**options, "seed": 0, "size": 1})
 
 

@@ -15,8 +15,9 @@ from statistics import fmean
 from typing import Any
 
 from backsight.errors import DataError, nearest
+from backsight.settings import plain_value
 from backsight.tasks.base import Item, PromptTask
-from backsight.tasks.cells import Row, plain_value, read_numbered_rows
+from backsight.tasks.cells import Row, read_numbered_rows
 from backsight.tasks.files import Source
 from backsight.tasks.overlap import likeness
 from backsight.tasks.rows import without_test

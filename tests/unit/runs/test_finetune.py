@@ -1,9 +1,9 @@
 """From a model folder and rows to a run folder, in Python and on the command line."""
 
 import json
+import shutil
 import signal
 import subprocess
-import shutil
 import sys
 import threading
 import time

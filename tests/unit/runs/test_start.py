@@ -170,6 +170,23 @@ def test_a_long_prompt_is_refused_with_its_place_the_count_and_the_remedy(
     )
 
 
+REFUSES_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ messages[0]['content'] }}"
+)
+
+
+def test_a_prompt_that_the_template_refuses_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    """It is the shortest of hundreds of others that fit."""
+    policy = tiny_policy()
+    policy.tokenizer.chat_template = REFUSES_SYSTEM
+    user = {"role": "user", "content": "a question that is long enough"}
+    rows = [[{**user, "content": f"{user['content']} {number}"}] for number in range(300)]
+    rows.insert(150, [{"role": "system", "content": ""}, {"role": "user", "content": "q"}])
+    task = task_of(tmp_path, RowsTask, [{"prompt": prompt} for prompt in rows])
+    with pytest.raises(DataError, match=r"train/151.prompt: .*refuses it \(no system\); 1 of 301 items of train are"):
+        fit_prompts(task, [policy], 4, {"train": None}, truncate=False)
+
+
 def test_what_fits_is_left_alone(plain: TextPolicy, tmp_path: Path) -> None:
     task = task_of(tmp_path, RowsTask, [{"prompt": "short"}])
     assert fit_prompts(task, [plain], 28, {"train": None, "test": None}, truncate=True) == (task, None)
