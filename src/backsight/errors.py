@@ -16,7 +16,10 @@ add a class here, derive it from the built-in exception it refines, and put it i
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+_JOINERS = "\u200c\u200d"
 
 
 class BacksightError(Exception):
@@ -26,7 +29,7 @@ class BacksightError(Exception):
         self.field = field
         self.value = value
         self.remedy = remedy
-        super().__init__(f"{field}: {_shorten(value)}: {remedy}")
+        super().__init__(printable(f"{field}: {_shorten(value)}: {remedy}"))
 
 
 class ConfigError(BacksightError, ValueError):
@@ -86,6 +89,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean '{close[0]}'?"
     return f"known: {', '.join(names)}"
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters written out, such as ``\\x1b``: in a terminal they are commands.
+
+    So are those that reverse the direction of writing; the two that join letters of many scripts stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_written_out, text))
+
+
+def _written_out(character: str) -> str:
+    is_text = character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
+    return character if is_text else character.encode("unicode_escape").decode("ascii")
 
 
 def _shorten(value: object, limit: int = 200) -> str:

@@ -13,10 +13,14 @@ def check(
     config: ConfigFiles = None,
 ) -> None:
     """Check, before any training, that gold answers score full marks, prompts fit, and sampler and learner agree."""
+    from rich.console import Console
+
     from backsight.config import read_changes
     from backsight.presets.base import configure
+    from backsight.reports.terminal import say
     from backsight.runs.check import check as run_checks
 
     settings, make_task = configure(preset, *read_changes(config, overrides))
+    console = Console()
     for name, outcome in run_checks(settings, make_task(settings)):
-        print(f"{name}: {outcome}")
+        say(console, f"{name}: {outcome}")

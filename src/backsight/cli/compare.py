@@ -68,6 +68,7 @@ def _print(result: ComparisonResult, settings: RunConfig) -> None:
     from backsight.comparison.folder import PAGE, REPORT
     from backsight.comparison.report import FAILED, make_report
     from backsight.reports.tables import text_table
+    from backsight.reports.terminal import say
 
     if result.interrupted:
         named = [] if settings.run_name is not None else ["--name", result.folder.name]
@@ -80,9 +81,9 @@ def _print(result: ComparisonResult, settings: RunConfig) -> None:
         console.print(text_table(table.title, rows))
     for name, own in result.methods.items():
         if own.failure is not None:
-            console.print(f"{name}: {FAILED} {own.failure}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{name}: {FAILED} {own.failure}")
     for note in report.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+        say(console, note)
     print(f"report: {result.folder / PAGE} and {result.folder / REPORT}")
     if all(each.failure is not None for each in result.methods.values()):
         raise typer.Exit(2)

@@ -73,16 +73,17 @@ def evaluate(  # noqa: PLR0913  (a command's options are its parameters)
 
 def _print(found: Assessment, console: Console) -> None:
     from backsight.reports.tables import differences_table, estimates_table
+    from backsight.reports.terminal import say
 
     how = "greedy" if found.num_samples == 1 else f"{found.num_samples} samples an item"
     title = ", ".join(f"{role} {path}" for role, path in found.paths.items())
     console.print(estimates_table(f"{title}: {how}, mean (95 % interval)", found.estimates))
     for message in found.messages:
-        console.print(message, markup=False, highlight=False, soft_wrap=True)
+        say(console, message)
     if not found.comparisons:
         return
     console.print(differences_table("policy less against: mean over items (95 % interval)", found.comparisons))
     for alarm in found.alarms:
-        console.print(f"alarm: {alarm}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"alarm: {alarm}")
     verdict = "read some completions before you believe the reward" if found.alarms else "none"
     print(f"alarms of reward hacking: {verdict} ({CALIBRATION})")

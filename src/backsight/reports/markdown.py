@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from backsight.errors import printable
 from backsight.reports.document import Figure, Report, Table
 
 SHOWN_POINTS = 6
@@ -56,5 +57,5 @@ def _row(cells: list[str], *, is_text: bool = True) -> str:
 
 def _plain(text: str) -> str:
     """Return the text in one line, with all markup escaped: Markdown lets HTML through, and a bar ends a cell."""
-    escaped = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_\[\]|#~])", r"\\\1", printable(" ".join(text.split())))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from backsight.reports.terminal import steady
+from backsight.reports.terminal import say, steady
 
 SECONDS_BETWEEN_LINES = 10
 STEPS_IN_MEAN = 10
@@ -75,12 +75,12 @@ class TrainingProgress:
         is_due = now - self._last_line >= SECONDS_BETWEEN_LINES or share >= 1.0
         if self._is_shown and not self._console.is_terminal and is_due:
             self._last_line = now
-            self._console.print(f"{self._method}: {status}", markup=False, highlight=False, soft_wrap=True)
+            say(self._console, f"{self._method}: {status}")
 
     def tell(self, message: str) -> None:
         """Print a message on a line that stays."""
         if self._is_shown:
-            self._console.print(f"{self._method}: {message}", markup=False, highlight=False, soft_wrap=True)
+            say(self._console, f"{self._method}: {message}")
 
     def _means(self) -> list[str]:
         means = {name: sum(values) / len(values) for name, values in self._recent.items()}

@@ -9,6 +9,8 @@ from typing import Protocol
 from rich.table import Table
 from rich.text import Text
 
+from backsight.errors import printable
+
 TIME = "time/"
 SMALLEST_SHARE = 0.01
 
@@ -52,14 +54,17 @@ def interval_text(interval: Interval, *, as_percent: bool = False) -> str:
 
 
 def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
-    """Make a table from texts by row and column. A missing cell is shown as a dash, and nothing is read as markup."""
-    table = Table(title=Text(title), title_justify="left")
+    """Make a table from texts by row and column.
+
+    A missing cell is shown as a dash, and nothing is read as markup or as a command to the terminal.
+    """
+    table = Table(title=Text(printable(title)), title_justify="left")
     columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
     table.add_column("")
     for column in columns:
-        table.add_column(Text(column), justify="right")
+        table.add_column(Text(printable(column)), justify="right")
     for label, cells in rows.items():
-        table.add_row(Text(label), *(Text(cells.get(column, "–")) for column in columns))
+        table.add_row(*(Text(printable(text)) for text in (label, *(cells.get(column, "–") for column in columns))))
     return table
 
 

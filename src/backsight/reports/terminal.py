@@ -1,4 +1,7 @@
-"""Output to a terminal, pipe or file that may fail: what is printed never ends a run."""
+"""Output to a terminal, pipe or file that may fail: what is printed never ends a run.
+
+Text of models and data is only shown: control characters in it are written out.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import os
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
+
+from rich.console import Console
+
+from backsight.errors import printable
 
 
 class SteadyStream:
@@ -64,3 +71,8 @@ def steady_output() -> Iterator[None]:
             if stream is not None:
                 stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it stands, without markup, colours or breaks, and with control characters written out."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from statistics import fmean
+
 from backsight.config import RunConfig
 from backsight.evaluation.agreement import sampler_learner_difference
-from backsight.runs.start import begin
-from backsight.tasks.base import Task
+from backsight.policies.text import LanguageModelPolicy
+from backsight.runs.start import RunParts, begin
+from backsight.tasks.base import PromptTask, Task, draw_items, has_full_marks
+from backsight.types import Feedback
+
+GRADED = 200
+"""Most gold answers of a split that are looked at."""
+SHOWN = 60
+"""Most characters that are shown of a gold answer."""
 
 
 def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
@@ -17,10 +27,45 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
     """
     parts = begin(config, task)
     task = parts.task
-    graded = {split: task.validate(split) for split in (task.train_split, *task.eval_splits)}
+    graded = {split: task.validate(split, GRADED) for split in (task.train_split, *task.eval_splits)}
     largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
     return [
-        *((f"gold answers of {split}", f"{count} score full marks") for split, count in graded.items()),
+        *((f"gold answers of {split}", "".join(_outcome(parts, split, count))) for split, count in graded.items()),
         ("prompts", parts.message or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
     ]
+
+
+def _outcome(parts: RunParts, split: str, count: int) -> Iterator[str]:
+    """Yield what was found about the gold answers of a split, and how many of them the policy cannot write.
+
+    A tokenizer may know no token for a character, or replace it, as those do that normalise. What it gives back is the
+    best that can be written.
+    """
+    yield f"{count} score full marks"
+    task, policy, most = parts.task, parts.policy, parts.config.max_completion_length
+    if not isinstance(task, PromptTask) or not isinstance(policy, LanguageModelPolicy) or not count:
+        return
+    gold = [item for item in draw_items(task.items(split), GRADED) if item.target is not None]
+    tokens = [policy.encode(str(item.target)) for item in gold]
+    written = [policy.decode(each) for each in tokens]
+    judged = [task.judge(item, text) for item, text in zip(gold, written, strict=True)]
+    lost = [place for place, feedback in enumerate(judged) if not has_full_marks(feedback, task.full_marks)]
+    if lost:
+        first = lost[0]
+        shown = f"{_shortened(written[first])!r} for {_shortened(str(gold[first].target))!r}"
+        means = ", ".join(
+            f"{name} {fmean(each):.2f}" for name, each in _named([judged[place] for place in lost]).items()
+        )
+        yield f", but {len(lost)} of them come back from the policy's tokenizer with {means} ({shown})"
+    if too_long := sum(len(each) > most for each in tokens):
+        yield f", and {too_long} of them are longer than max_completion_length={most} tokens"
+
+
+def _named(judged: list[Feedback]) -> dict[str, list[float]]:
+    names = dict.fromkeys(name for each in judged for name in each.rewards)
+    return {name: [each.rewards[name] for each in judged if name in each.rewards] for name in names}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

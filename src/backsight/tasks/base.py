@@ -60,12 +60,17 @@ def draw_indices(count: int, most: int) -> Sequence[int]:
     """
     if count <= most:
         return range(count)
-    return sorted(Random(derive_seed("evaluation", count)).sample(range(count), most))
+    return sorted(Random(derive_seed("looked at", count)).sample(range(count), most))
 
 
 def draw_items(items: Sequence[Item], most: int) -> list[Item]:
     """Return up to `most` of the items; see `draw_indices`."""
     return [items[index] for index in draw_indices(len(items), most)]
+
+
+def has_full_marks(feedback: Feedback, full_marks: float) -> bool:
+    """Return whether an answer got the reward of a gold answer."""
+    return feedback.reward is not None and abs(feedback.reward - full_marks) <= 1e-6
 
 
 Fits = Callable[[Observation], bool]
@@ -157,12 +162,12 @@ class PromptTask(Task):
         for item in draw_items(self.items(split), limit):
             if item.target is None:
                 continue
-            reward = self.judge(item, item.target).reward
-            if reward is None or abs(reward - self.full_marks) > 1e-6:
+            feedback = self.judge(item, item.target)
+            if not has_full_marks(feedback, self.full_marks):
                 raise DataError(
                     f"{split}/{item.id}.target",
                     item.target,
-                    f"the gold answer scores {reward}, not {self.full_marks}; mend the row or the judge",
+                    f"the gold answer scores {feedback.reward}, not {self.full_marks}; mend the row or the judge",
                 )
             graded += 1
         return graded

@@ -1,4 +1,7 @@
-"""What is printed never ends a run: another encoding, nobody who reads, a full disk, a closed stream."""
+"""What is printed never ends a run: another encoding, nobody who reads, a full disk, a closed stream.
+
+Text of models and data in the terminal is shown, and commands nothing.
+"""
 
 import io
 import os
@@ -7,8 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from backsight.reports.terminal import SteadyStream, steady, steady_output
+from backsight.errors import DataError, printable
+from backsight.reports.document import Report, Table
+from backsight.reports.markdown import markdown
+from backsight.reports.progress import TrainingProgress
+from backsight.reports.tables import text_table
+from backsight.reports.terminal import SteadyStream, say, steady, steady_output
 
 TEXT = "größe – 日本 ━ ✓"
 
@@ -69,3 +78,42 @@ def test_the_command_line_survives_its_reader(command: str) -> None:
     line = command.format(f"{sys.executable} -m backsight") + '; echo "${PIPESTATUS[0]}" >&2'
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
     assert done.stderr == "0\n"
+
+
+EVIL = "\x1b[2Jgone\x07\u2028\u202eevil\r\n\x9b\x00\ud800"
+SHOWN = r"\x1b[2Jgone\x07\u2028\u202eevil\r\n\x9b\x00\ud800"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (EVIL, SHOWN),
+        ("95 % – naïve 今 👩‍🍳 می‌خواهم a\u00a0b\u3000c", "95 % – naïve 今 👩‍🍳 می‌خواهم a\u00a0b\u3000c"),
+        ("", ""),
+        ("a\tb\ufeff\u200e", r"a\tb\ufeff\u200e"),
+    ],
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_every_way_to_the_terminal_writes_them_out() -> None:
+    console = Console(file=io.StringIO(), width=500)
+    say(console, f"[bold]{EVIL}")
+    console.print(text_table(EVIL, {EVIL: {EVIL: EVIL}}))
+    progress = TrainingProgress("outcome", console=console)
+    progress.tell(EVIL)
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert written.startswith(f"[bold]{SHOWN}\n")
+    assert all(line.replace("─", "").isprintable() for line in written.split("\n"))
+    assert written.count("gone") == written.count(r"\x1b[2Jgone") == 6
+
+
+def test_errors_are_one_line_whatever_they_hold() -> None:
+    line = str(DataError(f"row {EVIL}", EVIL, f"mend {EVIL}"))
+    assert line.isprintable() and line.count("gone") == 3
+
+
+def test_markdown_is_often_read_in_a_terminal() -> None:
+    text = markdown(Report(EVIL, {EVIL: EVIL}, [EVIL], [Table(EVIL, {EVIL: {EVIL: EVIL}}, EVIL)]))
+    assert all(line.isprintable() for line in text.split("\n"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tiny_models import tiny_policy
+from tokenizers.normalizers import NFKC
 
 from backsight.config import RunConfig
 from backsight.errors import DataError, ModelError
@@ -40,6 +41,24 @@ def test_it_says_what_it_looked_at(config: RunConfig) -> None:
         "gold answers of test": "6 score full marks",
         "prompts": "leave room for 8 tokens",
     }
+
+
+def test_it_says_which_gold_answers_nobody_can_write(tmp_path: Path) -> None:
+    """The tokenizer writes ！ as !, as those with the normalisation NFKC do, and one answer is longer than the cap."""
+    policy = tiny_policy("gpt2", words=("yes",))
+    policy.tokenizer.backend_tokenizer.normalizer = NFKC()
+    policy.save(tmp_path / "model")
+    targets = ["是！", "yes", "yes " * 9]
+    rows = [json.dumps({"source": f"s{number}", "target": target}) for number, target in enumerate(targets)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(rows))
+    settings = {"data": str(path), "eval_data": str(path), "policy": str(tmp_path / "model"), "num_generations": 2}
+    config = find_preset("translation", settings).configure(settings, {"max_completion_length": 8})
+    told = dict(check(config))["gold answers of train"]
+    assert told.startswith("3 score full marks, but 1 of them come back from the policy's tokenizer with chrf 0.")
+    assert told.endswith(
+        "exact 0.00 (' 是!' for ' 是！'), and 1 of them are longer than max_completion_length=8 tokens"
+    )
 
 
 def test_it_says_which_prompts_were_cut(config: RunConfig) -> None:
