@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -46,12 +47,12 @@ OUTPUT_DIR = "comparisons"
 
 
 def compare(
-    policy: str,
+    policy: str | os.PathLike[str],
     task: str | Task,
     methods: Sequence[Any],
     *,
     seeds: int = 3,
-    general_text: Path | None = None,
+    general_text: str | os.PathLike[str] | None = None,
     feedback: FeedbackSource | None = None,
     show_progress: bool = True,
     **settings: Any,
@@ -72,7 +73,8 @@ def compare(
         settings["stop"] = dict.fromkeys(StopConfig.model_fields) | dict(settings["stop"])
     settings = {"output_dir": OUTPUT_DIR, **settings, "policy": policy}
     config, build_task = configure(task, settings)
-    request = make_request(config, build_task, methods, seeds, general_text)
+    text = None if general_text is None else Path(general_text)
+    request = make_request(config, build_task, methods, seeds, text)
     return run(request, feedback=feedback, show_progress=show_progress)
 
 

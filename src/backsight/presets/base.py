@@ -112,11 +112,13 @@ def configure(task: str | Task, *changes: Mapping[str, Any]) -> tuple[RunConfig,
     `task` is the name of a preset, or a task of the caller's own. Later changes override earlier ones.
 
     Raises:
-        ConfigError: when there is no such preset, or a setting does not fit.
+        ConfigError: when there is no such preset or task, or a setting does not fit.
     """
     if isinstance(task, str):
         preset = find_preset(task, *changes)
         return preset.configure(*changes), preset.task
+    if not isinstance(task, Task):
+        raise ConfigError("task", task, "name a preset, or give a Task such as backsight.RowsTask(FILE)")
     base = RunConfig(
         preset=task.name, policy=START["policy"], hindsight=OutcomeOptions(), stop=StopConfig(max_steps=200)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,7 @@ from backsight.evaluation.statistics import Estimate, estimate
 from backsight.feedback.asking import patience
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure
-from backsight.runs.start import RewardFuncs, RunParts, begin, open_model
+from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
 from backsight.tasks.base import Task
 from backsight.types import FeedbackSource
 
@@ -68,13 +69,13 @@ class Assessment:
 
 
 def evaluate(
-    policy: str | TextPolicy,
+    policy: PolicyChoice,
     task: str | Task,
     *,
-    against: str | None = None,
+    against: str | os.PathLike[str] | None = None,
     samples: int = 1,
     splits: Sequence[str] = (),
-    general_text: Path | None = None,
+    general_text: str | os.PathLike[str] | None = None,
     reward_funcs: RewardFuncs | None = None,
     feedback: FeedbackSource | None = None,
     **settings: Any,
@@ -90,16 +91,16 @@ def evaluate(
     Raises:
         BacksightError: when a setting, the model, a prompt or a reward function does not fit.
     """
-    settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
+    policy, settings["policy"] = choose_policy(policy)
     config, build_task = configure(task, settings)
     found = assess(
         config,
         build_task(config),
         policy,
-        against=against,
+        against=None if against is None else os.fspath(against),
         samples=samples,
         splits=splits,
-        general_text=general_text,
+        general_text=None if general_text is None else Path(general_text),
         reward_funcs=reward_funcs,
         feedback=feedback,
     )

@@ -23,7 +23,7 @@ from backsight.reports.lock import only_writer
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.origin import find_changes, find_origin
-from backsight.runs.start import RewardFuncs, RunParts, begin, open_model
+from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
 from backsight.tasks.base import Task
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import Progress, stop_reason, used_share
@@ -61,7 +61,7 @@ class Result:
 
 
 def finetune(
-    policy: str | TextPolicy,
+    policy: PolicyChoice,
     task: str | Task,
     *,
     reward_funcs: RewardFuncs | None = None,
@@ -81,7 +81,7 @@ def finetune(
     Raises:
         BacksightError: when a setting, the data, the model or a reward function does not fit.
     """
-    settings["policy"] = policy if isinstance(policy, str) else policy.model.name_or_path or "given in Python"
+    policy, settings["policy"] = choose_policy(policy)
     config, build_task = configure(task, settings)
     if not isinstance(policy, str) and config.adapter is not None:
         adapters.put_on(policy.model, config.adapter)

@@ -6,6 +6,7 @@ checked, and shortened if that is allowed, so that each leaves room for a comple
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig
-from backsight.errors import ConfigError, DataError
+from backsight.errors import ConfigError, DataError, ModelError
 from backsight.feedback.asking import patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies.chat import MESSAGES
@@ -28,6 +29,9 @@ from backsight.types import EnvironmentFactory, FeedbackSource, Observation, is_
 
 RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
 """One or more reward functions, as they are written for TRL."""
+
+PolicyChoice = str | os.PathLike[str] | TextPolicy
+"""The name of a model, the path of a model or run folder, a hub id, or a loaded policy."""
 
 DEFAULT_POLICY = "pocket"
 
@@ -96,6 +100,19 @@ def begin(
         feedback=feedback or _feedback(task, reward_funcs),
         message=message,
     )
+
+
+def choose_policy(policy: PolicyChoice) -> tuple[str | TextPolicy, str]:
+    """Return a policy as `begin` takes it, a path as text, and what its run calls it.
+
+    Raises:
+        ModelError: when it is neither.
+    """
+    if isinstance(policy, str | os.PathLike):
+        return os.fspath(policy), os.fspath(policy)
+    if not isinstance(policy, TextPolicy):
+        raise ModelError("policy", type(policy).__name__, "give the path of a model, or a policy from open_policy")
+    return policy, policy.model.name_or_path or "given in Python"
 
 
 def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:

@@ -124,7 +124,9 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_csv(path: Path, source: str) -> Rows:
-    records = csv.reader(io.StringIO(_read_text(path, source), newline=""), strict=True)
+    text = _read_text(path, source)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a document may be longer than the module's guess
+    records = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = []
     try:
         header = next(records, [])

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
@@ -18,7 +19,7 @@ from transformers import AutoModelForCausalLM
 import backsight
 from backsight.cli.main import main
 from backsight.environments.episodes import EpisodesTask
-from backsight.errors import ConfigError, RewardError, RunFolderError
+from backsight.errors import BacksightError, ConfigError, RewardError, RunFolderError
 from backsight.policies.opening import open_policy
 from backsight.reports.lock import only_writer
 from backsight.reports.run_folder import Recorder
@@ -456,3 +457,36 @@ def test_an_evaluation_that_is_interrupted_can_go_on(
         assert run_main(patch, "train", "sentiment", *words) == 130
     assert f"go on with: backsight train --resume {tmp_path / 'runs' / 'run'}" in capsys.readouterr().out
     assert resume_run(tmp_path / "runs" / "run", monkeypatch) == 0
+def test_paths_may_be_objects(tmp_path: Path, model: str) -> None:
+    folder = tmp_path / "my #1 dätä"
+    folder.mkdir()
+    path = folder / "rows #2.jsonl"
+    rows = [{"source": f"s{number}", "target": "red"} for number in range(6)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {**SMALL, "stop": {"max_steps": 1}, "eval_items": numpy.int64(2)}
+    result = backsight.finetune(
+        Path(model), "translation", data=path, eval_data=path, output_dir=folder / "runs", **settings
+    )
+    assert result.folder.parent == folder / "runs"
+    found = backsight.evaluate(
+        result.folder,
+        backsight.RowsTask(write_answers(folder / "answers.jsonl"), test=folder / "answers.jsonl"),
+        against=Path(model),
+        eval_items=2,
+        max_completion_length=2,
+    )
+    assert found.paths == {"policy": str(result.folder), "against": model}
+
+
+def write_answers(path: Path) -> Path:
+    path.write_text("".join(json.dumps({"prompt": f"p{number}", "target": 1.0}) + "\n" for number in range(6)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("policy", "task", "words"),
+    [(7, "translation", "policy: int: give the path"), ("m", Path("x.jsonl"), "task: x.jsonl: name a preset")],
+)
+def test_what_is_neither_a_policy_nor_a_task_is_named(policy: Any, task: Any, words: str) -> None:
+    with pytest.raises(BacksightError, match=words):
+        backsight.finetune(policy, task)

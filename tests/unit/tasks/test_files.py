@@ -45,6 +45,11 @@ def test_csv_reads_back_with_quotes_and_line_breaks_in_fields(tmp_path: Path, na
     assert read_rows(write(tmp_path / name, plain.read_bytes())) == ROWS
 
 
+def test_csv_may_hold_long_documents(tmp_path: Path) -> None:
+    document = "word " * 50_000
+    assert read_rows(write(tmp_path / "long.csv", f"text\n{document}\n")) == [{"text": document}]
+
+
 def test_parquet_reads_back_with_lists(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
