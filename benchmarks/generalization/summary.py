@@ -1,7 +1,8 @@
 """From the cells of a world to its figures: gains over the warm-up, what was forgotten, and who is ahead out of domain.
 
-Every interval is a bootstrap over items, whose scores were averaged over seeds before. Several splits out of domain
-count as one: their items together.
+Every interval allows for other seeds and other items (`backsight.evaluation.across_seeds`). Two methods are compared
+seed by seed, because with the same seed both start from the same warm-up. Several splits out of domain count as one:
+their items together.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from backsight.evaluation.across_seeds import average_over_seeds
-from backsight.evaluation.statistics import Estimate, bootstrap
+from backsight.evaluation.across_seeds import seed_scores
+from backsight.evaluation.statistics import Estimate
 from benchmarks.generalization.protocol import CONTROLS, OUTCOME, SFT, SFT_LONG, WARM_UP, Cell
 from benchmarks.shared.results import Figure
 
@@ -32,7 +33,7 @@ class Summary:
     warm_up: Mapping[str, Estimate]
     """The score of the warm-up, by kind."""
     gains: Mapping[str, Mapping[str, Estimate]]
-    """What was gained over the warm-up, paired by item; by kind and method."""
+    """What was gained over the warm-up, paired by seed and item; by kind and method."""
     forgotten: Mapping[str, Estimate]
     """Nats a token of general text that were lost, by method, warm-up included; none where the policy says no text."""
     learning_rates: Mapping[str, float]
@@ -44,7 +45,8 @@ class Summary:
     best_sft: str
     """The supervised method that gained most out of domain: the hardest to beat."""
     leads: Mapping[str, Estimate]
-    """The lead of `hindsight` out of domain over `best_sft` and over plain reinforcement learning, paired by item."""
+    """The lead of `hindsight` out of domain over `best_sft` and over plain reinforcement learning, paired by seed and
+    item."""
 
     def gap_closed(self, kind: str, method: str) -> Estimate:
         """Return the gain as a share of what the warm-up had left to gain."""
@@ -60,7 +62,7 @@ class Summary:
 def summarize(world: str, family: str, splits: Mapping[str, Sequence[str]], cells: Cells) -> Summary:
     """Summarize the cells of a world; `splits` are the names of those of each kind."""
     scores = {
-        kind: {method: _average([_join_splits(cell, names) for cell in own]) for method, own in cells.items()}
+        kind: {method: [_join_splits(cell, names) for cell in own] for method, own in cells.items()}
         for kind, names in splits.items()
     }
     gains = {
@@ -71,13 +73,13 @@ def summarize(world: str, family: str, splits: Mapping[str, Sequence[str]], cell
     hindsight = max(looking_back, key=lambda method: fmean(cell.dev for cell in cells[method]))
     best_sft = max((SFT, SFT_LONG), key=lambda method: gains[OUT_OF_DOMAIN][method].mean)
     outside = scores[OUT_OF_DOMAIN]
-    texts = {method: _average([cell.forgotten for cell in own]) for method, own in cells.items()}
+    texts = {method: [cell.forgotten for cell in own] for method, own in cells.items()}
     return Summary(
         world=world,
         family=family,
-        warm_up={kind: bootstrap(by_method[WARM_UP]) for kind, by_method in scores.items()},
+        warm_up={kind: _estimate(by_method[WARM_UP]) for kind, by_method in scores.items()},
         gains=gains,
-        forgotten={method: bootstrap(values) for method, values in texts.items() if values},
+        forgotten={method: _estimate(runs) for method, runs in texts.items() if any(runs)},
         learning_rates={method: own[0].learning_rate for method, own in cells.items()},
         costs={
             method: {
@@ -93,17 +95,19 @@ def summarize(world: str, family: str, splits: Mapping[str, Sequence[str]], cell
     )
 
 
-def _average(runs: Sequence[Sequence[float]]) -> list[float]:
-    """Return each item's mean over seeds."""
-    return [value for value in average_over_seeds(runs) if value is not None]
-
-
 def _join_splits(cell: Cell, splits: Sequence[str]) -> list[float]:
     return [score for split in splits for score in cell.scores[split]]
 
 
-def _compare(scores: Sequence[float], others: Sequence[float]) -> Estimate:
-    return bootstrap([one - two for one, two in zip(scores, others, strict=True)])
+def _compare(runs: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> Estimate:
+    pairs = zip(runs, others, strict=True)
+    return _estimate([[one - two for one, two in zip(own, other, strict=True)] for own, other in pairs])
+
+
+def _estimate(runs: Sequence[Sequence[float]]) -> Estimate:
+    found = seed_scores(runs)
+    assert found is not None, "every item of these splits has a score"
+    return found.estimate
 
 
 def make_figures(summaries: Sequence[Summary], counted: Sequence[str]) -> list[Figure]:

@@ -65,6 +65,20 @@ def test_gains_are_paired_by_item():
     assert (gain.low, gain.high) == pytest.approx((0.2, 0.2))  # each item gained as much: no interval to speak of
 
 
+def test_the_interval_of_a_lead_allows_for_other_seeds():
+    """With items alone, a lead of 0.3 and one of 0.1 would be told apart from nothing by far."""
+    cells = {
+        WARM_UP: [cell(0.5, [0.2, 0.4], [0.6])] * 2,
+        SFT: [cell(0.5, [0.2, 0.4], [0.6])] * 2,
+        SFT_LONG: [cell(0.5, [0.2, 0.4], [0.6])] * 2,
+        OUTCOME: [cell(0.5, [0.2, 0.4], [0.6])] * 2,
+        "relabel": [cell(0.5, [0.5, 0.7], [0.9]), cell(0.5, [0.3, 0.5], [0.7])],
+    }
+    lead = summarize("a world", FAMILY, SPLITS, cells).leads[OUTCOME]
+    # two seeds at 0.3 and 0.1: a deviation of 0.1 of their mean, and 12.7 of it with one degree of freedom
+    assert (lead.mean, lead.high - lead.mean) == pytest.approx((0.2, 12.706 * 0.1), rel=1e-3)
+
+
 def test_the_gap_is_what_the_warm_up_left():
     closed = summary().gap_closed(IN_DOMAIN, SFT)
     assert closed.mean == pytest.approx(0.4 / 0.5)

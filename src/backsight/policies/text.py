@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import ConfigError, DataError, ModelError
 from backsight.policies import adapters
-from backsight.policies.chat import chat_tokens
+from backsight.policies.chat import MESSAGES, chat_tokens
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import sibling_batches
 from backsight.policies.scoring.log_probs import States, score
@@ -95,10 +95,16 @@ class TextPolicy(ABC):
         """Cut the indices of the examples into parts that take at most `budget` tokens each when scored."""
 
     def fits(self, prompt: Observation, max_completion_length: int) -> bool:
-        """Return whether the prompt leaves room for a completion."""
+        """Return whether the prompt leaves room for a completion.
+
+        Raises:
+            DataError: when the chat template makes nothing of the prompt, however short it is.
+        """
         try:
             self.check_prompt(prompt, max_completion_length)
-        except DataError:
+        except DataError as error:
+            if error.field == MESSAGES:
+                raise
             return False
         return True
 

@@ -186,7 +186,10 @@ def fit_prompts(
     """
 
     def fits(prompt: Observation) -> bool:
-        return all(policy.fits(prompt, max_completion_length) for policy in policies)
+        try:
+            return all(policy.fits(prompt, max_completion_length) for policy in policies)
+        except DataError:  # a chat template refused it
+            return False
 
     cut: dict[str, Sequence[Item]] = {}
     told: list[str] = []

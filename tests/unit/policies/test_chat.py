@@ -47,6 +47,14 @@ def test_what_a_template_refuses_is_one_line(template: str, messages: list[dict[
     assert "\n" not in str(caught.value)
 
 
+def test_a_refusal_is_not_taken_for_a_prompt_that_is_too_long() -> None:
+    """An episode whose next prompt is too long is cut off, without a word."""
+    policy = policy_with(NO_SYSTEM)
+    assert policy.fits(ASKED, 4) and not policy.fits([{"role": "user", "content": "word " * 5_000}], 4)
+    with pytest.raises(DataError, match="System role not supported"):
+        policy.fits(SYSTEM, 4)
+
+
 def test_a_template_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat, "SECONDS", 0.3)
     start = time.monotonic()
