@@ -49,7 +49,5 @@ def draw(summaries: Sequence[Summary], path: Path) -> None:
     canvas.legend(
         handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles), fontsize=8, frameon=False
     )
-    canvas.supxlabel(
-        "gain over the warm-up out of domain (reward; line: 95 % over seeds and items)", fontsize=9
-    )
+    canvas.supxlabel("gain over the warm-up out of domain (reward; line: 95 % over seeds and items)", fontsize=9)
     canvas.savefig(path, dpi=130)
