@@ -16,6 +16,7 @@ add a class here, derive it from the built-in exception it refines, and put it i
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -29,7 +30,7 @@ class BacksightError(Exception):
         self.field = field
         self.value = value
         self.remedy = remedy
-        super().__init__(printable(f"{field}: {_shorten(value)}: {remedy}"))
+        super().__init__(printable(re.sub(r"\s*[\t\n\r]\s*", " ", f"{field}: {_shorten(value)}: {remedy}")))
 
 
 class ConfigError(BacksightError, ValueError):
