@@ -86,13 +86,13 @@ class Row:
             DataError: when there is no such column, or something else is in it.
         """
         cell = self.cell(column)
-        messages = [_message(each) for each in cell] if isinstance(cell, list) else cell
-        if not is_chat(messages):
-            wrong = next((place for place, each in enumerate(messages) if not is_chat([each])), None) if cell else None
-            if not isinstance(messages, list) or wrong is None:
-                raise self.unusable(column, _CHAT_SHAPE)
-            place = f"{self.place}, column '{column}', message {wrong + 1}"
-            raise DataError(place, repr(cell[wrong]), f"needs a role, and content that is text; {_CHAT_SHAPE}")
+        if not isinstance(cell, list) or not cell:
+            raise self.unusable(column, _CHAT_SHAPE)
+        messages = list(map(_message, cell))
+        for number, message in enumerate(messages, start=1):
+            if not is_chat([message]):
+                place = f"{self.place}, column '{column}', message {number}"
+                raise DataError(place, repr(cell[number - 1]), f"needs a role, and content that is text; {_CHAT_SHAPE}")
         return messages
 
     def observation(self, column: str) -> Observation:

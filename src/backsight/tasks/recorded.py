@@ -128,7 +128,7 @@ def number_in(row: Row, place: str, value: object) -> float | None:
         DataError: when the value is no finite number.
     """
     value = plain_value(value)
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str) and value.strip().casefold() in _TRUTHS:
         return _TRUTHS[value.strip().casefold()]
