@@ -9,16 +9,21 @@
     ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
     └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
 
-Every message names the field, the value and the remedy, in that order and in one line. To add an error,
-add a class here, derive it from the built-in exception it refines, and put it into the drawing.
+Every message names the field, the value and the remedy, in that order and in one short line. To add an error,
+add a class here, derive it from the built-in exception it refines, and put it into the drawing. What a library throws
+becomes one of these errors at the border of the room that calls it: `border`.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+LONGEST = 290
+"""Most characters of a message: with ``error: `` before it, it stays under 300."""
+LONGEST_FIELD, LONGEST_VALUE, SHORTEST_VALUE, LONGEST_REASON = 80, 200, 40, 120
 
 _JOINERS = "\u200c\u200d"
 
@@ -30,7 +35,7 @@ class BacksightError(Exception):
         self.field = field
         self.value = value
         self.remedy = remedy
-        super().__init__(printable(re.sub(r"\s*[\t\n\r]\s*", " ", f"{field}: {_shorten(value)}: {remedy}")))
+        super().__init__(one_line(field, value, remedy))
 
 
 class ConfigError(BacksightError, ValueError):
@@ -78,7 +83,7 @@ def describe(error: BaseException) -> str:
 def shown(value: object) -> str:
     """Return how a foreign object is written, its beginning if that is long, or what it is if it cannot be written."""
     try:
-        return _shorten(repr(value), limit=80)
+        return _cut_end(repr(value), 80)
     except Exception:
         return f"a {type(value).__name__} that cannot be shown"
 
@@ -107,6 +112,55 @@ def _written_out(character: str) -> str:
     return character if is_text else character.encode("unicode_escape").decode("ascii")
 
 
-def _shorten(value: object, limit: int = 200) -> str:
-    text = " ".join(str(value).split())
+@contextmanager
+def border(make_error: Callable[[str], BacksightError]) -> Iterator[None]:
+    """Turn whatever a library throws inside the block into one of our errors.
+
+    Args:
+        make_error: a function from the reason, in a few words, to the error to raise.
+    """
+    try:
+        yield
+    except (BacksightError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # libraries in Rust panic with classes that are no `Exception`
+        raise make_error(reason(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """Return in a few words why a library gave up."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = _clean(error)
+    if not isinstance(error, OSError | ValueError) or not text:
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return _cut_middle(text, LONGEST_REASON)
+
+
+def one_line(field: object, value: object, remedy: str) -> str:
+    """Write an error in one line of at most `LONGEST` characters: first the value is cut, then the remedy."""
+    field, value, remedy = _cut_middle(_clean(field), LONGEST_FIELD), _clean(value), _clean(remedy)
+    room = LONGEST - len(field) - len(": : ")
+    value = _cut_end(value, max(SHORTEST_VALUE, min(LONGEST_VALUE, room - len(remedy))))
+    return f"{field}: {value}: {_cut_middle(remedy, room - len(value))}"
+
+
+def _clean(value: object) -> str:
+    """Return the text of a value in one line, with characters that a terminal would obey written out."""
+    try:
+        text = " ".join(str(value).split())
+    except Exception:  # whoever wrote the value may have forgotten that it can be printed
+        text = f"a {type(value).__name__} that cannot be shown"
+    return printable(text)
+
+
+def _cut_end(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _cut_middle(text: str, limit: int) -> str:
+    """Leave words out in the middle: how a text begins and how it ends says most."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 3
+    return f"{text[: limit - 1 - end]}…{text[-end:]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,9 +9,9 @@ import typer
 from backsight import __version__
 from backsight.cli.check import check
 from backsight.cli.compare import compare
+from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
 from backsight.cli.train import train
-from backsight.errors import BacksightError
 from backsight.interrupts import treat_all_as_ctrl_c
 from backsight.reports.terminal import steady_output
 
@@ -39,11 +38,7 @@ def backsight(
 
 
 def main() -> None:
-    """Run the command line. An error that the user can put right ends in one line and exit code 2."""
+    """Run the command line. Every error ends in one line; see `backsight.cli.endings`."""
     treat_all_as_ctrl_c()
     with steady_output():
-        try:
-            app()
-        except BacksightError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
+        end_in_one_line(app)

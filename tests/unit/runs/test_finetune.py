@@ -457,6 +457,8 @@ def test_an_evaluation_that_is_interrupted_can_go_on(
         assert run_main(patch, "train", "sentiment", *words) == 130
     assert f"go on with: backsight train --resume {tmp_path / 'runs' / 'run'}" in capsys.readouterr().out
     assert resume_run(tmp_path / "runs" / "run", monkeypatch) == 0
+
+
 def test_paths_may_be_objects(tmp_path: Path, model: str) -> None:
     folder = tmp_path / "my #1 dätä"
     folder.mkdir()

@@ -1,0 +1,80 @@
+"""Bad inputs by the thousand, from a seed: settings, files of settings, models, data, words and run folders.
+
+    python benchmarks/campaign/inputs.py                     all parts, 5,000 and more inputs
+    python benchmarks/campaign/inputs.py settings models     these parts
+    python benchmarks/campaign/inputs.py --count 20 --seed 7 twenty of each part, from another seed
+
+It prints the inputs with which something went wrong, and how many were right.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script, `benchmarks` is a package of the repository
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+
+from benchmarks.campaign.cases import Case, Outcome
+
+Generator = Callable[[Path, int, int], Iterator[Case]]
+
+
+def generators() -> Mapping[str, tuple[Generator, int]]:
+    """Return the generator of each part, and how many inputs it makes in a full campaign."""
+    from benchmarks.campaign import bad_models, bad_settings
+
+    return {
+        "settings": (bad_settings.settings, 1_800),
+        "yaml": (bad_settings.yaml_files, 800),
+        "models": (bad_models.models, 1_000),
+    }
+
+
+def try_part(part: str, seed: int, count: int | None = None) -> Iterator[Outcome]:
+    """Try the inputs of a part in a process of its own, and yield what came of each."""
+    words = [sys.executable, __file__, part, "--seed", str(seed), "--lines"]
+    words += [] if count is None else ["--count", str(count)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        for line in child.stdout or ():
+            yield Outcome(*json.loads(line))
+    if child.returncode:
+        yield Outcome(part, "all of it", False, f"the campaign itself ended with exit code {child.returncode}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("parts", nargs="*", help="parts to try; all by default")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, help="inputs of each part")
+    parser.add_argument("--lines", action="store_true", help="print every outcome as a line of JSON")
+    arguments = parser.parse_args()
+    from benchmarks.campaign.cases import try_cases
+
+    with tempfile.TemporaryDirectory() as place:
+        kit = Path(place)
+        # in a process of its own, because a process whose libraries have started threads cannot be forked safely
+        subprocess.run([sys.executable, "-m", "benchmarks.campaign.kit", place], check=True, cwd=sys.path[0])
+        for part, (generate, usual) in generators().items():
+            if arguments.parts and part not in arguments.parts:
+                continue
+            tried = right = 0
+            for outcome in try_cases(list(generate(kit, arguments.seed, arguments.count or usual))):
+                tried, right = tried + 1, right + outcome.is_right
+                if arguments.lines:
+                    print(json.dumps(outcome), flush=True)
+                elif not outcome.is_right:
+                    print(f"{part}: {outcome.name!r}: {outcome.fault[:300]!r}", flush=True)
+            if not arguments.lines:
+                print(f"{part}: {right} of {tried} right", flush=True)
+
+
+if __name__ == "__main__":
+    main()
