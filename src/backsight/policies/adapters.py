@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from backsight.errors import ConfigError, ModelError, nearest
+from backsight.errors import ConfigError, ModelError, border, nearest
 from backsight.policies.config import ALL_LINEAR, AdapterConfig
+from backsight.policies.folder import check_finite, read_object
 from backsight.policies.memory import load_tensors
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
@@ -69,16 +69,13 @@ def base_of(path: str) -> str:
     folder = Path(path)
     if not (folder / CONFIG_FILE).is_file() or (folder / "config.json").is_file():
         return path
-    try:
-        base = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))[BASE]
-    except (OSError, ValueError, KeyError, TypeError):
-        base = None
-    if not base:
+    base = read_object(folder / CONFIG_FILE).get(BASE)
+    if not base or not isinstance(base, str):
         raise ModelError("policy", path, f"names no model that the adapter is for; set {BASE} in its {CONFIG_FILE}")
     if not Path(base).is_dir() and (Path(base).is_absolute() or base.startswith(".")):
         remedy = f"is an adapter for {base}, which is not there; put it back, or set {BASE} in {CONFIG_FILE}"
         raise ModelError("policy", path, remedy)
-    return str(base)
+    return base
 
 
 def load(model: Any, path: str) -> None:
@@ -89,18 +86,15 @@ def load(model: Any, path: str) -> None:
         ConfigError: when `peft` is missing.
     """
     peft = _peft("policy", path)
-    try:
+    with border(lambda reason: ModelError("policy", path, f"holds no adapter that loads: {reason}")):
         adapter = peft.PeftConfig.from_pretrained(path)
         stored = load_tensors(Path(path) / WEIGHTS_FILE)
-    except Exception as error:  # a damaged file may lead to any error of json, safetensors or peft
-        raise ModelError("policy", path, f"holds no adapter that loads: {error}") from error
+    check_finite(path, stored)
     tensors = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}
     adapter.inference_mode = False
-    try:
+    with border(lambda reason: _for_another(path, adapter, reason)):
         peft.inject_adapter_in_model(adapter, model, NAME)
         unknown = peft.set_peft_model_state_dict(model, tensors).unexpected_keys
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise _for_another(path, adapter, " ".join(str(error).split())) from error
     if missing := sorted(_weights(model).keys() - tensors.keys()):
         raise _for_another(path, adapter, f"it has no {missing[0]}")
     if unknown:
@@ -265,4 +259,4 @@ def _check_same(own: Any, config: AdapterConfig) -> None:
 
 def _for_another(path: str, adapter: Any, detail: str) -> ModelError:
     base = getattr(adapter, BASE)
-    return ModelError("policy", path, f"is an adapter for another model than {base}: {detail[:200]}")
+    return ModelError("policy", path, f"is an adapter for another model than {base}: {detail}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from backsight.errors import ModelError
-from backsight.policies import adapters
+from backsight.errors import ModelError, border
+from backsight.policies import adapters, folder
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
@@ -104,13 +105,12 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
     """
     import transformers
 
-    _check_folder(path)
-    try:
-        return transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        is_here = Path(path).is_dir()
-        what = "has no configuration that loads" if is_here else "is no folder here, and the hub gives no such model"
-        raise ModelError("policy", path, f"{what}: {_first_line(error)}") from error
+    folder.check_folder(path)
+    what = "has no configuration that loads" if Path(path).is_dir() else "is no folder here, and no model of the hub"
+    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}")):
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
+        folder.check_size(path, config)
+    return config
 
 
 def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
@@ -119,33 +119,56 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
     Weights that a classifier lacks, such as the head of a bare encoder, are drawn from one seed.
 
     Raises:
-        ModelError: when it cannot be loaded as a model of this kind, or is a language model that lacks some weights.
+        ModelError: when it cannot be loaded as a model of this kind, or a weight is missing, has another shape than the
+            configuration says, or is not finite.
     """
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()  # the terminal belongs to the run
-    loaders = {
+    loader = {
         "causal_lm": transformers.AutoModelForCausalLM,
         "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
         "classifier": transformers.AutoModelForSequenceClassification,
-    }
-    try:
+    }[kind]
+    with border(lambda reason: ModelError("policy", path, f"cannot be loaded as a {kind} model: {reason}")), _quiet():
+        _check_on_paper(path, loader, trust_remote_code, settings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            model, loaded = loaders[kind].from_pretrained(
+            model, found = loader.from_pretrained(
                 path,
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=trust_remote_code,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
                 **settings,
             )
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError("policy", path, f"cannot be loaded as a {kind} model: {_first_line(error)}") from error
-    if kind != "classifier" and (missing := sorted(loaded["missing_keys"])):
-        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole language model")
+    folder.check_loaded(path, model, found, may_be_fresh=kind == "classifier")
     return model
+
+
+def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: Mapping[str, Any]) -> None:
+    """Raise `ModelError` when the files of a model cannot be what its configuration says, before memory is asked for."""
+    import transformers
+
+    if not Path(path).is_dir() or "quantization_config" in settings:
+        return
+    config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code, **settings)
+    with torch.device("meta"):
+        folder.check_shapes(path, loader.from_config(config, trust_remote_code=trust_remote_code))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from printing: what has to be said of a model is said in one line."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # the terminal belongs to the run
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
@@ -156,28 +179,8 @@ def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
     """
     import transformers
 
-    try:
+    with border(lambda reason: ModelError("policy", path, f"has no tokenizer that loads: {reason}")), _quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError("policy", path, f"has no tokenizer that loads: {_first_line(error)}") from error
     # the policy checks lengths itself, with a remedy; this warning would come before that
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
     return tokenizer
-
-
-def _check_folder(path: str) -> None:
-    """Raise `ModelError` when a local path lacks a model's files, before a hub is asked for it."""
-    folder = Path(path)
-    looks_like_a_path = path.startswith((".", "/", "~")) or path.count("/") != 1
-    if not folder.is_dir():
-        if looks_like_a_path:
-            raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
-        return
-    if not (folder / "config.json").is_file():
-        raise ModelError("policy", path, "the folder has no config.json; give one written by save_pretrained")
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from backsight.errors import ConfigError, DataError, ModelError
+from backsight.errors import ConfigError, DataError, ModelError, border
 from backsight.policies import adapters
 from backsight.policies.chat import MESSAGES, chat_tokens
 from backsight.policies.memory import move_to_own_memory
@@ -120,7 +120,7 @@ class TextPolicy(ABC):
             return self.prompt_tokens(prompt.prompt) + prompt.tokens
         if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
-        return chat_tokens(self.tokenizer, prompt)
+        return self._known(chat_tokens(self.tokenizer, prompt))
 
     def siblings(self, examples: Sequence[Example]) -> list[list[int]]:
         """Return the indices of the examples, those with the same prompts together."""
@@ -130,10 +130,29 @@ class TextPolicy(ABC):
         return list(groups.values())
 
     def _tokenize(self, text: str) -> tuple[int, ...]:
-        tokens = tuple(self.tokenizer(text)["input_ids"])
+        tokens = self._known(self._text_ids(text))
         if not tokens:
             raise DataError("prompt", text, "has no tokens, and the tokenizer adds none; start it with some text")
         return tokens
+
+    def _text_ids(self, text: str, **how: Any) -> Any:
+        """Return what the tokenizer makes of a text.
+
+        Raises:
+            DataError: when it fails.
+        """
+        name = self.tokenizer.name_or_path
+        with border(lambda reason: DataError("text", text, f"the tokenizer of {name} fails ({reason}); change one")):
+            return self.tokenizer(text, **how)["input_ids"]
+
+    def _known(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Return the tokens if the model has them all.
+
+        Raises:
+            ModelError: when it does not have one.
+        """
+        check_known(self.model, self.tokenizer.name_or_path, tokens)
+        return tuple(tokens)
 
     def recompute_layers(self) -> bool:
         layers = [] if self.recomputes else checkpointed_layers(self.model)
@@ -178,7 +197,20 @@ def end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
     tokens = [token for token in dict.fromkeys([tokenizer.eos_token_id, *listed]) if token is not None]
     if not tokens:
         raise ModelError("policy", tokenizer.name_or_path, "has no end-of-text token; set tokenizer.eos_token")
+    check_known(model, tokenizer.name_or_path, tokens)
     return tuple(tokens)
+
+
+def check_known(model: Any, name: str, tokens: Sequence[int]) -> None:
+    """Check that the model has an embedding for each of the tokens.
+
+    Raises:
+        ModelError: when it has none, because the tokenizer is for another model.
+    """
+    count = model.get_input_embeddings().num_embeddings
+    for token in tokens:
+        if not isinstance(token, int) or not 0 <= token < count:
+            raise ModelError("policy", name, f"has no token {token!r}, only {count}; take the tokenizer of this model")
 
 
 class LanguageModelPolicy(TextPolicy):
@@ -188,6 +220,7 @@ class LanguageModelPolicy(TextPolicy):
         super().__init__(model, tokenizer)
         self.end_tokens = end_tokens(model, tokenizer)
         self.padding_token: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_tokens[0]
+        check_known(model, tokenizer.name_or_path, [self.padding_token])
 
     @abstractmethod
     def states(self, examples: Sequence[Example], sampling: Sampling = PLAIN) -> States:
@@ -198,7 +231,7 @@ class LanguageModelPolicy(TextPolicy):
         """Return the number of rows, and the tokens of the widest, when the examples are scored together."""
 
     def encode(self, text: str) -> ActionValue:
-        return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.end_tokens[0])
+        return (*self._known(self._text_ids(text, add_special_tokens=False)), self.end_tokens[0])
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Decode a completion to text, without special tokens."""

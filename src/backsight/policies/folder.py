@@ -1,0 +1,173 @@
+"""Model folders: what is wrong with one, said before a library is asked to load it, and with what was loaded.
+
+transformers opens whatever an index of weights names, by pickle where the name says so, builds whatever size a
+configuration asks for, and reports other shapes in a table. Here each of these is one line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from backsight.errors import ModelError, border
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+INDEX = WEIGHTS + ".index.json"
+SURPLUS = 16
+"""Multiple of the stored numbers that a model may have: four-bit files hold fewer, and a head may be fresh."""
+SMALL = 2**24
+"""Number of weights up to which nobody asks where they come from."""
+MOST_LAYERS = 1_000
+"""Number of layers, beyond one for each stored weight, up to which a model is built to see."""
+_LAYERS = re.compile(r"(.*\.)?((num_)?(hidden_|encoder_|decoder_)?layers|n_layers?)")
+
+
+def check_folder(path: str) -> None:
+    """Check that a local path has a model's files, before a hub is asked for it.
+
+    Raises:
+        ModelError: when a file is missing or damaged, or its weights are not in safetensors.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        if path.startswith((".", "/", "~")) or path.count("/") != 1:
+            raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
+        return
+    if not (folder / CONFIG).is_file():
+        raise ModelError("policy", path, f"the folder has no {CONFIG}; give one written by save_pretrained")
+    read_object(folder / CONFIG)
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
+    check_index(folder)
+
+
+def check_index(folder: Path) -> None:
+    """Check that an index of weights names safetensors beside it, and nothing else: other files can run code.
+
+    Raises:
+        ModelError: when it does not.
+    """
+    index = folder / INDEX
+    if (folder / WEIGHTS).is_file() or not index.is_file():
+        return
+    names = read_object(index).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise ModelError("policy", index, "maps no weights to files; save the model again with save_pretrained")
+    for name in sorted(set(names.values())):
+        if not name.endswith(".safetensors") or Path(name).name != name:
+            raise ModelError("policy", index, f"names {name}, and weights are read from *.safetensors beside it only")
+        if not (folder / name).is_file():
+            raise ModelError("policy", index, f"names {name}, which is not there; put it back")
+
+
+def check_size(path: str, config: Any) -> None:
+    """Check that a configuration does not ask for far more layers than its files hold weights.
+
+    Raises:
+        ModelError: when it does, or a file of weights is damaged.
+    """
+    stored = _stored_shapes(Path(path))
+    if stored is None:
+        return
+    for field, layers in _numbers(config.to_dict()):
+        if _LAYERS.fullmatch(field) and layers > MOST_LAYERS + len(stored):
+            remedy = f"{CONFIG} asks for {field}={layers}, and its files hold {len(stored)} weights; mend it"
+            raise ModelError("policy", path, remedy)
+    if getattr(config, "num_hidden_layers", 1) < 1:
+        raise ModelError("policy", path, f"{CONFIG} says num_hidden_layers={config.num_hidden_layers}; mend it")
+
+
+def check_shapes(path: str, model: nn.Module) -> None:
+    """Check, on a model without memory, that its files can fill it.
+
+    Raises:
+        ModelError: when it has far more weights than they hold.
+    """
+    stored = _stored_shapes(Path(path))
+    wanted = sum(weight.numel() for weight in model.parameters())
+    if stored is not None and wanted > SMALL + SURPLUS * sum(math.prod(shape) for shape in stored.values()):
+        raise ModelError("policy", path, f"{CONFIG} asks for {wanted:,} weights, and its files hold far fewer; mend it")
+
+
+def check_loaded(path: str, model: nn.Module, found: Mapping[str, Any], *, may_be_fresh: bool) -> None:
+    """Check that all weights came from the files, with the shapes of the configuration, and are numbers.
+
+    `found` is what transformers says of the loading. With `may_be_fresh`, what stands on top of the body, a head or a
+    pooler, may be missing.
+
+    Raises:
+        ModelError: when a weight is missing, has another shape, or is not finite.
+    """
+    for name, stored, wanted in sorted(map(tuple, found["mismatched_keys"])):
+        shapes = f"{list(stored)} in its files and {list(wanted)} by {CONFIG}"
+        raise ModelError("policy", path, f"{name} has the shape {shapes}; mend one of them")
+    body = getattr(model, "base_model_prefix", "") + "."
+    missing = sorted(
+        name for name in found["missing_keys"] if not may_be_fresh or (name.startswith(body) and "pooler" not in name)
+    )
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        kind = "model" if may_be_fresh else "language model"
+        raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole {kind}")
+    check_finite(path, dict(model.named_parameters()))
+
+
+def check_finite(path: str, weights: Mapping[str, torch.Tensor]) -> None:
+    """Check that no weight is infinite or not a number.
+
+    Raises:
+        ModelError: when one is.
+    """
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight.detach()).all()):
+            raise ModelError("policy", path, f"{name} holds numbers that are not finite; take a model from before that")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file with one JSON object.
+
+    Raises:
+        ModelError: when it holds something else.
+    """
+    with border(lambda reason: ModelError("policy", path, f"cannot be read ({reason}); save the model again")):
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(fields, dict):
+        raise ModelError("policy", path, "holds no JSON object; save the model again with save_pretrained")
+    return fields
+
+
+def _stored_shapes(folder: Path) -> dict[str, list[int]] | None:
+    """Return the shapes of all weights that lie in the folder; None when it is none, but a hub id."""
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if not files:
+        return None
+    shapes: dict[str, list[int]] = {}
+    for file in [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else files:
+        with border(lambda reason, file=file: ModelError("policy", file, f"is damaged ({reason}); copy it again")):
+            shapes |= _shapes_of(file)
+    return shapes
+
+
+def _shapes_of(file: Path) -> dict[str, list[int]]:
+    """Read the head of a file of safetensors: a length, and a JSON object with the shape of each weight."""
+    with file.open("rb") as source:
+        (length,) = struct.unpack("<Q", source.read(8))
+        head = json.loads(source.read(min(length, file.stat().st_size)))
+    return {name: [int(size) for size in entry["shape"]] for name, entry in head.items() if name != "__metadata__"}
+
+
+def _numbers(fields: Any, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield all whole numbers of a nested dictionary, with their dotted names."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{name}.")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield f"{prefix}{name}", value
