@@ -23,17 +23,22 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.campaign.cases import Case, Outcome
 
+os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+
 Generator = Callable[[Path, int, int], Iterator[Case]]
 
 
 def generators() -> Mapping[str, tuple[Generator, int]]:
     """Return the generator of each part, and how many inputs it makes in a full campaign."""
-    from benchmarks.campaign import bad_models, bad_settings
+    from benchmarks.campaign import bad_data, bad_folders, bad_models, bad_settings, bad_words
 
     return {
         "settings": (bad_settings.settings, 1_800),
         "yaml": (bad_settings.yaml_files, 800),
         "models": (bad_models.models, 1_000),
+        "data": (bad_data.data, 1_000),
+        "words": (bad_words.words, 700),
+        "folders": (bad_folders.folders, 300),
     }
 
 
@@ -41,8 +46,7 @@ def try_part(part: str, seed: int, count: int | None = None) -> Iterator[Outcome
     """Try the inputs of a part in a process of its own, and yield what came of each."""
     words = [sys.executable, __file__, part, "--seed", str(seed), "--lines"]
     words += [] if count is None else ["--count", str(count)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
         for line in child.stdout or ():
             yield Outcome(*json.loads(line))
     if child.returncode:
@@ -57,11 +61,13 @@ def main() -> None:
     parser.add_argument("--lines", action="store_true", help="print every outcome as a line of JSON")
     arguments = parser.parse_args()
     from benchmarks.campaign.cases import try_cases
+    from benchmarks.campaign.kit import warm_up
 
     with tempfile.TemporaryDirectory() as place:
         kit = Path(place)
         # in a process of its own, because a process whose libraries have started threads cannot be forked safely
         subprocess.run([sys.executable, "-m", "benchmarks.campaign.kit", place], check=True, cwd=sys.path[0])
+        warm_up(kit)
         for part, (generate, usual) in generators().items():
             if arguments.parts and part not in arguments.parts:
                 continue

@@ -124,5 +124,20 @@ def _make_run(folder: Path) -> None:
         sys.argv = words
 
 
+def warm_up(kit: Path) -> None:
+    """Import what every command imports, by opening every model, so that each input costs only its own time."""
+    import backsight.presets.logs
+    import backsight.runs.check
+    import backsight.runs.evaluate
+    import backsight.runs.finetune  # noqa: F401
+    from backsight.policies.opening import open_policy
+    from backsight.presets.base import find_preset
+
+    for model in MODELS:
+        open_policy(str(kit / model), labels=LABELS)
+    for preset in (*ROWS, "instructions", "reasoning-gym:chain_sum"):
+        find_preset(preset)
+
+
 if __name__ == "__main__":
     make_kit(Path(sys.argv[1]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
-from backsight.errors import ConfigError, nearest
+from backsight.errors import ConfigError, border, nearest
 from backsight.hindsight.catalogue import HindsightOptions
 from backsight.policies.config import AdapterConfig
 from backsight.registry import Registry
@@ -185,12 +185,16 @@ for _class in (_Loader, _Dumper):
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        fields = yaml.load(path.read_bytes(), _Loader)
-    except OSError as error:
-        raise ConfigError("config file", path, f"cannot be read ({error.strerror})") from error
-    except Exception as error:  # yaml raises classes of its own, and Python's for dates, numbers and depth
-        raise ConfigError("config file", path, f"is not YAML: {_one_line(error)}") from error
+    def make_error(reason: str) -> ConfigError:
+        return ConfigError("config file", path, f"is not YAML: {reason}")
+
+    with border(lambda reason: ConfigError("config file", path, f"cannot be read ({reason}); name a YAML file")):
+        if path.exists() and not path.is_file():
+            raise ConfigError("config file", path, "is no file; name a YAML file")
+        text = path.read_bytes()
+    with border(make_error):
+        fields = yaml.load(text, _Loader)
+        _check_keys(fields, make_error)
     if not isinstance(fields, dict):
         raise ConfigError("config file", path, "holds no settings; write one 'key: value' a line")
     return fields
@@ -212,12 +216,15 @@ def _parse_value(key: str, text: str) -> Any:
     Raises:
         ConfigError: when it is not YAML, or something stands behind a value in quotes or brackets.
     """
-    loader = _Loader(text)
-    try:
+
+    def make_error(reason: str) -> ConfigError:
+        return ConfigError(key, text, f"is not YAML; put it into quotes ({reason})")
+
+    with border(make_error):
+        loader = _Loader(text)
         node = loader.get_single_node()
         value = None if node is None else loader.construct_document(node)
-    except Exception as error:  # as for a file
-        raise ConfigError(key, text, f"is not YAML; put it into quotes ({_one_line(error)})") from error
+        _check_keys(value, make_error)
     rest = text if node is None else text[node.end_mark.index :]
     if not text.lstrip().startswith(_MARKED):
         return text if isinstance(value, str) or rest.strip() else value
@@ -226,8 +233,14 @@ def _parse_value(key: str, text: str) -> Any:
     return value
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _check_keys(value: object, make_error: Callable[[str], ConfigError]) -> None:
+    """Raise an error for a key that is no text, such as a number, or what YAML takes ``yes`` and ``null`` for."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise make_error(f"the key {key!r} is no text; put it into quotes")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_keys(each, make_error)
 
 
 def _merge(settings: type[Settings], fields: _Fields, changes: _Fields) -> dict[str, Any]:

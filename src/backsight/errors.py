@@ -9,7 +9,8 @@
     ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
     └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
 
-Every message names the field, the value and the remedy, in that order and in one short line. To add an error,
+Every message names the field, the value and the remedy, in that order and in one line; the command line leaves words
+out of a long one (`one_line`). To add an error,
 add a class here, derive it from the built-in exception it refines, and put it into the drawing. What a library throws
 becomes one of these errors at the border of the room that calls it: `border`.
 """
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 LONGEST = 290
-"""Most characters of a message: with ``error: `` before it, it stays under 300."""
+"""Most characters of a line on the terminal: with ``error: `` before it, it stays under 300."""
 LONGEST_FIELD, LONGEST_VALUE, SHORTEST_VALUE, LONGEST_REASON = 80, 200, 40, 120
 
 _JOINERS = "\u200c\u200d"
@@ -35,7 +36,7 @@ class BacksightError(Exception):
         self.field = field
         self.value = value
         self.remedy = remedy
-        super().__init__(one_line(field, value, remedy))
+        super().__init__(f"{_clean(field)}: {_cut_end(_clean(value), LONGEST_VALUE)}: {_clean(remedy)}")
 
 
 class ConfigError(BacksightError, ValueError):
@@ -132,8 +133,8 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = _clean(error)
-    if not isinstance(error, OSError | ValueError) or not text:
-        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not text or (type(error).__module__ == "builtins" and not isinstance(error, OSError | ValueError)):
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")  # alone, a KeyError is no more than the key
     return _cut_middle(text, LONGEST_REASON)
 
 

@@ -11,11 +11,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo, model_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backsight.errors import ConfigError, nearest
 from backsight.registry import Registry
+
+SMALLEST, LARGEST = 1e-30, 1e9
+"""Least and largest size of a number with a fraction: a run computes in float32, and clocks count so far."""
+LARGEST_COUNT = 2**63 - 1
 
 
 class Settings(BaseModel):
@@ -46,6 +58,19 @@ class Settings(BaseModel):
 
     # lets pydantic validate nested settings without this constructor, so that it knows the keys that lead to them
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_used(cls, value: Any) -> Any:
+        """Refuse numbers that no run can compute with, and text that no file can hold."""
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, float) and each and not SMALLEST <= abs(each) <= LARGEST:
+                raise PydanticCustomError("size", f"must be 0, or between {SMALLEST:g} and {LARGEST:g}")  # type: ignore[arg-type]
+            if isinstance(each, int) and abs(each) > LARGEST_COUNT:
+                raise PydanticCustomError("size", "must be below 2**63")
+            if isinstance(each, str) and ("\0" in each or not _is_unicode(each)):
+                raise PydanticCustomError("text", "holds characters that no file can hold; leave them out")
+        return value
 
     @classmethod
     def check(cls, fields: Mapping[str, Any], prefix: str = "") -> Self:
@@ -153,6 +178,11 @@ def known_keys(settings: type[Settings], prefix: str = "") -> Iterator[str]:
         for own in classes:
             if own is not settings and not any(by_name(own, each) for each in own.model_fields):
                 yield from known_keys(own, f"{prefix}{field}.")
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text can be written: half of a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _explain(settings: type[Settings], error: ValidationError, prefix: str = "") -> ConfigError:

@@ -34,7 +34,7 @@ def end_in_one_line(app: typer.Typer) -> NoReturn:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except BacksightError as error:
-        _end(str(error), REFUSED)
+        _end(one_line(error.field, error.value, error.remedy), REFUSED)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except ClickException as error:

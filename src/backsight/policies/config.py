@@ -27,7 +27,7 @@ class AdapterConfig(Settings):
     name: Literal["lora", "dora"] = "lora"
     """Kind of adapter: LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides
     (arXiv:2402.09353)."""
-    r: Annotated[int, Field(ge=1)] = 16
+    r: Annotated[int, Field(ge=1, le=65_536)] = 16
     """Rank of the adapter: the number of directions a layer can change in."""
     lora_alpha: Annotated[int, Field(ge=1)] = 32
     """Strength of the adapter: what it adds is multiplied by lora_alpha / r."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,7 +108,7 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
 
     folder.check_folder(path)
     what = "has no configuration that loads" if Path(path).is_dir() else "is no folder here, and no model of the hub"
-    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}")):
+    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}")), _quiet():
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
         folder.check_size(path, config)
     return config
@@ -147,13 +148,13 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
 
 
 def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: Mapping[str, Any]) -> None:
-    """Raise `ModelError` when the files of a model cannot be what its configuration says, before memory is asked for."""
+    """Raise `ModelError` when the files of a model are not what its configuration says, before memory is asked for."""
     import transformers
 
     if not Path(path).is_dir() or "quantization_config" in settings:
         return
     config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code, **settings)
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # such as of weights without numbers
         folder.check_shapes(path, loader.from_config(config, trust_remote_code=trust_remote_code))
 
 

@@ -15,6 +15,10 @@ Count = Annotated[int, Field(ge=1)]
 Cadence = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Several = Annotated[int, Field(ge=1, le=2**20)]
+"""A number of things that are in memory together, or done one after another within a step."""
+Rate = Annotated[float, Field(gt=0, le=100)]
+"""A learning rate: AdamW moves each weight by up to so much in a step."""
 
 
 class StopConfig(Settings):
@@ -90,7 +94,7 @@ class AlgorithmConfig(Settings):
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
     """λ of the generalised advantages of `algorithm=ppo`: 1 credits what was earned in fact, 0 what the critic expected
     one decision later."""
-    critic_learning_rate: Positive = 1e-3
+    critic_learning_rate: Rate = 1e-3
     """Learning rate of the critic of `algorithm=ppo`."""
 
     @property
@@ -117,7 +121,7 @@ class AlgorithmConfig(Settings):
 class OptimizerConfig(Settings):
     """Settings of the way from a loss to new weights."""
 
-    learning_rate: Positive = 1e-5
+    learning_rate: Rate = 1e-5
     """Step size of AdamW at its highest."""
     warmup_steps: Cadence = 0
     """Number of steps in which the learning rate rises from zero."""
@@ -134,12 +138,19 @@ class OptimizerConfig(Settings):
     """Whether weights are held in bfloat16 for sampling and scoring, with a float32 master copy for the optimizer. That
     is faster where the hardware multiplies bfloat16 faster (GPUs, CPUs with AMX), and slower elsewhere."""
 
+    @model_validator(mode="after")
+    def _decays_to_zero_at_most(self) -> OptimizerConfig:
+        if self.weight_decay * self.learning_rate > 1:
+            remedy = f"times learning_rate={self.learning_rate:g} is above 1, and would turn the signs of weights; lower it"
+            raise ConfigError("weight_decay", self.weight_decay, remedy)
+        return self
+
 
 class SamplingConfig(Settings):
     """Settings of how completions are drawn. The learner scores with the same settings, so that truncation does not
     bias ratios."""
 
-    temperature: Positive = 1.0
+    temperature: Annotated[float, Field(ge=1e-4, le=1e4)] = 1.0
     """Number that divides the logits before the softmax."""
     top_k: Cadence = 0
     """Number of the most likely tokens that can be drawn; 0 allows all."""
@@ -197,13 +208,13 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Conditions that end training."""
     teacher: TeacherConfig = TeacherConfig()
     """Settings of the teacher, for the methods that have one."""
-    num_generations: Count = 8
+    num_generations: Several = 8
     """Number of attempts at each prompt: the size of a group."""
-    prompts_per_step: Count = 32
+    prompts_per_step: Several = 32
     """Number of groups in a step, which samples prompts_per_step x num_generations attempts."""
-    num_iterations: Count = 1
+    num_iterations: Several = 1
     """Number of passes over the attempts of a step."""
-    mini_batches: Count = 1
+    mini_batches: Several = 1
     """Number of optimizer steps in a pass: the attempts are sampled together and learnt in so many parts."""
     success_threshold: float = 1.0
     """Total reward from which an attempt counts as a success, where neither the task nor the environment says so."""
