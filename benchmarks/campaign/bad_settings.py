@@ -32,7 +32,6 @@ KNOWN_BAD = (
     "max_completion_length=" + "9" * 18,
     "mini_batches=" + "9" * 30,
     "eval_items=" + "9" * 30,
-    "reward_workers=" + "9" * 12,
     "reward_timeout=1e300",
     "adapter={r: 1000000000000}",
 )

@@ -17,8 +17,31 @@ OPTIONS = (
 )
 PATHS = (
     *("", " ", "nowhere", "/", ".", "..", "/dev/zero", "/dev/full", "/dev/null", "/proc/self/mem", "/etc/shadow", "~x"),
-    *("file", "file/inside", "folder", "loop", "pipe", "locked", "locked/inside", "d.jsonl", "causal", "a.json", "a.png"),
-    *("x" * 300, "x/" * 3_000, "ä 名.yaml", "a\nb", "\x1b[31m", "\ud800", "-", "--", "http://127.0.0.1:9/x", "s3://a/b"),
+    *(
+        "file",
+        "file/inside",
+        "folder",
+        "loop",
+        "pipe",
+        "locked",
+        "locked/inside",
+        "d.jsonl",
+        "causal",
+        "a.json",
+        "a.png",
+    ),
+    *(
+        "x" * 300,
+        "x/" * 3_000,
+        "ä 名.yaml",
+        "a\nb",
+        "\x1b[31m",
+        "\ud800",
+        "-",
+        "--",
+        "http://127.0.0.1:9/x",
+        "s3://a/b",
+    ),
 )
 NUMBERS = ("0", "-1", "1", "2", "1.5", "nan", "inf", "9" * 30, "", "abc", "1e3", "٣")
 
@@ -51,7 +74,11 @@ def _drawn(draw: random.Random) -> list[str]:
         case 0:
             return [draw.choice((*COMMANDS, *YAML_VALUES)), *_some(draw)]
         case 1:
-            return [command, draw.choice((*ROWS, *YAML_VALUES, "reasoning-gym:", "reasoning-gym:x", "a:b")), *_some(draw)]
+            return [
+                command,
+                draw.choice((*ROWS, *YAML_VALUES, "reasoning-gym:", "reasoning-gym:x", "a:b")),
+                *_some(draw),
+            ]
         case 2:
             key = draw.choice(("policy", "data", "eval_data", "ood_data", "output_dir", "run_name", "hindsight"))
             return [*base, f"{key}={draw.choice(PATHS)}"]
@@ -59,7 +86,9 @@ def _drawn(draw: random.Random) -> list[str]:
             option = draw.choice(("--config", "--resume", "--against", "--general-text", "--json", "--plot", "--name"))
             return [*base, option, draw.choice(PATHS)]
         case 4:
-            option = draw.choice(("--samples", "--seeds", "--attempts", "--tokens", "--seconds", "--splits", "--methods"))
+            option = draw.choice(
+                ("--samples", "--seeds", "--attempts", "--tokens", "--seconds", "--splits", "--methods")
+            )
             return [*base, option, draw.choice((*NUMBERS, *PATHS))]
         case 5:
             return ["train", "--resume", draw.choice(PATHS), *_some(draw)]
@@ -76,6 +105,16 @@ def _some(draw: random.Random) -> list[str]:
 
 
 def _odd_settings(draw: random.Random) -> tuple[str, ...]:
-    key = draw.choice(("seed", "stop", "stop.max_steps", "a", "", "a.b.c", "policy.x", "hindsight.", ".", "..", "__class__"))
+    key = draw.choice(
+        ("seed", "stop", "stop.max_steps", "a", "", "a.b.c", "policy.x", "hindsight.", ".", "..", "__class__")
+    )
     value = draw.choice(YAML_VALUES)
-    return (key, f"{key}={value}", f"={value}", f"{key}=={value}", f"{key} = {value}", f"{key}:{value}", "." * 3_000 + "=1")
+    return (
+        key,
+        f"{key}={value}",
+        f"={value}",
+        f"{key}=={value}",
+        f"{key} = {value}",
+        f"{key}:{value}",
+        "." * 3_000 + "=1",
+    )

@@ -108,6 +108,7 @@ def _child(words: Sequence[str], folder: Path, place: Path) -> int:
         os.dup2(os.open(place / name, os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(folder)
+    tempfile.tempdir = str(place)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.argv = ["backsight", *words]
@@ -166,10 +167,13 @@ def _contents(folder: Path) -> dict[str, str]:
 
 
 def _loss(before: dict[str, str], after: dict[str, str], code: int | None) -> str:
-    """Return which file of before is gone, or, when the input was refused, was changed; empty when none was."""
+    """Return which file of before is gone, or, when the input was refused, was changed; empty when none was.
+
+    A run that goes on deletes its oldest checkpoints.
+    """
     for name, fingerprint in before.items():
-        if name not in after:
+        if name not in after and (code == REFUSED or "/checkpoints/" not in name):
             return f"lost: {name}"
-        if code == REFUSED and after[name] != fingerprint:
+        if code == REFUSED and after.get(name) != fingerprint and not name.startswith("run/"):  # a run may go on first
             return f"changed: {name}"
     return ""

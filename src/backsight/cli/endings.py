@@ -32,7 +32,7 @@ DISK_ERRORS = {getattr(errno, name) for name in (*_OF_A_DISK, "ELOOP", "EIO", "E
 def end_in_one_line(app: typer.Typer) -> NoReturn:
     """Run the command line to its end, and exit. Whatever is raised ends in one line on the standard error stream."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(standalone_mode=False, prog_name="backsight") or 0)
     except BacksightError as error:
         _end(one_line(error.field, error.value, error.remedy), REFUSED)
     except (KeyboardInterrupt, typer.Abort):

@@ -19,7 +19,7 @@ from torch import nn
 
 from backsight.errors import ModelError, border
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, GENERATION, WEIGHTS = "config.json", "generation_config.json", "model.safetensors"
 INDEX = WEIGHTS + ".index.json"
 SURPLUS = 16
 """Multiple of the stored numbers that a model may have: four-bit files hold fewer, and a head may be fresh."""
@@ -43,29 +43,31 @@ def check_folder(path: str) -> None:
         return
     if not (folder / CONFIG).is_file():
         raise ModelError("policy", path, f"the folder has no {CONFIG}; give one written by save_pretrained")
-    read_object(folder / CONFIG)
+    for name in (CONFIG, GENERATION):
+        if (folder / name).exists():  # transformers passes over the second if it is damaged
+            read_object(folder / name)
     if not any(folder.glob("*.safetensors")):
         raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
-    check_index(folder)
+    if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file():
+        for name in check_index(folder / INDEX):
+            if not (folder / name).is_file():
+                raise ModelError("policy", folder / INDEX, f"names {name}, which is not there; put it back")
 
 
-def check_index(folder: Path) -> None:
-    """Check that an index of weights names safetensors beside it, and nothing else: other files can run code.
+def check_index(index: Path) -> list[str]:
+    """Return the files of an index of weights, which have to be safetensors beside it: other files can run code.
 
     Raises:
-        ModelError: when it does not.
+        ModelError: when they are not.
     """
-    index = folder / INDEX
-    if (folder / WEIGHTS).is_file() or not index.is_file():
-        return
     names = read_object(index).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
         raise ModelError("policy", index, "maps no weights to files; save the model again with save_pretrained")
-    for name in sorted(set(names.values())):
+    files = sorted(set(names.values()))
+    for name in files:
         if not name.endswith(".safetensors") or Path(name).name != name:
             raise ModelError("policy", index, f"names {name}, and weights are read from *.safetensors beside it only")
-        if not (folder / name).is_file():
-            raise ModelError("policy", index, f"names {name}, which is not there; put it back")
+    return files
 
 
 def check_size(path: str, config: Any) -> None:

@@ -151,6 +151,10 @@ def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: M
     """Raise `ModelError` when the files of a model are not what its configuration says, before memory is asked for."""
     import transformers
 
+    if not Path(path).is_dir():
+        index = transformers.utils.cached_file(path, folder.INDEX, _raise_exceptions_for_missing_entries=False)
+        if index is not None:
+            folder.check_index(Path(index))
     if not Path(path).is_dir() or "quantization_config" in settings:
         return
     config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code, **settings)

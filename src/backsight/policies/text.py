@@ -207,7 +207,7 @@ def check_known(model: Any, name: str, tokens: Sequence[int]) -> None:
     Raises:
         ModelError: when it has none, because the tokenizer is for another model.
     """
-    count = model.get_input_embeddings().num_embeddings
+    count = len(model.get_input_embeddings().weight)
     for token in tokens:
         if not isinstance(token, int) or not 0 <= token < count:
             raise ModelError("policy", name, f"has no token {token!r}, only {count}; take the tokenizer of this model")

@@ -13,12 +13,11 @@ import io
 import json
 import os
 import re
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backsight.errors import DataError
+from backsight.errors import DataError, border
 
 Rows = list[dict[str, Any]]
 Source = str | os.PathLike[str]
@@ -52,10 +51,8 @@ def read_rows(source: Source) -> Rows:
     if path.exists():
         if reader is None or not path.is_file():
             raise DataError(source, _format(path) or "no format", f"name a file of {', '.join(_READERS)}")
-        try:
+        with border(lambda reason: DataError(source, reason, "cannot be read; check its permissions and format")):
             rows = reader(path, source)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(source, error, "cannot be read; check its permissions and format") from error
     elif hub_id and reader is None and not source.startswith((".", "~")):
         rows = _read_hub(hub_id["name"], hub_id["split"] or "train")
     else:

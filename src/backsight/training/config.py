@@ -141,7 +141,9 @@ class OptimizerConfig(Settings):
     @model_validator(mode="after")
     def _decays_to_zero_at_most(self) -> OptimizerConfig:
         if self.weight_decay * self.learning_rate > 1:
-            remedy = f"times learning_rate={self.learning_rate:g} is above 1, and would turn the signs of weights; lower it"
+            remedy = (
+                f"times learning_rate={self.learning_rate:g} is above 1, and would turn the signs of weights; lower it"
+            )
             raise ConfigError("weight_decay", self.weight_decay, remedy)
         return self
 
