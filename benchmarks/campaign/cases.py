@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -17,9 +18,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 LONGEST_LINE = 300
 SECONDS = 20.0
@@ -27,6 +29,8 @@ SECONDS = 20.0
 MEMORY = 8 * 2**30
 """Address space that one input may take, in bytes: what wants more has read or built without bound."""
 REFUSED = 2
+_WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(  .*\n)?", re.MULTILINE)
+"""A warning as Python prints it: it may stand before the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,8 @@ def _child(words: Sequence[str], folder: Path, place: Path) -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(folder)
     tempfile.tempdir = str(place)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        cast(TextIOWrapper, stream).reconfigure(encoding="utf-8")
     sys.argv = ["backsight", *words]
     from backsight.cli.main import main
 
@@ -145,7 +149,7 @@ def _fault(case: Case, code: int | None, out: str, err: str) -> str:
 
 
 def _fault_of_line(err: str) -> str:
-    line, *more = [line for line in err.split("\n") if line.strip()] or [""]
+    line, *more = [line for line in _WARNING.sub("", err).split("\n") if line.strip()] or [""]
     if more:
         return f"{1 + len(more)} lines: {line} … {more[-1]}"
     if not line.startswith("error: ") or line.count(": ") < 3:

@@ -1,27 +1,25 @@
 """Bad inputs by the thousand, from a seed: settings, files of settings, models, data, words and run folders.
 
-    python benchmarks/campaign/inputs.py                     all parts, 5,000 and more inputs
-    python benchmarks/campaign/inputs.py settings models     these parts
-    python benchmarks/campaign/inputs.py --count 20 --seed 7 twenty of each part, from another seed
+    python -m benchmarks.campaign.inputs                     all parts, 5,000 and more inputs
+    python -m benchmarks.campaign.inputs settings models     these parts
+    python -m benchmarks.campaign.inputs --count 20 --seed 7 twenty of each part, from another seed
 
 It prints the inputs with which something went wrong, and how many were right.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script, `benchmarks` is a package of the repository
-
 import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from benchmarks.campaign.cases import Case, Outcome
+from benchmarks.shared.places import REPOSITORY
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
@@ -44,9 +42,9 @@ def generators() -> Mapping[str, tuple[Generator, int]]:
 
 def try_part(part: str, seed: int, count: int | None = None) -> Iterator[Outcome]:
     """Try the inputs of a part in a process of its own, and yield what came of each."""
-    words = [sys.executable, __file__, part, "--seed", str(seed), "--lines"]
+    words = [sys.executable, "-m", "benchmarks.campaign.inputs", part, "--seed", str(seed), "--lines"]
     words += [] if count is None else ["--count", str(count)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as child:
         for line in child.stdout or ():
             yield Outcome(*json.loads(line))
     if child.returncode:
@@ -66,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         kit = Path(place)
         # in a process of its own, because a process whose libraries have started threads cannot be forked safely
-        subprocess.run([sys.executable, "-m", "benchmarks.campaign.kit", place], check=True, cwd=sys.path[0])
+        subprocess.run([sys.executable, "-m", "benchmarks.campaign.kit", place], check=True, cwd=REPOSITORY)
         warm_up(kit)
         for part, (generate, usual) in generators().items():
             if arguments.parts and part not in arguments.parts:

@@ -65,7 +65,7 @@ class Settings(BaseModel):
         """Refuse numbers that no run can compute with, and text that no file can hold."""
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, float) and each and not SMALLEST <= abs(each) <= LARGEST:
-                raise PydanticCustomError("size", f"must be 0, or between {SMALLEST:g} and {LARGEST:g}")  # type: ignore[arg-type]
+                raise PydanticCustomError("size", f"must be 0, or between {SMALLEST:g} and {LARGEST:g}")
             if isinstance(each, int) and abs(each) > LARGEST_COUNT:
                 raise PydanticCustomError("size", "must be below 2**63")
             if isinstance(each, str) and ("\0" in each or not _is_unicode(each)):

@@ -1,4 +1,6 @@
+import os
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -195,6 +197,17 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("stop_strings=['']", "stop_strings.0: : must have at least 1 character"),
         ("min_completion_length=65", "min_completion_length: 65: is above max_completion_length=64; lower it"),
         ("importance_cap=0.5", "importance_cap: 0.5: must be greater than or equal to 1"),
+        ("learning_rate=1e38", "learning_rate: 1e+38: must be less than or equal to 100"),
+        ("critic_learning_rate=1e38", "critic_learning_rate: 1e+38: must be less than or equal to 100"),
+        ("weight_decay=1e8", "weight_decay: 100000000.0: times learning_rate=0.001 is above 1"),
+        ("weight_decay=1e30", "weight_decay: 1e+30: must be 0, or between 1e-30 and 1e+09"),
+        ("temperature=1e-300", "temperature: 1e-300: must be greater than or equal to 0.0001"),
+        ("temperature=1e300", "temperature: 1e+300: must be less than or equal to 10000"),
+        (f"prompts_per_step={10**18}", f"prompts_per_step: {10**18}: must be less than or equal to 1048576"),
+        (f"num_generations={10**18}", f"num_generations: {10**18}: must be less than or equal to 1048576"),
+        (f"mini_batches={10**30}", f"mini_batches: {10**30}: must be less than or equal to 1048576"),
+        (f"seed={10**40}", f"seed: {10**40}: must be below 2**63"),
+        (f"adapter={{r: {10**12}}}", f"adapter.r: {10**12}: must be less than or equal to 65536"),
         ("reward_timeout=0", "reward_timeout: 0: must be greater than 0"),
         ("epsilon_high=0.1", "epsilon_high: 0.1: is below epsilon=0.2; raise it as well"),
         ("stop.target=0.9", "eval_steps: 0: stop.target and stop.patience need evaluations"),
@@ -252,13 +265,20 @@ ALIASES = b"".join(b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 
         (b"!!python/object/apply:os.getcwd []", "is not YAML"),
         (b"- a\n- b\n", "holds no settings"),
         (b"", "holds no settings"),
+        (b"seed: 2024-13-45\n", "is not YAML: month must be in 1..12"),
+        (b"? [a, b]\n: 1\n", "is not YAML: while constructing a mapping"),
+        (b"seed: " + b"[" * 20_000, "is not YAML: RecursionError"),
+        (b"seed: !!timestamp abc\n", "is not YAML: AttributeError"),
+        (b"&a\nseed: *a\n", "is not YAML: RecursionError"),
+        (b"stop: {1: 2}\n", "the key 1 is no text; put it into quotes"),
+        (b"yes: 2\n", "the key True is no text"),
         (None, "cannot be read (No such file or directory)"),
         (b"policy: a\npolicy: b\n", "'policy' stands twice, in line 2"),
         (b"stop: {max_steps: 1, 'max_steps': 2}", "'max_steps' stands twice, in line 1"),
         (b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + ALIASES, "more than 10000 values"),
         (b"a: &a {x: 1}\n" + ALIASES.replace(b"[", b"{<<: [").replace(b"]", b"]}"), "more than 10000 values"),
         (b"a: &a [*a]", "more than 10000 values"),
-        (b"[" * 100_000, "is not YAML: maximum recursion depth"),
+        (b"[" * 100_000, "is not YAML: RecursionError"),
         (b"a: " + b"9" * 5_000, "is not YAML"),
         (b"a: !!int x", "is not YAML"),
         (b"a: !!timestamp x", "is not YAML"),
@@ -274,6 +294,20 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | No
     assert caught.value.field == "config file"
     assert caught.value.value == path
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "a.yaml")
+    with pytest.raises(ConfigError, match="is no file; name a YAML file"):
+        read_changes([tmp_path / "a.yaml"], [])
+
+
+@pytest.mark.parametrize(
+    "word", ["seed=2024-13-45", "seed=!!timestamp abc", "stop={1: 2}", f"seed={'[' * 5_000}", "a=&a [*a]"]
+)
+def test_whatever_yaml_throws_at_a_value_is_one_line(word: str) -> None:
+    assert complaint(word).startswith(f"{word.partition('=')[0]}: ")
 
 
 def test_a_whole_configuration_lacks_nothing(tmp_path: Path) -> None:

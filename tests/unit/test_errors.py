@@ -1,7 +1,7 @@
 import pytest
 
 from backsight import errors
-from backsight.errors import BacksightError, ConfigError, RunFolderError, nearest
+from backsight.errors import BacksightError, ConfigError, ModelError, RunFolderError, border, nearest, one_line, reason
 
 BUILT_IN = {
     "ConfigError": ValueError,
@@ -41,3 +41,63 @@ def test_a_run_folder_error_is_not_printed_as_an_errno_pair() -> None:
 def test_nearest_names_the_nearest_or_all() -> None:
     assert nearest("relable", ["outcome", "relabel"]) == "did you mean 'relabel'?"
     assert nearest("zzz", ["outcome", "relabel"]) == "known: outcome, relabel"
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise: no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("no"), Panic("no"), SystemExit(3), RecursionError(), OSError(28, "No space")]
+)
+def test_whatever_a_library_throws_becomes_one_of_our_errors(error: BaseException) -> None:
+    def make_error(reason: str) -> ModelError:
+        return ModelError("policy", "a", f"does not load: {reason}")
+
+    with pytest.raises(ModelError, match="^policy: a: does not load: ") as caught, border(make_error):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ConfigError("a", 1, "b")])
+def test_an_interruption_and_our_own_errors_pass_the_border(error: BaseException) -> None:
+    with pytest.raises(type(error)), border(lambda reason: ModelError("policy", "a", reason)):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("x"), "KeyError: 'x'"),
+        (ValueError("no\n number"), "no number"),
+        (RecursionError(), "RecursionError"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ConfigError("a", 1, "b"), "a: 1: b"),
+    ],
+)
+def test_a_reason_says_what_was_thrown(error: BaseException, words: str) -> None:
+    assert reason(error) == words
+
+
+def test_a_line_keeps_its_field_and_both_ends_of_its_remedy() -> None:
+    line = one_line("f" * 500, "v" * 500, f"first {'x' * 900} last")
+    assert len(line) <= 290
+    field, value, remedy = line.split(": ")
+    assert (
+        field.startswith("fff")
+        and value.startswith("vvv")
+        and remedy.startswith("first xxx")
+        and remedy.endswith("x last")
+    )
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert str(ConfigError("a", "\x1b[31m\u2028\u202e", "b\x00")) == "a: \\x1b[31m \\u202e: b\\x00"
+
+
+def test_a_value_that_cannot_be_shown_is_named_by_its_class() -> None:
+    class Shy:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert str(ConfigError("a", Shy(), "b")) == "a: a Shy that cannot be shown: b"

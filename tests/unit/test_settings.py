@@ -127,3 +127,22 @@ def test_all_keys_are_known_those_of_every_choice_as_well() -> None:
         "mode",
         "colour",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"shape": {"name": "circle", "radius": 1e300}},
+            r"^shape\.radius: 1e\+300: must be 0, or between 1e-30 and 1e\+09$",
+        ),
+        ({"shape": {"name": "circle", "radius": 5e-324}}, r"^shape\.radius: 5e-324: must be 0, or between"),
+        ({"shape": {"name": "square", "side": 10**40}}, r"^shape\.side: 1000+: must be below 2\*\*63$"),
+        ({"title": "a\0b"}, r"^title: a\\x00b: holds characters that no file can hold; leave them out$"),
+        ({"title": "\ud800"}, r"^title: \\ud800: holds characters"),
+        ({"tags": ("a", "b\0")}, r"^tags: .*: holds characters"),
+    ],
+)
+def test_what_no_run_can_use_is_refused_in_every_field(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Drawing.check({"title": "a", **fields})

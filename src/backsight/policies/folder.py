@@ -153,17 +153,17 @@ def _stored_shapes(folder: Path) -> dict[str, list[int]] | None:
         return None
     shapes: dict[str, list[int]] = {}
     for file in [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else files:
-        with border(lambda reason, file=file: ModelError("policy", file, f"is damaged ({reason}); copy it again")):
-            shapes |= _shapes_of(file)
+        shapes |= _shapes_of(file)
     return shapes
 
 
 def _shapes_of(file: Path) -> dict[str, list[int]]:
     """Read the head of a file of safetensors: a length, and a JSON object with the shape of each weight."""
-    with file.open("rb") as source:
-        (length,) = struct.unpack("<Q", source.read(8))
-        head = json.loads(source.read(min(length, file.stat().st_size)))
-    return {name: [int(size) for size in entry["shape"]] for name, entry in head.items() if name != "__metadata__"}
+    with border(lambda reason: ModelError("policy", file, f"is damaged ({reason}); copy it again")):
+        with file.open("rb") as source:
+            (length,) = struct.unpack("<Q", source.read(8))
+            head = json.loads(source.read(min(length, file.stat().st_size)))
+        return {name: [int(size) for size in entry["shape"]] for name, entry in head.items() if name != "__metadata__"}
 
 
 def _numbers(fields: Any, prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -148,7 +148,7 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
 
 
 def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: Mapping[str, Any]) -> None:
-    """Raise `ModelError` when the files of a model are not what its configuration says, before memory is asked for."""
+    """Raise `ModelError` when files cannot hold what the configuration says, before memory is asked for."""
     import transformers
 
     if not Path(path).is_dir():
@@ -158,7 +158,7 @@ def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: M
     if not Path(path).is_dir() or "quantization_config" in settings:
         return
     config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code, **settings)
-    with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # such as of weights without numbers
+    with torch.device("meta"):
         folder.check_shapes(path, loader.from_config(config, trust_remote_code=trust_remote_code))
 
 
@@ -171,7 +171,8 @@ def _quiet() -> Iterator[None]:
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         logging.set_verbosity(level)
 

@@ -194,11 +194,11 @@ def end_tokens(model: Any, tokenizer: Any) -> tuple[int, ...]:
     """
     configured = model.generation_config.eos_token_id if model.generation_config is not None else None
     listed = configured if isinstance(configured, list) else [configured]
-    tokens = [token for token in dict.fromkeys([tokenizer.eos_token_id, *listed]) if token is not None]
+    tokens = [token for token in [tokenizer.eos_token_id, *listed] if token is not None]
     if not tokens:
         raise ModelError("policy", tokenizer.name_or_path, "has no end-of-text token; set tokenizer.eos_token")
     check_known(model, tokenizer.name_or_path, tokens)
-    return tuple(tokens)
+    return tuple(dict.fromkeys(tokens))
 
 
 def check_known(model: Any, name: str, tokens: Sequence[int]) -> None:

@@ -128,8 +128,9 @@ def test_a_classifier_without_its_body_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["tokenizer", "end"])
 def test_tokens_that_the_model_does_not_have_are_named(model: Path, damage: str) -> None:
     if damage == "end":
-        change(model / "generation_config.json", eos_token_id=10**6)
-        assert "has no token 1000000, only 258" in complaint(model)
+        for token in (10**6, -1, "a", {}):
+            change(model / "generation_config.json", eos_token_id=[token])
+            assert f"has no token {token!r}, only 258" in complaint(model)
     else:
         fields = json.loads((model / "tokenizer.json").read_text())
         fields["model"]["vocab"] += [["Ġzebra", -1.0]]
