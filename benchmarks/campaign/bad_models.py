@@ -30,10 +30,10 @@ def models(kit: Path, seed: int, count: int) -> Iterator[Case]:
     for number in range(count):
         model = draw.choice(MODELS)
         name, damage = _drawn(kit / model, draw)
-        yield _case(kit, model, f"{number}: {name}", damage)
+        yield _case(kit, model, f"{number}: {name}", damage, trains=number % 4 == 0)
 
 
-def _case(kit: Path, model: str, name: str, damage: Damage, is_fine: bool | None = None) -> Case:
+def _case(kit: Path, model: str, name: str, damage: Damage, is_fine: bool | None = None, trains: bool = False) -> Case:
     def write(folder: Path) -> None:
         copy(kit, "d.jsonl", model)(folder)
         damage(folder / model)
@@ -41,6 +41,8 @@ def _case(kit: Path, model: str, name: str, damage: Damage, is_fine: bool | None
             _point_to(kit, folder / model)
 
     words = ["evaluate", "sentiment", "data=d.jsonl", f"policy={model}", *SMALL]
+    if trains:
+        words = ["train", *words[1:], "stop={max_steps: 1, max_seconds: 10}"]
     return Case("models", f"{model}: {name}", words, write, is_fine)
 
 

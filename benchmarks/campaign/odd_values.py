@@ -188,6 +188,71 @@ JSON_VALUES: tuple[Any, ...] = (
 """Values of JSON files."""
 
 
+TOKENS = (
+    "gelu",
+    "full_attention",
+    ["full_attention", "sliding_attention"],
+    "float16",
+    "flash_attention_2",
+    "eager",
+    "linear",
+)
+FIELDS = (
+    *("quantization_config", "auto_map", "dtype", "torch_dtype", "_attn_implementation", "attn_implementation"),
+    *(
+        "rope_scaling",
+        "rope_parameters",
+        "rope_theta",
+        "text_config",
+        "is_encoder_decoder",
+        "architectures",
+        "model_type",
+    ),
+    *("tie_word_embeddings", "num_labels", "id2label", "label2id", "problem_type", "use_cache", "output_hidden_states"),
+    *("output_attentions", "return_dict", "torchscript", "pruned_heads", "chunk_size_feed_forward", "is_decoder"),
+    *(
+        "add_cross_attention",
+        "layer_types",
+        "sliding_window",
+        "hidden_act",
+        "attention_bias",
+        "rms_norm_eps",
+        "head_dim",
+    ),
+    *("num_key_value_heads", "max_position_embeddings", "partial_rotary_factor", "vocab_size", "hidden_size"),
+    *(
+        "eos_token_id",
+        "bos_token_id",
+        "pad_token_id",
+        "decoder_start_token_id",
+        "forced_bos_token_id",
+        "suppress_tokens",
+    ),
+    *(
+        "tokenizer_class",
+        "model_max_length",
+        "padding_side",
+        "truncation_side",
+        "chat_template",
+        "added_tokens_decoder",
+    ),
+    *("add_bos_token", "eos_token", "pad_token", "unk_token", "additional_special_tokens", "extra_special_tokens"),
+    *("normalizer", "pre_tokenizer", "post_processor", "decoder", "model", "truncation", "padding", "added_tokens"),
+    *(
+        "r",
+        "lora_alpha",
+        "target_modules",
+        "modules_to_save",
+        "peft_type",
+        "bias",
+        "use_dora",
+        "rank_pattern",
+        "task_type",
+    ),
+)
+"""Fields of the files of models that change what is built or how it is called."""
+
+
 def bend(value: Any, draw: random.Random, changes: int = 1) -> Any:
     """Return a copy of a JSON value in which something was replaced, left out, doubled, renamed or added."""
     for _ in range(changes):
@@ -214,15 +279,15 @@ def _bend(value: Any, draw: random.Random) -> Any:
 
 def _bend_object(value: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     key = draw.choice(list(value))
-    match draw.randrange(6):
+    match draw.randrange(7):
         case 0:
             del value[key]
         case 1:
             value[key] = draw.choice(JSON_VALUES)
         case 2:
             value[draw.choice(("", "a\0", key + " ", key.upper(), "1"))] = value.pop(key)
-        case 3:
-            value[draw.choice(("extra", "name", "type"))] = draw.choice(JSON_VALUES)
+        case 3 | 4:
+            value[draw.choice(("extra", "name", "type", *FIELDS))] = draw.choice((*JSON_VALUES, *TOKENS))
         case _:
             value[key] = _bend(value[key], draw)
     return value

@@ -37,21 +37,33 @@ def check_folder(path: str) -> None:
         ModelError: when a file is missing or damaged, or its weights are not in safetensors.
     """
     folder = Path(path)
-    if not folder.is_dir():
-        if path.startswith((".", "/", "~")) or path.count("/") != 1:
-            raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
-        return
+    if folder.is_dir():
+        _check_files(path, folder)
+    elif path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
+
+
+def _check_files(path: str, folder: Path) -> None:
+    """Raise `ModelError` when a file of a model folder is missing, damaged or none."""
     if not (folder / CONFIG).is_file():
         raise ModelError("policy", path, f"the folder has no {CONFIG}; give one written by save_pretrained")
+    for file in folder.iterdir():
+        if file.exists() and not file.is_file() and not file.is_dir():  # a pipe or a device may never end
+            raise ModelError("policy", file, "is no file; take it out of the model folder")
     for name in (CONFIG, GENERATION):
         if (folder / name).exists():  # transformers passes over the second if it is damaged
             read_object(folder / name)
     if not any(folder.glob("*.safetensors")):
         raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
     if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file():
-        for name in check_index(folder / INDEX):
-            if not (folder / name).is_file():
-                raise ModelError("policy", folder / INDEX, f"names {name}, which is not there; put it back")
+        _check_parts(folder / INDEX)
+
+
+def _check_parts(index: Path) -> None:
+    """Raise `ModelError` when a file that an index names is not there."""
+    for name in check_index(index):
+        if not (index.parent / name).is_file():
+            raise ModelError("policy", index, f"names {name}, which is not there; put it back")
 
 
 def check_index(index: Path) -> list[str]:
@@ -120,6 +132,19 @@ def check_loaded(path: str, model: nn.Module, found: Mapping[str, Any], *, may_b
         kind = "model" if may_be_fresh else "language model"
         raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole {kind}")
     check_finite(path, dict(model.named_parameters()))
+
+
+@torch.no_grad()
+def check_answers(path: str, model: Any) -> None:
+    """Check that a model can read two tokens: some settings of a configuration matter only then.
+
+    Raises:
+        ModelError: when it fails, or what it says of them is not finite.
+    """
+    tokens_12 = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    read = {"decoder_input_ids": tokens_12} if model.config.is_encoder_decoder else {}
+    if not bool(torch.isfinite(model(input_ids=tokens_12, **read).logits).all()):
+        raise ModelError("policy", path, "gives numbers that are not finite; its weights are too large")
 
 
 def check_finite(path: str, weights: Mapping[str, torch.Tensor]) -> None:

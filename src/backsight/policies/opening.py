@@ -22,6 +22,8 @@ KINDS: Mapping[str, type[TextPolicy]] = {
     policy.kind: policy for policy in (CausalLMPolicy, Seq2SeqLMPolicy, ClassifierPolicy)
 }
 
+REMEDY = "; take it again from where it came, or another model"
+
 
 def open_policy(
     path: str,
@@ -41,18 +43,19 @@ def open_policy(
             than the model's, or when it is an adapter for another model.
         ConfigError: when the adapter that is asked for cannot be put on; see `backsight.policies.adapters`.
     """
-    base = adapters.base_of(path)
-    config = load_config(base, trust_remote_code)
-    kind, settings = kind_of(config), adapters.quantization(adapter)
-    if kind == "classifier":
-        settings |= _label_settings(path, config, labels)
-    model = load_model(base, kind, trust_remote_code, **settings)
-    if base != path:
-        adapters.load(model, path)
-    if adapter is not None:
-        adapters.put_on(model, adapter)
-    beside = (Path(path) / "tokenizer_config.json").is_file()  # an adapter may come without
-    return KINDS[kind](model, load_tokenizer(path if beside else base, trust_remote_code))
+    with border(lambda reason: ModelError("policy", path, f"cannot be opened: {reason}{REMEDY}")):
+        base = adapters.base_of(path)
+        config = load_config(base, trust_remote_code)
+        kind, settings = kind_of(config), adapters.quantization(adapter)
+        if kind == "classifier":
+            settings |= _label_settings(path, config, labels)
+        model = load_model(base, kind, trust_remote_code, **settings)
+        if base != path:
+            adapters.load(model, path)
+        if adapter is not None:
+            adapters.put_on(model, adapter)
+        beside = (Path(path) / "tokenizer_config.json").is_file()  # an adapter may come without
+        return KINDS[kind](model, load_tokenizer(path if beside else base, trust_remote_code))
 
 
 def kind_of(config: Any) -> Kind:
@@ -108,7 +111,7 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
 
     folder.check_folder(path)
     what = "has no configuration that loads" if Path(path).is_dir() else "is no folder here, and no model of the hub"
-    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}")), _quiet():
+    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}{REMEDY}")), _quiet():
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
         folder.check_size(path, config)
     return config
@@ -130,7 +133,10 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
         "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
         "classifier": transformers.AutoModelForSequenceClassification,
     }[kind]
-    with border(lambda reason: ModelError("policy", path, f"cannot be loaded as a {kind} model: {reason}")), _quiet():
+    with (
+        border(lambda reason: ModelError("policy", path, f"cannot be loaded as a {kind} model: {reason}{REMEDY}")),
+        _quiet(),
+    ):
         _check_on_paper(path, loader, trust_remote_code, settings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -143,7 +149,8 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
                 ignore_mismatched_sizes=True,  # they are refused below, by name
                 **settings,
             )
-    folder.check_loaded(path, model, found, may_be_fresh=kind == "classifier")
+        folder.check_loaded(path, model, found, may_be_fresh=kind == "classifier")
+        folder.check_answers(path, model.eval())
     return model
 
 
@@ -185,7 +192,7 @@ def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
     """
     import transformers
 
-    with border(lambda reason: ModelError("policy", path, f"has no tokenizer that loads: {reason}")), _quiet():
+    with border(lambda reason: ModelError("policy", path, f"has no tokenizer that loads: {reason}{REMEDY}")), _quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
     # the policy checks lengths itself, with a remedy; this warning would come before that
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True

@@ -19,7 +19,7 @@ from backsight.errors import DataError, ModelError
 from backsight.policies.causal_lm import is_close
 from backsight.policies.scoring.layout import Tokens, pad_rows
 from backsight.policies.scoring.log_probs import Head, States
-from backsight.policies.text import PLAIN, LanguageModelPolicy, begun_tokens, check_can_score, exchanges
+from backsight.policies.text import PLAIN, LanguageModelPolicy, begun_tokens, check_can_score, check_known, exchanges
 from backsight.types import Example, Observation, PartialCompletion, Sampling
 
 PROBE = (1, 2, 3)
@@ -190,4 +190,6 @@ def _start_tokens(model: Any, tokenizer: Any) -> Tokens:
     if start is None:
         remedy = "does not say what the decoder begins with; set decoder_start_token_id in its configuration"
         raise ModelError("policy", tokenizer.name_or_path, remedy)
-    return (start,) if forced is None else (start, forced)
+    tokens = (start,) if forced is None else (start, forced)
+    check_known(model, tokenizer.name_or_path, tokens)
+    return tokens

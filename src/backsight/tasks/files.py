@@ -45,10 +45,12 @@ def read_rows(source: Source) -> Rows:
         DataError: when there is no such source, it is empty or malformed, or a library to read it is missing.
     """
     source = os.fspath(source)
-    path = Path(source).expanduser()
+    with border(lambda reason: DataError("data", source, f"{reason}; name a data file")):
+        path = Path(source or " ").expanduser()
+        exists = path.exists()
     reader = _READERS.get(_format(path))
     hub_id = _HUB_ID.fullmatch(source)
-    if path.exists():
+    if exists:
         if reader is None or not path.is_file():
             raise DataError(source, _format(path) or "no format", f"name a file of {', '.join(_READERS)}")
         with border(lambda reason: DataError(source, reason, "cannot be read; check its permissions and format")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,7 @@ def test_whatever_a_library_throws_at_a_file_is_one_line(model: Path, name: str,
         ({"vocab_size": 300}, "has the shape [258, 32] in its files and [300, 32] by config.json"),
         ({"num_attention_heads": 0}, "ZeroDivisionError"),
         ({"hidden_size": "a"}, "hidden_size"),
+        ({"architectures": [3]}, "cannot be opened: AttributeError"),
     ],
 )
 def test_a_configuration_that_its_files_cannot_fill_is_named(model: Path, values: dict[str, Any], message: str) -> None:
@@ -145,3 +147,16 @@ def test_a_template_that_fails_is_named(model: Path) -> None:
     policy.tokenizer.chat_template = "{{ messages[9].content.nothing }}"
     with pytest.raises(ModelError, match="its chat template fails: "):
         policy.prompt_tokens([{"role": "user", "content": "a"}])
+
+
+def test_weights_that_are_too_large_to_compute_with_are_refused(model: Path) -> None:
+    tensors = load_file(model / WEIGHTS)
+    tensors["lm_head.weight"].fill_(3e38)
+    save_file(tensors, model / WEIGHTS, metadata={"format": "pt"})
+    assert "gives numbers that are not finite; its weights are too large" in complaint(model)
+
+
+def test_a_pipe_in_a_model_folder_is_not_waited_for(model: Path) -> None:
+    (model / "tokenizer.json").unlink()
+    os.mkfifo(model / "tokenizer.json")
+    assert "is no file; take it out of the model folder" in complaint(model)
