@@ -5,7 +5,9 @@ Tensors: B rows of a batch, T tokens, L labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from backsight.errors import ModelError
 from backsight.feedback.asking import insisting
+from backsight.policies import limits
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.opening import load_tokenizer
 from backsight.types import Observation
@@ -51,11 +54,14 @@ class RewardModel:
         self.__name__ = name
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        if model.config.pad_token_id is None:  # decoders find the end of a row by it
-            model.config.pad_token_id = tokenizer.pad_token_id
+        for config in (model.config, limits.text_config(model.config)):
+            if getattr(config, "pad_token_id", None) is None:  # decoders find the end of a row by it
+                config.pad_token_id = tokenizer.pad_token_id
+        if model.config.is_encoder_decoder and getattr(model.config, "decoder_start_token_id", None) is None:
+            model.config.decoder_start_token_id = tokenizer.pad_token_id  # as T5 begins, whose decoder reads the text
         tokenizer.truncation_side = "left"
-        longest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
-        self.max_length = min(longest, tokenizer.model_max_length)
+        lengths = (limits.max_length(model), tokenizer.model_max_length)
+        self.max_length = min((each for each in lengths if each is not None and each < 10**9), default=None)
 
     @classmethod
     def load(cls, path: str, *, device: str = "cpu", **options: Any) -> RewardModel:
@@ -73,11 +79,29 @@ class RewardModel:
         rows = [self._tokens(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))  # similar lengths need little padding
         scores = [0.0] * len(rows)
-        for start in range(0, len(order), self.batch_size):
-            indices = order[start : start + self.batch_size]
+        for indices in self._batches(order, rows):
             for index, score in zip(indices, self._scores([rows[index] for index in indices]), strict=True):
                 scores[index] = score
         return scores
+
+    def _batches(self, order: Sequence[int], rows: Sequence[Tensor]) -> Iterator[Sequence[int]]:
+        """Cut the order into batches; into those of one length where a model's scores change with the padding."""
+        batch: list[int] = []
+        for index in order:
+            is_longer = bool(batch) and len(rows[index]) != len(rows[batch[0]])
+            if len(batch) == self.batch_size or (is_longer and not self._can_pad):
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch
+
+    @cached_property
+    def _can_pad(self) -> bool:
+        """Whether a row gets the score that it gets alone when it is padded; XLNet reads the last column."""
+        rows = [torch.tensor(self.tokenizer(text)["input_ids"]) for text in ("a", "a b c d e f")]
+        together, alone = self._scores(rows), [self._scores([row])[0] for row in rows]
+        return all(math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-3) for one, two in zip(together, alone, strict=True))
 
     def _tokens(self, prompt: Observation, completion: Any) -> Tensor:
         is_text = isinstance(prompt, str)
@@ -89,7 +113,8 @@ class RewardModel:
             else self.tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
         )
         # a chat template writes the special tokens itself
-        tokens = self.tokenizer(text, add_special_tokens=is_text, truncation=True, max_length=self.max_length)
+        is_bounded = self.max_length is not None
+        tokens = self.tokenizer(text, add_special_tokens=is_text, truncation=is_bounded, max_length=self.max_length)
         return torch.tensor(tokens["input_ids"])
 
     @torch.inference_mode()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
 from backsight.errors import DataError, ModelError
+from backsight.policies import limits
 from backsight.policies.causal_lm import is_close
 from backsight.policies.scoring.layout import Tokens, pad_rows
 from backsight.policies.scoring.log_probs import Head, States
@@ -117,7 +118,7 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
     @property
     def max_length(self) -> int | None:
         """Most tokens of a prompt; None where there is no limit, as in T5, which knows only distances."""
-        return self._limit("encoder")
+        return limits.part_length(self.model, "encoder")
 
     def prompt_tokens(self, prompt: Observation) -> Tokens:
         """Return the tokens that the encoder reads, without a completion that has been begun."""
@@ -132,16 +133,11 @@ class Seq2SeqLMPolicy(LanguageModelPolicy):
         if self.max_length is not None and length > self.max_length:
             remedy = f"{length} tokens exceed the encoder's {self.max_length}; shorten the prompt"
             raise DataError("prompt", prompt, remedy)
-        limit = self._limit("decoder")
+        limit = limits.part_length(self.model, "decoder")
         rest = max(0, max_completion_length - len(begun_tokens(prompt)))
         if limit is not None and prefix + rest > limit:
             remedy = f"with the {prefix} tokens it begins with, it exceeds the decoder's {limit}; lower it"
             raise DataError("max_completion_length", max_completion_length, remedy)
-
-    def _limit(self, part: str) -> int | None:
-        names = (f"max_{part}_position_embeddings", "max_position_embeddings")
-        lengths = [getattr(self.model.config, name, None) for name in names]
-        return next((int(length) for length in lengths if length), None)
 
     def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
         """Return the number of rows, and the tokens of the widest: its completion and its share of the prompts."""

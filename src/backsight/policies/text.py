@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from backsight.errors import ConfigError, DataError, ModelError, border
-from backsight.policies import adapters
+from backsight.policies import adapters, limits
 from backsight.policies.chat import MESSAGES, chat_tokens
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import sibling_batches
@@ -65,8 +65,7 @@ class TextPolicy(ABC):
     @property
     def max_length(self) -> int | None:
         """Number of tokens that the model can read at once; None when its configuration does not say."""
-        length = getattr(self.model.config, "max_position_embeddings", None)  # recurrent models have none
-        return int(length) if length else None
+        return limits.max_length(self.model)
 
     @abstractmethod
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:

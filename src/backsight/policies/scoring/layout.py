@@ -73,6 +73,11 @@ def arrange(pairs: Sequence[Pair], attention_width: float, *, can_branch: bool) 
     return _pack(trees)
 
 
+def are_plain(rows: Sequence[Row]) -> bool:
+    """Return whether each row holds one prompt and one response, so that causal attention is enough."""
+    return all(len(row) == 1 and len(row[0].branches) == 1 for row in rows)
+
+
 def width(row: Row) -> int:
     return sum(tree.width for tree in row)
 
@@ -125,7 +130,7 @@ def tensors(rows: Sequence[Row], pairs: Sequence[Pair], padding: int, dtype: tor
     laid = [list(_segments(row, pairs)) for row in rows]
     tokens_BT = torch.tensor([_fill([part.tokens for part in parts], longest, padding) for parts in laid])
     sources_N = torch.tensor(_sources(laid, pairs, longest))
-    if all(len(row) == 1 and len(row[0].branches) == 1 for row in rows):
+    if are_plain(rows):
         return Tensors(tokens_BT, None, None, sources_N)
     positions_BT, trees_BT, branches_BT = (
         torch.tensor([_fill([column(part) for part in parts], longest, -1) for parts in laid])

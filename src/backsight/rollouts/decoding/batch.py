@@ -56,7 +56,7 @@ class DecodeCache(Cache):  # type: ignore[misc]
     @property
     def num_bytes(self) -> int:
         """Bytes that are in use."""
-        return sum(layer.buffer[..., : layer.length, :].nbytes for layer in self.layers)
+        return sum(layer.buffer[..., : layer.length, :].nbytes for layer in self.layers if layer.is_initialized)
 
     def keep(self, rows_B: Tensor, first_column: int) -> None:
         """Keep (or repeat) the rows, and drop the columns before `first_column`."""
@@ -70,7 +70,10 @@ class DecodeCache(Cache):  # type: ignore[misc]
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
-    """A layer whose `buffer`, (2, B, h, capacity, d), holds keys and values; `length` columns are in use."""
+    """A layer whose `buffer`, (2, B, h, capacity, d), holds keys and values; `length` columns are in use.
+
+    Where values have fewer numbers than keys, or keys than values, d is the larger count.
+    """
 
     def __init__(self, spare: int) -> None:
         super().__init__()
@@ -79,11 +82,12 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         self.column_1: Tensor | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        if key_states.shape != value_states.shape:
+        if key_states.shape[:-1] != value_states.shape[:-1]:
             raise NotImplementedError("keys and values of different shapes")
         self.dtype, self.device = key_states.dtype, key_states.device
-        batch, heads, _, width = key_states.shape
-        self.buffer = key_states.new_empty(2, batch, heads, 0, width)
+        batch, heads, _, self.key_width = key_states.shape
+        self.value_width = value_states.shape[-1]
+        self.buffer = key_states.new_empty(2, batch, heads, 0, max(self.key_width, self.value_width))
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -95,10 +99,10 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         start, self.length = self.length, self.length + key_states.shape[-2]
         if self.length > self.buffer.shape[-2]:
             self._replace(self.buffer[..., :start, :])
-        self.buffer[0, :, :, start : self.length] = key_states
-        self.buffer[1, :, :, start : self.length] = value_states
+        self.buffer[0, :, :, start : self.length, : self.key_width] = key_states
+        self.buffer[1, :, :, start : self.length, : self.value_width] = value_states
         keys, values = self.buffer[..., : self.length, :]
-        return keys, values
+        return keys[..., : self.key_width], values[..., : self.value_width]
 
     def get_seq_length(self) -> int:
         return self.length if self.is_initialized else 0

@@ -29,7 +29,7 @@ from backsight.rollouts.decoding.language_model import (
     LanguageModelEngine,
     Request,
 )
-from backsight.rollouts.decoding.step import DecodeStep, LeanStep, decode_step
+from backsight.rollouts.decoding.step import DecodeStep, LeanStep, check_decodes, decode_step
 from backsight.types import Observation, Sampling
 
 
@@ -116,15 +116,17 @@ class CausalLMEngine(LanguageModelEngine[CausalLMPolicy, Tokens]):
         """Bytes of keys and values in all layers, measured on one token.
 
         Raises:
-            ModelError: when the model keeps no keys and values for every token, so that rows cannot come and go.
+            ModelError: when the model keeps no keys and values for every token, so that rows cannot come and go, or
+                computes otherwise with them than without.
         """
-        model, cache, cause = self.policy.model, DecodeCache(), None
+        name, num_bytes, cause = type(self.policy.model).__name__, 0, None
         try:
-            token_11 = torch.zeros(1, 1, dtype=torch.long, device=model.device)
-            model(input_ids=token_11, past_key_values=cache, use_cache=True)
-        except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError) as error:
+            num_bytes = self._prefill([(0,)], 0)[0].num_bytes
+        except Exception as error:  # a model may be anybody's code
             cause = error
-        if cache.num_bytes == 0:
-            remedy = "does not keep keys and values for every token; only attention models can be sampled from"
-            raise ModelError("policy", type(model).__name__, remedy) from cause
-        return cache.num_bytes
+        if num_bytes == 0:
+            reason = "" if cause is None else f" ({' '.join(str(cause).split())[:80]})"
+            remedy = f"does not keep keys and values for every token{reason}; only attention models can be sampled from"
+            raise ModelError("policy", name, remedy) from cause
+        check_decodes(self.policy.model)
+        return num_bytes

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm, scaled_dot_product_attention
 
+from backsight.errors import ModelError
+from backsight.policies.causal_lm import is_close
+from backsight.policies.limits import attention_window
 from backsight.rollouts.decoding.batch import DecodeCache
-
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
-"""Rounding error that is allowed, as a share of the largest logit."""
 
 
 class DecodeStep(Protocol):
@@ -32,30 +32,63 @@ class DecodeStep(Protocol):
         ...
 
 
+def check_decodes(model: Any) -> None:
+    """Check that the model computes the same token by token, padded and from a cache, as when it reads a row at once.
+
+    Raises:
+        ModelError: when it does not: it sees what comes later, as encoders do, or counts positions by column.
+    """
+    cause, agrees = None, False
+    try:
+        agrees = is_close(_try_step(GeneralStep(model), model), _whole_rows(model))
+    except Exception as error:  # a model may be anybody's code
+        cause = error
+    if not agrees:
+        reason = "" if cause is None else f" ({' '.join(str(cause).split())[:80]})"
+        remedy = f"computes otherwise token by token, or padded, than a row at once{reason}; take a decoder-only model"
+        raise ModelError("policy", type(model).__name__, remedy) from cause
+
+
 def decode_step(model: Any) -> DecodeStep:
     """Return the lean step if a trial shows that it computes what the model does, or else the model's own."""
     general, lean = GeneralStep(model), LeanStep(model)
-    window = getattr(model.config, "sliding_window", None)
-    if window is not None and getattr(model.config, "use_sliding_window", True):
+    if attention_window(model) is not None:
         return general
     try:
         found, expected = (_try_step(step, model) for step in (lean, general))
     except (AttributeError, TypeError, RuntimeError, ValueError, KeyError):  # a module is missing or differs
         return general
-    is_same = float((found - expected).abs().max()) <= TOLERANCE.get(found.dtype, 1e-2) * float(expected.abs().max())
-    return lean if is_same else general
+    return lean if is_close(found, expected) else general
+
+
+TRIED: tuple[tuple[int, ...], ...] = ((1, 2, 3), (4,))
+"""Rows of tokens that the trial begins with; a smaller vocabulary takes them modulo its size."""
+TRIED_NEXT = (5, 6)
+"""Tokens that follow in both rows."""
+
+
+@torch.no_grad()
+def _whole_rows(model: Any) -> Tensor:
+    """Compute the same logits as `_try_step`, each row at once."""
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    rows = [torch.tensor([[*row, *TRIED_NEXT]], device=model.device) % vocabulary for row in TRIED]
+    logits = [model(input_ids=tokens_1T, use_cache=False).logits[0] for tokens_1T in rows]
+    return torch.stack([row_TV[position - len(TRIED_NEXT)] for position in range(len(TRIED_NEXT)) for row_TV in logits])
 
 
 @torch.no_grad()
 def _try_step(step: DecodeStep, model: Any) -> Tensor:
     """Compute the logits after a few tokens in two rows, the second of which is padded."""
     vocabulary = model.get_output_embeddings().weight.shape[0]
-    cache, mask_BT = DecodeCache(), torch.tensor([[1, 1, 1], [0, 0, 1]], device=model.device)
-    tokens_BT = torch.tensor([[1, 2, 3], [0, 0, 4]], device=model.device) % vocabulary
+    cache, longest = DecodeCache(), max(map(len, TRIED))
+    padding = [longest - len(row) for row in TRIED]
+    mask_BT = torch.tensor([[0] * gap + [1] * (longest - gap) for gap in padding], device=model.device)
+    padded = [[0] * gap + list(row) for gap, row in zip(padding, TRIED, strict=True)]
+    tokens_BT = torch.tensor(padded, device=model.device) % vocabulary
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
     model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache, use_cache=True)
     logits = []
-    for token in (5, 6):
+    for token in TRIED_NEXT:
         mask_BT = torch.nn.functional.pad(mask_BT, (0, 1), value=1)
         token_B1 = torch.full((2, 1), token % vocabulary, device=model.device)
         logits.append(step(token_B1, mask_BT, mask_BT.sum(-1, keepdim=True) - 1, cache))
