@@ -56,6 +56,13 @@ class Loss(NamedTuple):
     epsilon: float
     epsilon_high: float
 
+    @property
+    def is_finer_than_bf16(self) -> bool:
+        """Whether rounding to bfloat16 looks like a step: it moves a decision by hundredths, and a response by more."""
+        if self.loss_type in ("gspo", "sequence_clip"):
+            return True
+        return self.loss_type in ("clip", "dual_clip", "cispo") and min(self.epsilon, self.epsilon_high) < 0.1
+
 
 class AlgorithmConfig(Settings):
     """Settings of the way from rewards to a loss."""

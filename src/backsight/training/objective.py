@@ -9,7 +9,7 @@ N decisions of a micro-batch, T of an example.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -38,8 +38,12 @@ def has_signal(example: Example, config: TrainingConfig) -> bool:
     return example.advantages is not None and bool(example.advantages.any())
 
 
+Settle = Callable[[Sequence[Example], Tensor], list[Example]]
+"""A function of examples and the learner's log-probabilities, (N,), that returns the examples to compare with them."""
+
+
 def micro_batch_loss(
-    policy: Policy, batch: Sequence[WeightedExample], config: TrainingConfig
+    policy: Policy, batch: Sequence[WeightedExample], config: TrainingConfig, settle: Settle | None = None
 ) -> tuple[Tensor, dict[str, Tensor], int]:
     """Compute the micro-batch's part of the whole batch's loss and metrics, and the number of tokens it took."""
     examples = [each.example for each in batch]
@@ -54,6 +58,8 @@ def micro_batch_loss(
             support_NK=None if target is None else target.actions_NK,
         ),
     )
+    if settle is not None:
+        examples = settle(examples, decisions.log_probs_N)
     device = decisions.log_probs_N.device
 
     def join(parts: Iterable[Tensor]) -> Tensor:

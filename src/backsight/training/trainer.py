@@ -25,6 +25,7 @@ from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
 from backsight.seeds import derive_seed
+from backsight.training.agreement import Agreement
 from backsight.training.checkpoints import (
     load_companion,
     load_learnt,
@@ -99,6 +100,7 @@ class Trainer:
         self.scorer = RunScorer(
             policy, self.teacher, source.engine, self.pool, config, self.update_state, self.reference
         )
+        self.agreement = Agreement(policy, source.engine, config)
         self.meter = Meter(policy)
         self.safeguard = Safeguard(policy, self.optimizer)
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
@@ -121,7 +123,7 @@ class Trainer:
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
                 examples, groups, metrics = self.look_back(self.reveal(attempts))
-                metrics |= self.update(examples)
+                metrics |= self.update(examples, groups)
                 seconds = time.monotonic() - started
                 self.progress.seconds += seconds
                 self.record(groups, examples, metrics, seconds)
@@ -195,19 +197,21 @@ class Trainer:
                     recorder.tell(self.progress, message)
         self.progress.told = sorted(topics)
 
-    def update(self, examples: Sequence[Example]) -> dict[str, float]:
+    def update(self, examples: Sequence[Example], groups: Sequence[Group]) -> dict[str, float]:
         """Update the policy (step 4), and return metrics."""
         rate = learning_rate(self.config, self.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        state, agreement = self.update_state, self.agreement
+        agreement.begin(self.progress.step, examples, groups, state.micro_batch_size, state.profile)
         self.safeguard.keep()
         metrics = update(
-            self.policy, self.reference, examples, self.optimizer, self.config, self.update_state, self.teacher
+            self.policy, self.reference, examples, self.optimizer, self.config, state, self.teacher, agreement
         )
         self._note_broken("frac_steps_skipped" in metrics, examples)
         if self.teacher is not None:
             self.teacher.follow(self.policy)
-        return {**metrics, "learning_rate": rate}
+        return {**metrics, **agreement.metrics, "learning_rate": rate}
 
     def _note_broken(self, was_skipped: bool, examples: Sequence[Example]) -> None:
         """Undo the update if the policy is no longer whole, count broken steps in a row, and tell the user of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from backsight.errors import ConfigError
 from backsight.policies.base import Policy, trained_weights
 from backsight.profiling import Profile
+from backsight.training.agreement import Agreement
 from backsight.training.config import OptimizerConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
 from backsight.training.objective import has_signal, micro_batch_loss
@@ -43,25 +44,28 @@ def update(
     config: TrainingConfig,
     state: UpdateState | None = None,
     teacher: Teacher | None = None,
+    agreement: Agreement | None = None,
 ) -> dict[str, float]:
     """Take `num_iterations` times `mini_batches` optimizer steps, and return the means of their metrics.
 
     A step whose loss, gradient or metrics are not finite is not taken; ``frac_steps_skipped`` is the share of these.
 
     `reference` is the frozen policy of the KL term, needed when `beta` is above 0. `teacher` knows what was revealed
-    and is needed when an example has teacher weights. Both score every example once. The mini-batches are drawn from
-    torch's global generator, which the trainer seeds.
+    and is needed when an example has teacher weights. Both score every example once. `agreement` compares what was
+    sampled with the learner's own log-probabilities. The mini-batches are drawn from torch's global generator, which
+    the trainer seeds.
 
     Raises:
         ConfigError: when a single example does not fit into memory.
+        ModelError: when `agreement` finds that sampler and learner differ by too much.
     """
     state = state or UpdateState(config.micro_batch_size)
     scored = _ask_frozen(reference if config.penalises_kl else None, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = num_skipped = 0
-    for _ in range(config.num_iterations):
-        for part in _mini_batches(scored, config.mini_batches):
-            metrics = _optimizer_step(policy, part, optimizer, config, state)
+    for parts in _passes(scored, config, state, agreement):
+        for part in parts:
+            metrics = _optimizer_step(policy, part, optimizer, config, state, agreement)
             num_steps += 1
             if metrics is None:
                 num_skipped += 1
@@ -92,6 +96,17 @@ def _ask_frozen(
     return [(example, known.get(index, FrozenScores())) for index, example in enumerate(examples)]
 
 
+def _passes(
+    scored: Sequence[ScoredExample], config: TrainingConfig, state: UpdateState, agreement: Agreement | None
+) -> Iterator[list[list[ScoredExample]]]:
+    """Yield the parts of each pass: divided anew, or as before where they were scored before the first update."""
+    if agreement is not None and agreement.recomputes:
+        parts = _mini_batches(scored, config.mini_batches)
+        yield from [agreement.settle_before(parts, state.micro_batch_size, state.profile)] * config.num_iterations
+    else:
+        yield from (_mini_batches(scored, config.mini_batches) for _ in range(config.num_iterations))
+
+
 def _mini_batches(examples: Sequence[ScoredExample], count: int) -> list[list[ScoredExample]]:
     """Divide the examples into `count` random parts of about the same size; a single part keeps their order."""
     if count == 1:
@@ -107,6 +122,7 @@ def _optimizer_step(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     state: UpdateState,
+    agreement: Agreement | None,
 ) -> dict[str, float] | None:
     """Take one step, and return its metrics; None when they are not finite, and the step was not taken."""
     weighted = [each for each in weigh_examples(scored, config) if has_signal(each.example, config)]
@@ -116,8 +132,10 @@ def _optimizer_step(
     }
     if not weighted:
         return metrics
-    while (sums := _gradient(policy, weighted, optimizer, config, state)) is None:
+    while (sums := _gradient(policy, weighted, optimizer, config, state, agreement)) is None:
         _make_room(policy, [each.example for each in weighted], state)
+    if agreement is not None:
+        agreement.close()
     with state.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
@@ -134,15 +152,19 @@ def _gradient(
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     state: UpdateState,
+    agreement: Agreement | None,
 ) -> dict[str, Tensor] | None:
     """Add up the gradients of the micro-batches, and return the sums of their metrics; None when memory ran out."""
     sums: dict[str, Tensor] = {}
     optimizer.zero_grad(set_to_none=True)
+    settle = None if agreement is None else agreement.settle
+    if agreement is not None:
+        agreement.clear()
     try:
         for cut in policy.micro_batches([each.example for each in weighted], state.micro_batch_size):
             batch = [weighted[index] for index in cut]
             with state.profile.phase("forward"):
-                loss, parts, tokens = micro_batch_loss(policy, batch, config)
+                loss, parts, tokens = micro_batch_loss(policy, batch, config, settle)
             with state.profile.phase("backward", tokens):
                 loss.backward()  # type: ignore[no-untyped-call]
             state.profile.tokens["forward"] += tokens

@@ -1,0 +1,190 @@
+"""Whether the sampler and the learner see the same policy: measured on every step, before its first update.
+
+What is compared comes from the learner's first pass over the attempts of the step, so that it costs nothing; a step
+without one has a group scored for it. Tensors: N decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from backsight.errors import ConfigError, ModelError
+from backsight.hindsight.base import policy_gradient_row
+from backsight.policies.base import Policy
+from backsight.profiling import Profile
+from backsight.rollouts.base import Engine
+from backsight.rollouts.in_process import InProcessEngine
+from backsight.training.config import TrainingConfig
+from backsight.training.frozen_scores import score_in_batches
+from backsight.training.objective import has_signal
+from backsight.training.weights import ScoredExample
+from backsight.types import Example, Group, ScoreRequest
+
+
+class Bound(NamedTuple):
+    """The largest and the mean difference of log-probabilities above which a run stops."""
+
+    largest: float
+    mean: float
+
+
+BOUNDS = {torch.float32: Bound(0.05, 0.005), torch.float16: Bound(0.5, 0.01), torch.bfloat16: Bound(2.0, 0.05)}
+"""Bounds by precision. Rounding in float32 moves a log-probability by some 1e-6, the mildest fault seen (a window
+counted in columns) by 0.15. bfloat16 keeps 8 bits: a logit of 32 is rounded by up to 0.06 each time, so rare decisions move by
+tenths and the mean by hundredths; float16 has three bits more."""
+
+
+class Agreement:
+    """The differences between the log-probabilities of the sampler and the learner, and what follows from them.
+
+    Where the loss is finer than these are exact, as GSPO's bounds of 3e-4 are with bfloat16, an attempt is compared
+    with the learner's own log-probabilities from before the update, and not with the sampler's.
+    """
+
+    def __init__(self, policy: Policy, engine: Engine, config: TrainingConfig) -> None:
+        """Find out how exact sampler and learner are.
+
+        Raises:
+            ConfigError: when the loss is finer than that, and the learner no longer has the weights that sampled.
+        """
+        self.policy, self.config = policy, config
+        self.is_own_engine = isinstance(engine, InProcessEngine)
+        self.dtype = _precision(policy) if self.is_own_engine else torch.bfloat16
+        self.recomputes = config.loss.is_finer_than_bf16 and self.dtype is not torch.float32
+        if self.recomputes and config.one_step_off:
+            remedy = f"the ratios of loss_type={config.loss.loss_type} are finer than {self._cause}; set loss_type=tis"
+            raise ConfigError("one_step_off", True, remedy)
+        self._differences: list[Tensor] = []
+        self._is_open = self._is_bounded = False
+
+    def begin(
+        self, step: int, examples: Sequence[Example], groups: Sequence[Group], size: int, profile: Profile
+    ) -> None:
+        """Begin a step: compare a group at once where the update will not score what was sampled before it changes.
+
+        Raises:
+            ModelError: when the difference is above the bound.
+        """
+        self._differences, self._is_open = [], True
+        self._is_bounded = not self.config.one_step_off or step == 0  # later, the weights differ as well
+        taught = [each for each in examples if has_signal(each, self.config)]
+        sampled = [each.behaviour_log_probs is not None for each in taught]
+        if any(sampled) if self.config.mini_batches == 1 else sampled and all(sampled):
+            return
+        group = max(groups, key=lambda each: sum(one.num_decisions for one in each.trajectories), default=None)
+        if group is not None and group.trajectories:
+            rows = [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in group.trajectories]
+            self._compare(rows, self._scores(rows, size, profile))
+        self.close()
+
+    def clear(self) -> None:
+        """Forget what was compared in this pass, which is done again."""
+        if self._is_open:
+            self._differences = []
+
+    def settle(self, examples: Sequence[Example], log_probs_N: Tensor) -> list[Example]:
+        """Compare rows with the learner's log-probabilities, (N,); return them as the loss has to compare them."""
+        own = list(torch.split(log_probs_N.detach(), [each.num_decisions for each in examples]))
+        if self._is_open:
+            self._compare(examples, own)
+        return _with_behaviour(examples, own) if self.recomputes and self._num_updates == 1 else list(examples)
+
+    def settle_before(
+        self, parts: Sequence[list[ScoredExample]], size: int, profile: Profile
+    ) -> list[list[ScoredExample]]:
+        """Return the parts that each have an update of their own, with the log-probabilities from before the first.
+
+        Each part is cut as it will be in its update, because in low precision a row's neighbours change its rounding.
+        """
+        if not self.recomputes or self._num_updates == 1:
+            return list(parts)
+        settled = []
+        for part in parts:
+            places = [place for place, (example, _) in enumerate(part) if has_signal(example, self.config)]
+            rows = [part[place][0] for place in places]
+            own = self._scores(rows, size, profile)
+            if self._is_open:
+                self._compare(rows, own)
+            known = dict(zip(places, _with_behaviour(rows, own), strict=True))
+            settled.append([(known.get(place, example), scores) for place, (example, scores) in enumerate(part)])
+        self.close()
+        return settled
+
+    def close(self) -> None:
+        """End the comparison, before the weights change.
+
+        Raises:
+            ModelError: when the difference is above the bound.
+        """
+        if not self._is_open:
+            return
+        self._is_open = False
+        found = self._found
+        bound = BOUNDS[self.dtype]
+        if found is not None and self._is_bounded and (found.largest > bound.largest or found.mean > bound.mean):
+            name = " ".join([type(self.policy.module).__name__, str(getattr(self.policy.module, "name_or_path", ""))])
+            remedy = (
+                f"sampler and learner differ by up to {found.largest:.2g} in log-probability, {found.mean:.2g} on "
+                f"average (bounds: {bound.largest:g}, {bound.mean:g}); {self._remedy}"
+            )
+            raise ModelError("policy", name.strip()[-90:], remedy)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The largest and the mean difference of the step; none when nothing was sampled."""
+        found = self._found
+        if found is None:
+            return {}
+        name = "sampling/sampling_logp_difference"
+        return {f"{name}/max": found.largest, f"{name}/mean": found.mean}
+
+    @property
+    def _found(self) -> Bound | None:
+        if not self._differences:
+            return None
+        differences_N = torch.cat(self._differences)
+        return Bound(float(differences_N.max()), float(differences_N.mean()))
+
+    @property
+    def _num_updates(self) -> int:
+        return self.config.num_iterations * self.config.mini_batches
+
+    @property
+    def _cause(self) -> str:
+        return str(self.dtype).removeprefix("torch.") if self.is_own_engine else "another engine"
+
+    @property
+    def _remedy(self) -> str:
+        if not self.is_own_engine:
+            return "try engine=in_process"
+        if self.config.bf16:
+            return "try bf16=false; if that is no better, take another model"
+        return "try another release of transformers, shorter prompts and completions, or another model"
+
+    def _scores(self, rows: Sequence[Example], size: int, profile: Profile) -> list[Tensor]:
+        answers = dict(score_in_batches(self.policy, rows, self.config.sampling, size, profile, ScoreRequest()))
+        return [answers[index].log_probs_N for index in range(len(rows))]
+
+    def _compare(self, rows: Sequence[Example], own: Sequence[Tensor]) -> None:
+        for row, own_T in zip(rows, own, strict=True):
+            if row.behaviour_log_probs is not None:
+                self._differences.append((own_T.float() - row.behaviour_log_probs.to(own_T.device)).abs())
+
+
+def _precision(policy: Policy) -> torch.dtype:
+    """Return the coarsest precision of the policy's weights; what is packed in four bits computes in bfloat16."""
+    found = {weight.dtype if weight.is_floating_point() else torch.bfloat16 for weight in policy.module.parameters()}
+    return next((each for each in (torch.bfloat16, torch.float16) if each in found), torch.float32)
+
+
+def _with_behaviour(rows: Sequence[Example], own: Sequence[Tensor]) -> list[Example]:
+    """Return the rows with these log-probabilities of the behaviour, (T,) each; without, where they have none."""
+    return [
+        row if row.behaviour_log_probs is None else replace(row, behaviour_log_probs=own_T.cpu())
+        for row, own_T in zip(rows, own, strict=True)
+    ]
