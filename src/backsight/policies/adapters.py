@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from backsight.errors import ConfigError, ModelError, border, nearest
 from backsight.policies.config import ALL_LINEAR, AdapterConfig
 from backsight.policies.folder import check_finite, read_object
 from backsight.policies.memory import load_tensors
+from backsight.policies.merging import adapted_layers, check_merges
+from backsight.policies.merging import merge as merge
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -22,6 +23,12 @@ PREFIX = "base_model.model."
 BASE = "base_model_name_or_path"
 NAME = "default"
 """Name by which PEFT keeps the one adapter of a model."""
+OWN_WEIGHTS = "weights_before_the_adapter"
+"""Name by which a model keeps those of its weights that its adapter replaced."""
+REPEATABLE = ("pissa",)
+"""Ways to begin an adapter that replace the weights beneath it, by the same ones each time it is put on."""
+NEEDS_PEFT = ("alora_invocation_tokens", "arrow_config", "layer_replication", "monteclora_config")
+"""Settings that PEFT's own class heeds while it computes, or that make another model of the base."""
 
 
 def has_adapter(model: Any) -> bool:
@@ -42,7 +49,8 @@ def put_on(model: Any, config: AdapterConfig) -> None:
     if config.quantize and not getattr(model, "is_loaded_in_4bit", False):
         raise ConfigError("adapter.quantize", True, "the model is loaded already; give its name instead")
     if has_adapter(model):
-        return _check_same(model.peft_config[NAME], config)
+        _check_same(model.peft_config[NAME], config)
+        return check_merges(model) if config.merge else None
     heads = _heads(model)
     targets = _targets(model, config, heads)
     adapter = peft.LoraConfig(
@@ -92,19 +100,68 @@ def load(model: Any, path: str) -> None:
     check_finite(path, stored)
     tensors = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}
     adapter.inference_mode = False
+    for field in NEEDS_PEFT:
+        if getattr(adapter, field, None):
+            remedy = f"has {field}, which works in PEFT's own class alone; merge it into its model with PEFT"
+            raise ModelError("policy", path, remedy)
+    before = [(weight, _kept(weight), _sum_of_squares(weight)) for weight in model.parameters()]
     with border(lambda reason: _for_another(path, adapter, reason)):
-        peft.inject_adapter_in_model(adapter, model, NAME)
+        _inject(peft, adapter, model, path)
         unknown = peft.set_peft_model_state_dict(model, tensors).unexpected_keys
     if missing := sorted(_weights(model).keys() - tensors.keys()):
         raise _for_another(path, adapter, f"it has no {missing[0]}")
     if unknown:
         raise _for_another(path, adapter, f"the model has no {unknown[0]}")
+    setattr(model, OWN_WEIGHTS, _changed(path, adapter, before))
+
+
+def _inject(peft: Any, adapter: Any, model: Any, path: str) -> None:
+    """Put an adapter on the layers of a model.
+
+    Raises:
+        ModelError: when adapters of this kind need a class around the model.
+    """
+    try:
+        peft.inject_adapter_in_model(adapter, model, NAME)
+    except ValueError as error:
+        if "does not support" not in str(error):
+            raise
+        kind = getattr(adapter.peft_type, "value", adapter.peft_type)
+        remedy = f"is an adapter of the kind {kind}, which works in PEFT's own class alone; take LoRA or another"
+        raise ModelError("policy", path, remedy) from error
+
+
+def _changed(
+    path: str, adapter: Any, before: list[tuple[nn.Parameter, torch.Tensor, float]]
+) -> list[tuple[nn.Parameter, torch.Tensor]]:
+    """Return the weights of the model that putting the adapter on has changed, each with what it was before.
+
+    Raises:
+        ModelError: when what they were is lost, or the adapter would not change them in the same way again.
+    """
+    changed = [(weight, own) for weight, own, size in before if _sum_of_squares(weight) != size]
+    began = getattr(adapter, "init_lora_weights", True)
+    is_lost = any(_sum_of_squares(own) != size for _, own, size in before)
+    if is_lost or (began not in REPEATABLE and any(weight.dim() > 1 for weight, _ in changed)):
+        remedy = f"begins with init_lora_weights={began}, which changes its model; merge it with PEFT, and give that"
+        raise ModelError("policy", path, remedy)
+    return changed
+
+
+def _kept(weight: torch.Tensor) -> torch.Tensor:
+    """Return what the weight is now: biases and the like are changed in place, matrices are replaced."""
+    return weight.detach().clone() if weight.dim() < 2 else weight.detach()
+
+
+def _sum_of_squares(weight: torch.Tensor) -> float:
+    return float(weight.detach().double().square().sum())
 
 
 def save(model: Any, folder: Path) -> None:
     """Save the adapter alone, with the name of its base model."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {PREFIX + name: weight.contiguous() for name, weight in _weights(model).items()}
+    # a copy of each, because a file holds no weight twice, as those of tied layers would be
+    tensors = {PREFIX + name: weight.detach().clone().contiguous() for name, weight in _weights(model).items()}
     save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     adapter = model.peft_config[NAME]
     if isinstance(adapter.target_modules, set):
@@ -114,20 +171,18 @@ def save(model: Any, folder: Path) -> None:
 
 def switch_off(model: Any) -> None:
     """Switch the adapter off: from then on the model is its base, and has nothing to train."""
-    for _, layer in _adapted_layers(model):
+    for _, layer in adapted_layers(model):
         layer.enable_adapters(False)
+    replaced = {id(weight): nn.Parameter(own.to(weight), requires_grad=False) for weight, own in own_weights(model)}
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            if id(weight) in replaced:
+                setattr(module, name, replaced[id(weight)])
 
 
-def merge(model: Any) -> None:
-    """Add the adapter to the weights of the model, which computes the same and is a usual model again."""
-    for name, layer in list(_adapted_layers(model)):
-        if hasattr(layer, "merge"):
-            layer.merge(safe_merge=True)
-            model.set_submodule(name, layer.get_base_layer())
-        else:
-            model.set_submodule(name, layer.modules_to_save[NAME])
-    del model.peft_config
-    model.requires_grad_(True)
+def own_weights(model: Any) -> list[tuple[nn.Parameter, torch.Tensor]]:
+    """Return the weights of the model that were changed when its adapter was put on, each with what it was before."""
+    return getattr(model, OWN_WEIGHTS, [])
 
 
 def quantization(config: AdapterConfig | None) -> dict[str, Any]:
@@ -161,18 +216,6 @@ def _peft(field: str, value: str) -> Any:
     except ImportError as error:
         raise ConfigError(field, value, "peft is not installed: pip install 'backsight[adapters]'") from error
     return peft
-
-
-def _adapted_layers(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the layers with an adapter, and the heads that are trained as a whole, with their names."""
-    if not has_adapter(model):
-        return
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils import ModulesToSaveWrapper
-
-    for name, layer in model.named_modules():
-        if isinstance(layer, BaseTunerLayer | ModulesToSaveWrapper):
-            yield name, layer
 
 
 def _weights(model: Any) -> dict[str, torch.Tensor]:

@@ -46,6 +46,7 @@ class TextPolicy(ABC):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy the policy, sharing the weights that are not trained: copies with adapters have one base in common."""
         memo.update({id(weight): weight for weight in self.module.parameters() if not weight.requires_grad})
+        memo.update({id(weight): weight for _, weight in adapters.own_weights(self.module)})
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
