@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,9 @@ def _inject(peft: Any, adapter: Any, model: Any, path: str) -> None:
         ModelError: when adapters of this kind need a class around the model.
     """
     try:
-        peft.inject_adapter_in_model(adapter, model, NAME)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # they are about merging, which `merging` tries out
+            peft.inject_adapter_in_model(adapter, model, NAME)
     except ValueError as error:
         if "does not support" not in str(error):
             raise
@@ -222,7 +225,9 @@ def _weights(model: Any) -> dict[str, torch.Tensor]:
     """Return the weights of the adapter by PEFT's names, without asking the hub whether the vocabulary has grown."""
     from peft import get_peft_model_state_dict
 
-    weights: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it takes trained biases for damaged matrices
+        weights: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
     return weights
 
 

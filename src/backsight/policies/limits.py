@@ -97,12 +97,12 @@ def _rotary_tables(config: Any) -> Iterator[Mapping[str, Any]]:
 
 def _learnt_positions(model: Any) -> int | None:
     """Return the number of learnt positions behind those that stand for padding, as in RoBERTa, where there are any."""
-    tables = [
-        module
+    lengths = [
+        module.num_embeddings - module.padding_idx - 1
         for name, module in model.named_modules()
         if isinstance(module, nn.Embedding) and name.endswith("position_embeddings") and module.padding_idx is not None
     ]
-    return min((table.num_embeddings - table.padding_idx - 1 for table in tables), default=None)
+    return min(lengths, default=None)
 
 
 def _count(value: Any) -> int | None:

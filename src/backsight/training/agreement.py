@@ -35,8 +35,8 @@ class Bound(NamedTuple):
 
 BOUNDS = {torch.float32: Bound(0.05, 0.005), torch.float16: Bound(0.5, 0.01), torch.bfloat16: Bound(2.0, 0.05)}
 """Bounds by precision. Rounding in float32 moves a log-probability by some 1e-6, the mildest fault seen (a window
-counted in columns) by 0.15. bfloat16 keeps 8 bits: a logit of 32 is rounded by up to 0.06 each time, so rare decisions move by
-tenths and the mean by hundredths; float16 has three bits more."""
+counted in columns) by 0.15. bfloat16 keeps 8 bits: a logit of 32 is rounded by up to 0.06 each time, so rare decisions
+move by tenths and the mean by hundredths; float16 has three bits more."""
 
 
 class Agreement:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from tiny_models import SIZES, tiny_policy, tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, LlamaConfig
 
@@ -16,6 +17,7 @@ from backsight.feedback.reward_model import RewardModel
 from backsight.tasks.base import Item
 from backsight.types import Action, Step, Trajectory
 
+BARE = {"vocab_size": len(tiny_tokenizer()), "num_labels": 1, "pad_token_id": 1}
 CHAT = "{% for m in messages %}{{ '<pad>' + m['role'] + ':' + m['content'] }}{% endfor %}"
 
 
@@ -38,6 +40,31 @@ def test_scores_do_not_depend_on_the_batch_and_keep_their_order() -> None:
         reward = RewardModel(model, tiny_tokenizer(), batch_size=batch_size)
         assert reward(prompts=prompts, completions=completions) == pytest.approx(expected, abs=1e-5)
     assert reward([], []) == []
+
+
+OTHERS = {
+    "bloom": transformers.BloomConfig(hidden_size=32, n_layer=1, n_head=2, **BARE),
+    "mpt": transformers.MptConfig(d_model=32, n_layers=1, n_heads=2, max_seq_len=32, **BARE),
+    "xlnet": transformers.XLNetConfig(d_model=32, n_layer=1, n_head=2, d_inner=32, **BARE),
+    "t5": transformers.T5Config(d_model=32, d_kv=16, d_ff=48, num_layers=1, num_heads=2, eos_token_id=0, **BARE),
+    "roberta": transformers.RobertaConfig(**SIZES, max_position_embeddings=34, **BARE),
+}
+
+
+@pytest.mark.parametrize("architecture", OTHERS)
+def test_a_model_that_names_no_length_scores_each_text_as_it_does_alone(architecture: str) -> None:
+    """Some have no such field, in some it says -1, and RoBERTa's first positions stand for padding."""
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(OTHERS[architecture]).float().eval()
+    reward = RewardModel(model, tiny_tokenizer())
+    texts = ["a", "some longer text", "b" * 70, "cc"]
+    scores = reward([""] * 4, texts)
+    assert scores == pytest.approx([reward([""], [text])[0] for text in texts], abs=1e-5)
+    assert len(set(scores)) == 4
+    if architecture not in ("mpt", "roberta"):
+        assert reward.max_length is None
+    else:
+        assert reward.max_length == 32
 
 
 def test_of_a_classifier_the_probability_of_a_label_is_the_reward() -> None:

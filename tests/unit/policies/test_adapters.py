@@ -3,6 +3,7 @@
 import builtins
 import copy
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelF
 
 from backsight.errors import ConfigError, ModelError
 from backsight.hindsight.base import policy_gradient_row
-from backsight.policies import adapters
+from backsight.policies import adapters, merging
 from backsight.policies.base import trained_weights
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
@@ -214,6 +215,120 @@ def test_merged_it_is_a_usual_model_that_computes_the_same(case: str, tmp_path: 
     if case.endswith("bert"):
         kind = AutoModelForSequenceClassification
     assert torch.equal(outputs(kind.from_pretrained(tmp_path)), outputs(policy.model))
+
+
+TRAINED_TOKENS = {"trainable_token_indices": [6, 7]}
+FOREIGN: dict[str, tuple[bool, dict[str, Any]]] = {
+    "trained tokens": (False, TRAINED_TOKENS),
+    "trained tokens, tied": (True, TRAINED_TOKENS),
+    "a whole head": (False, {"modules_to_save": ["lm_head"]}),
+    "a whole head, tied": (True, {"modules_to_save": ["lm_head"]}),
+    "a whole head that stays tied": (True, {"modules_to_save": ["lm_head"], "ensure_weight_tying": True}),
+    "an adapted head, tied": (True, {"target_modules": ["q_proj", "lm_head"]}),
+    "adapted embeddings, tied": (True, {"target_modules": ["q_proj", "embed_tokens"]}),
+    "trained biases": (False, {"bias": "all"}),
+    "pissa": (False, {"init_lora_weights": "pissa"}),
+    "rslora": (False, {"use_rslora": True}),
+}
+"""Adapters of PEFT: whether head and embeddings of their model share a weight, and their settings."""
+
+
+def made_by_peft(folder: Path, is_tied: bool, **settings: Any) -> tuple[Any, str]:
+    """A base, and the folder of an adapter for it whose every weight has moved."""
+    import peft
+
+    tiny_policy(tie_word_embeddings=is_tied, attention_bias=settings.get("bias") == "all").save(folder / "base")
+    adapter = peft.LoraConfig(r=2, task_type="CAUSAL_LM", **{"target_modules": ["q_proj"], **settings})
+    torch.manual_seed(1)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT says of some that they are rare
+        model = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(folder / "base"), adapter)
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(torch.randn_like(weight) * 0.2)
+        model.save_pretrained(folder / "adapter")
+    return AutoModelForCausalLM.from_pretrained(folder / "base"), str(folder / "adapter")
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_adapters_of_others_are_referenced_saved_and_merged(case: str, tmp_path: Path) -> None:
+    is_tied, settings = FOREIGN[case]
+    base, folder = made_by_peft(tmp_path, is_tied, **settings)
+    policy = open_policy(folder)
+    expected = outputs(policy.model)
+    assert not torch.allclose(expected, outputs(base), atol=1e-2)
+    assert torch.equal(outputs(policy.reference().model), outputs(base))
+    assert torch.equal(outputs(copy.deepcopy(policy).model), expected)
+    assert torch.equal(outputs(policy.model), expected)
+    policy.save(tmp_path / "again")
+    assert torch.allclose(outputs(open_policy(str(tmp_path / "again")).model), expected, atol=1e-5)
+    merging.check_merges(policy.model)
+    adapters.merge(policy.model)
+    policy.save(tmp_path / "merged")
+    assert torch.allclose(outputs(open_policy(str(tmp_path / "merged")).model), expected, atol=1e-4)
+
+
+def test_in_bfloat16_the_reference_is_the_base_as_well(tmp_path: Path) -> None:
+    base, folder = made_by_peft(tmp_path, False, init_lora_weights="pissa")
+    policy = open_policy(folder)
+    policy.model.to(torch.bfloat16)
+    assert torch.equal(outputs(policy.reference().model), outputs(base.to(torch.bfloat16)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (
+            {"init_lora_weights": "pissa_niter_4"},
+            "begins with init_lora_weights=pissa_niter_4, which changes its model",
+        ),
+        ({"init_lora_weights": "olora"}, "begins with init_lora_weights=olora, which changes its model"),
+        ({"layer_replication": [[0, 2], [1, 2]]}, "has layer_replication, which works in PEFT's own class alone"),
+        ({"alora_invocation_tokens": [6]}, "has alora_invocation_tokens, which works in PEFT's own class alone"),
+    ],
+)
+def test_what_no_reference_can_show_is_refused(settings: dict[str, Any], complaint: str, tmp_path: Path) -> None:
+    _, folder = made_by_peft(tmp_path, False, **settings)
+    with pytest.raises(ModelError) as error:
+        open_policy(folder)
+    assert complaint in str(error.value) and lines(error) == 1
+
+
+def test_a_kind_that_needs_a_class_of_peft_is_refused_by_name(tmp_path: Path) -> None:
+    import peft
+
+    base = AutoModelForCausalLM.from_pretrained(saved_base(tmp_path / "base"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peft.get_peft_model(base, peft.VeraConfig(r=2, target_modules=["q_proj"])).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(ModelError, match="is an adapter of the kind VERA, which works in PEFT's own class alone"):
+        open_policy(str(tmp_path / "adapter"))
+
+
+def test_what_cannot_be_merged_is_refused_before_training(tmp_path: Path) -> None:
+    _, folder = made_by_peft(tmp_path, False, lora_bias=True)
+    asked = AdapterConfig(r=2, lora_alpha=8)
+    policy = open_policy(folder, adapter=asked)  # as an adapter it is good
+    before = outputs(policy.model)
+    with pytest.raises(ModelError) as error:
+        open_policy(folder, adapter=asked.model_copy(update={"merge": True}))
+    assert str(error.value).startswith(
+        "adapter: lora: cannot be added to the weights of model.layers.0.self_attn.q_proj"
+    )
+    assert str(error.value).endswith("; leave out adapter.merge") and lines(error) == 1
+    with pytest.raises(ModelError, match="cannot be added"):
+        adapters.merge(policy.model)
+    assert torch.equal(outputs(policy.model), before)
+
+
+def test_a_merge_that_rounds_the_adapter_away_is_refused() -> None:
+    policy = with_adapter(tiny_policy())
+    layer = policy.model.model.layers[0].self_attn.q_proj
+    merging.check_merges(policy.model)
+    plain = layer.get_base_layer().forward
+    layer.get_base_layer().forward = lambda inputs: (plain(inputs) * 4).round() / 4  # as a base in few bits computes
+    with pytest.raises(ModelError, match="the layer computes otherwise afterwards; leave out adapter.merge"):
+        merging.check_merges(policy.model)
 
 
 def test_an_adapter_goes_on_where_it_was(tmp_path: Path) -> None:

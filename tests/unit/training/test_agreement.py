@@ -14,9 +14,9 @@ from toy_tasks import WORDS, GoalString
 from backsight.errors import ConfigError, ModelError
 from backsight.hindsight.options import MethodOptions, OutcomeOptions
 from backsight.hindsight.response.options import SupervisedOptions
+from backsight.policies.base import Policy
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.text import TextPolicy
-from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
