@@ -20,7 +20,7 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention
 
 from backsight.errors import ModelError
 from backsight.policies.causal_lm import is_close
-from backsight.policies.limits import attention_window
+from backsight.policies.limits import attention_window, max_length
 from backsight.rollouts.decoding.batch import DecodeCache
 
 
@@ -54,8 +54,9 @@ def decode_step(model: Any) -> DecodeStep:
     general, lean = GeneralStep(model), LeanStep(model)
     if attention_window(model) is not None:
         return general
+    stride = min(FARTHEST, max_length(model) or FARTHEST) // (max(map(len, TRIED)) + len(TRIED_NEXT))
     try:
-        found, expected = (_try_step(step, model) for step in (lean, general))
+        found, expected = (_try_step(step, model, stride) for step in (lean, general))
     except (AttributeError, TypeError, RuntimeError, ValueError, KeyError):  # a module is missing or differs
         return general
     return lean if is_close(found, expected) else general
@@ -65,6 +66,8 @@ TRIED: tuple[tuple[int, ...], ...] = ((1, 2, 3), (4,))
 """Rows of tokens that the trial begins with; a smaller vocabulary takes them modulo its size."""
 TRIED_NEXT = (5, 6)
 """Tokens that follow in both rows."""
+FARTHEST = 512
+"""Largest position in the trial of the lean step: a layer that turns nothing shows where tokens are far apart."""
 
 
 @torch.no_grad()
@@ -77,21 +80,21 @@ def _whole_rows(model: Any) -> Tensor:
 
 
 @torch.no_grad()
-def _try_step(step: DecodeStep, model: Any) -> Tensor:
-    """Compute the logits after a few tokens in two rows, the second of which is padded."""
+def _try_step(step: DecodeStep, model: Any, stride: int = 1) -> Tensor:
+    """Compute the logits after a few tokens, `stride` positions apart, in two rows, the second of which is padded."""
     vocabulary = model.get_output_embeddings().weight.shape[0]
     cache, longest = DecodeCache(), max(map(len, TRIED))
     padding = [longest - len(row) for row in TRIED]
     mask_BT = torch.tensor([[0] * gap + [1] * (longest - gap) for gap in padding], device=model.device)
     padded = [[0] * gap + list(row) for gap, row in zip(padding, TRIED, strict=True)]
     tokens_BT = torch.tensor(padded, device=model.device) % vocabulary
-    positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
+    positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0) * stride
     model(input_ids=tokens_BT, attention_mask=mask_BT, position_ids=positions_BT, past_key_values=cache, use_cache=True)
     logits = []
     for token in TRIED_NEXT:
         mask_BT = torch.nn.functional.pad(mask_BT, (0, 1), value=1)
         token_B1 = torch.full((2, 1), token % vocabulary, device=model.device)
-        logits.append(step(token_B1, mask_BT, mask_BT.sum(-1, keepdim=True) - 1, cache))
+        logits.append(step(token_B1, mask_BT, (mask_BT.sum(-1, keepdim=True) - 1) * stride, cache))
     return torch.cat(logits)
 
 

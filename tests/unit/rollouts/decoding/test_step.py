@@ -1,8 +1,26 @@
-"""Random numbers, and the tokens they choose."""
+"""Forward passes of one token, random numbers, and the tokens they choose."""
 
+from typing import Any
+
+import pytest
 import torch
+import transformers
+from tiny_models import BART_PARTS, SIZES, tiny_policy, tiny_tokenizer
 
-from backsight.rollouts.decoding.step import BLOCK, draw_tokens, penalise, uniform_numbers
+from backsight.errors import ModelError
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.rollouts.decoding.step import (
+    BLOCK,
+    LeanStep,
+    decode_step,
+    draw_tokens,
+    penalise,
+    uniform_numbers,
+)
+from backsight.rollouts.engines import engine_for
+from backsight.types import Sampling
+
+TOKENS = {"vocab_size": len(tiny_tokenizer()), "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1}
 
 
 def test_tokens_are_drawn_from_the_softmax() -> None:
@@ -37,3 +55,40 @@ def test_a_row_has_its_own_numbers() -> None:
 def test_what_occurred_is_less_likely() -> None:
     logits, seen = torch.tensor([[2.0, -2.0, 2.0]]), torch.tensor([[True, True, False]])
     assert penalise(logits, seen, 2.0).tolist() == [[1.0, -4.0, 2.0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("architecture", ["llama", "smollm3", "mistral"])
+def test_the_lean_step_is_taken_where_it_computes_the_same(architecture: str, dtype: torch.dtype) -> None:
+    """SmolLM3 has layers that turn nothing, which in bfloat16 shows only where tokens are far apart."""
+    model = tiny_policy(architecture).model.to(dtype)
+    assert isinstance(decode_step(model), LeanStep) == (architecture == "llama")
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (transformers.BertConfig(**SIZES, **TOKENS), "BertLMHeadModel"),  # sees what comes later
+        (transformers.BartConfig(**BART_PARTS, **TOKENS, d_model=32), "BartForCausalLM"),  # counts columns
+        (transformers.ProphetNetConfig(**TOKENS, hidden_size=32), "ProphetNetForCausalLM"),  # refuses the positions
+    ],
+    ids=["encoder", "decoder of two", "other positions"],
+)
+def test_what_decodes_otherwise_than_it_reads_is_refused_by_name(config: Any, name: str) -> None:
+    model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(6.0)
+    policy = CausalLMPolicy(model, tiny_tokenizer())
+    with pytest.raises(ModelError) as refused:
+        dict(engine_for(policy).act(["a", "a longer one"], Sampling(max_completion_length=4), [0, 1]))
+    message = str(refused.value)
+    assert message.startswith(f"policy: {name}: computes otherwise token by token, or padded, than a row at once")
+    assert message.endswith("; take a decoder-only model") and len(message) < 300 and "\n" not in message
+
+
+def test_what_keeps_nothing_for_each_token_is_refused_by_name() -> None:
+    config = transformers.MambaConfig(hidden_size=32, num_hidden_layers=1, state_size=4, **TOKENS)
+    policy = CausalLMPolicy(transformers.AutoModelForCausalLM.from_config(config).eval(), tiny_tokenizer())
+    with pytest.raises(ModelError, match="policy: MambaForCausalLM: does not keep keys and values for every token"):
+        dict(engine_for(policy).act(["a"], Sampling(max_completion_length=4), [0]))
