@@ -28,6 +28,8 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
     parts = begin(config, task)
     task = parts.task
     graded = {split: task.validate(split, GRADED) for split in (task.train_split, *task.eval_splits)}
+    if config.bf16:
+        parts.policy.module.bfloat16()
     largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
     return [
         *((f"gold answers of {split}", "".join(_outcome(parts, split, count))) for split, count in graded.items()),

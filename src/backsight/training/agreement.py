@@ -25,6 +25,9 @@ from backsight.training.objective import has_signal
 from backsight.training.weights import ScoredExample
 from backsight.types import Example, Group, ScoreRequest
 
+LARGEST, MEAN = "sampling/sampling_logp_difference/max", "sampling/sampling_logp_difference/mean"
+"""Names of the metrics, which are TRL's."""
+
 
 class Bound(NamedTuple):
     """The largest and the mean difference of log-probabilities above which a run stops."""
@@ -33,7 +36,7 @@ class Bound(NamedTuple):
     mean: float
 
 
-BOUNDS = {torch.float32: Bound(0.05, 0.005), torch.float16: Bound(0.5, 0.01), torch.bfloat16: Bound(2.0, 0.05)}
+BOUNDS = {torch.float32: Bound(0.02, 0.002), torch.float16: Bound(0.5, 0.01), torch.bfloat16: Bound(2.0, 0.05)}
 """Bounds by precision. Rounding in float32 moves a log-probability by some 1e-6, the mildest fault seen (a window
 counted in columns) by 0.15. bfloat16 keeps 8 bits: a logit of 32 is rounded by up to 0.06 each time, so rare decisions
 move by tenths and the mean by hundredths; float16 has three bits more."""
@@ -60,7 +63,7 @@ class Agreement:
             remedy = f"the ratios of loss_type={config.loss.loss_type} are finer than {self._cause}; set loss_type=tis"
             raise ConfigError("one_step_off", True, remedy)
         self._differences: list[Tensor] = []
-        self._is_open = self._is_bounded = False
+        self._is_open = self._is_bounded = True
 
     def begin(
         self, step: int, examples: Sequence[Example], groups: Sequence[Group], size: int, profile: Profile
@@ -77,9 +80,17 @@ class Agreement:
         if any(sampled) if self.config.mini_batches == 1 else sampled and all(sampled):
             return
         group = max(groups, key=lambda each: sum(one.num_decisions for one in each.trajectories), default=None)
-        if group is not None and group.trajectories:
-            rows = [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in group.trajectories]
-            self._compare(rows, self._scores(rows, size, profile))
+        self.measure([] if group is None else [group], size, profile)
+
+    def measure(self, groups: Sequence[Group], size: int, profile: Profile) -> None:
+        """Compare all attempts of the groups, in micro-batches of `size` tokens, at once.
+
+        Raises:
+            ModelError: when the difference is above the bound.
+        """
+        attempts = [each for group in groups for each in group.trajectories]
+        rows = [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in attempts]
+        self._compare(rows, self._scores(rows, size, profile) if rows else [])
         self.close()
 
     def clear(self) -> None:
@@ -127,12 +138,12 @@ class Agreement:
         found = self._found
         bound = BOUNDS[self.dtype]
         if found is not None and self._is_bounded and (found.largest > bound.largest or found.mean > bound.mean):
-            name = " ".join([type(self.policy.module).__name__, str(getattr(self.policy.module, "name_or_path", ""))])
+            name = f"{type(self.policy.module).__name__} {getattr(self.policy.module, 'name_or_path', '')}"
             remedy = (
-                f"sampler and learner differ by up to {found.largest:.2g} in log-probability, {found.mean:.2g} on "
-                f"average (bounds: {bound.largest:g}, {bound.mean:g}); {self._remedy}"
+                f"sampler and learner disagree: log-probabilities differ by up to {found.largest:.2g}, "
+                f"{found.mean:.2g} on average (bounds: {bound.largest:g}, {bound.mean:g}); {self._remedy}"
             )
-            raise ModelError("policy", name.strip()[-90:], remedy)
+            raise ModelError("policy", name.strip()[-80:], remedy)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -140,8 +151,7 @@ class Agreement:
         found = self._found
         if found is None:
             return {}
-        name = "sampling/sampling_logp_difference"
-        return {f"{name}/max": found.largest, f"{name}/mean": found.mean}
+        return {LARGEST: found.largest, MEAN: found.mean}
 
     @property
     def _found(self) -> Bound | None:

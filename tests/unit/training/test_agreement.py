@@ -22,6 +22,7 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
 from backsight.rollouts.engines import InProcessOptions
 from backsight.tasks.base import SingleTurn
+from backsight.training.agreement import LARGEST, MEAN
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -35,7 +36,6 @@ CONFIG = TrainingConfig(
     max_completion_length=16,
     min_completion_length=16,
 )
-LARGEST, MEAN = (f"sampling/sampling_logp_difference/{name}" for name in ("max", "mean"))
 
 
 class Notes:
@@ -141,7 +141,10 @@ def test_above_the_bound_the_run_stops_before_it_learns(fault: dict[str, Any], r
     with pytest.raises(ModelError) as stopped:
         trainer(policy, notes, feedback=feedback, **fault).train()
     message = str(stopped.value)
-    assert message.startswith("policy: LlamaForCausalLM") and "sampler and learner differ by up to" in message
+    assert (
+        message.startswith("policy: LlamaForCausalLM")
+        and "sampler and learner disagree: log-probabilities differ" in message
+    )
     assert remedy in message and len(message) < 300 and "\n" not in message
     assert torch.equal(weights(policy), before) and not notes.metrics
 
