@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ from backsight.errors import ConfigError, ModelError, border, nearest
 from backsight.policies.config import ALL_LINEAR, AdapterConfig
 from backsight.policies.folder import check_finite, read_object
 from backsight.policies.memory import load_tensors
-from backsight.policies.merging import adapted_layers, check_merges
-from backsight.policies.merging import merge as merge
+from backsight.policies.merging import check_layers, merge_layers
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -186,6 +186,39 @@ def switch_off(model: Any) -> None:
 def own_weights(model: Any) -> list[tuple[nn.Parameter, torch.Tensor]]:
     """Return the weights of the model that were changed when its adapter was put on, each with what it was before."""
     return getattr(model, OWN_WEIGHTS, [])
+
+
+def merge(model: Any) -> None:
+    """Add the adapter to the weights of the model, which computes the same and is a usual model again.
+
+    Raises:
+        ModelError: when the weights cannot take up the adapter.
+    """
+    merge_layers(model, list(adapted_layers(model)))
+
+
+def check_merges(model: Any) -> None:
+    """Check before training that the weights of the model can take up the adapter.
+
+    Raises:
+        ModelError: when they cannot.
+    """
+    check_layers(list(adapted_layers(model)))
+
+
+def adapted_layers(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the layers with an adapter, and those that are trained as a whole or in some rows, with their names."""
+    if not has_adapter(model):
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    wrappers: list[str] = []
+    for name, layer in model.named_modules():
+        if isinstance(layer, BaseTunerLayer | AuxiliaryTrainingWrapper) and not name.startswith(tuple(wrappers)):
+            yield name, layer
+            if isinstance(layer, AuxiliaryTrainingWrapper):
+                wrappers.append(name + ".")
 
 
 def quantization(config: AdapterConfig | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,22 +16,11 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Rounding error that is allowed, as a share of the largest output of a layer."""
 
 
-def adapted_layers(model: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the layers with an adapter, and those that are trained as a whole or in some rows, with their names."""
-    if not hasattr(model, "peft_config"):
-        return
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils.other import AuxiliaryTrainingWrapper
-
-    wrappers: list[str] = []
-    for name, layer in model.named_modules():
-        if isinstance(layer, BaseTunerLayer | AuxiliaryTrainingWrapper) and not name.startswith(tuple(wrappers)):
-            yield name, layer
-            if isinstance(layer, AuxiliaryTrainingWrapper):
-                wrappers.append(name + ".")
+Layers = Sequence[tuple[str, Any]]
+"""The layers of a model that have an adapter of `peft`, and those that are trained as a whole, with their names."""
 
 
-def merge(model: Any) -> None:
+def merge_layers(model: Any, layers: Layers) -> None:
     """Add the adapter to the weights of the model, which computes the same and is a usual model again.
 
     Where embeddings and head share one weight and the adapter changes one of them, each keeps its own.
@@ -39,8 +28,8 @@ def merge(model: Any) -> None:
     Raises:
         ModelError: when the weights cannot take up the adapter.
     """
-    was_tied = _untie(model)
-    for name, layer in list(adapted_layers(model)):
+    was_tied = _untie(model, layers)
+    for name, layer in layers:
         model.set_submodule(name, _merged(name, layer))
     if was_tied:
         _tie_again(model)
@@ -48,13 +37,13 @@ def merge(model: Any) -> None:
     model.requires_grad_(True)
 
 
-def check_merges(model: Any) -> None:
+def check_layers(layers: Layers) -> None:
     """Check, layer by layer and on copies, that the model computes the same with the adapter in its weights.
 
     Raises:
         ModelError: when it does not, or when the weights cannot take up the adapter.
     """
-    for name, layer in adapted_layers(model):
+    for name, layer in layers:
         merged = _merged(name, copy.deepcopy(layer))
         inputs = _trial_inputs(merged)
         if inputs is None or not hasattr(layer, "get_base_layer"):  # a layer that is trained as a whole takes its place
@@ -101,11 +90,11 @@ def _bare(layer: Any) -> Any:
     return layer
 
 
-def _untie(model: Any) -> bool:
+def _untie(model: Any, layers: Layers) -> bool:
     """Give the head a weight of its own where it shares that of the embeddings and one of them has an adapter."""
     ends = (model.get_input_embeddings(), model.get_output_embeddings())
     embeddings, head = map(_bare, ends)
-    adapted = {id(layer) for _, layer in adapted_layers(model)}
+    adapted = {id(layer) for _, layer in layers}
     if head is None or head.weight is not embeddings.weight or not any(id(end) in adapted for end in ends):
         return False
     head.weight = nn.Parameter(embeddings.weight.detach().clone())

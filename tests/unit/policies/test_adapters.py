@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelF
 
 from backsight.errors import ConfigError, ModelError
 from backsight.hindsight.base import policy_gradient_row
-from backsight.policies import adapters, merging
+from backsight.policies import adapters
 from backsight.policies.base import trained_weights
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
@@ -262,7 +262,7 @@ def test_adapters_of_others_are_referenced_saved_and_merged(case: str, tmp_path:
     assert torch.equal(outputs(policy.model), expected)
     policy.save(tmp_path / "again")
     assert torch.allclose(outputs(open_policy(str(tmp_path / "again")).model), expected, atol=1e-5)
-    merging.check_merges(policy.model)
+    adapters.check_merges(policy.model)
     adapters.merge(policy.model)
     policy.save(tmp_path / "merged")
     assert torch.allclose(outputs(open_policy(str(tmp_path / "merged")).model), expected, atol=1e-4)
@@ -319,16 +319,6 @@ def test_what_cannot_be_merged_is_refused_before_training(tmp_path: Path) -> Non
     with pytest.raises(ModelError, match="cannot be added"):
         adapters.merge(policy.model)
     assert torch.equal(outputs(policy.model), before)
-
-
-def test_a_merge_that_rounds_the_adapter_away_is_refused() -> None:
-    policy = with_adapter(tiny_policy())
-    layer = policy.model.model.layers[0].self_attn.q_proj
-    merging.check_merges(policy.model)
-    plain = layer.get_base_layer().forward
-    layer.get_base_layer().forward = lambda inputs: (plain(inputs) * 4).round() / 4  # as a base in few bits computes
-    with pytest.raises(ModelError, match="the layer computes otherwise afterwards; leave out adapter.merge"):
-        merging.check_merges(policy.model)
 
 
 def test_an_adapter_goes_on_where_it_was(tmp_path: Path) -> None:
