@@ -38,8 +38,8 @@ class Bound(NamedTuple):
 
 BOUNDS = {torch.float32: Bound(0.02, 0.002), torch.float16: Bound(0.5, 0.03), torch.bfloat16: Bound(2.0, 0.2)}
 """Bounds by precision, some times the rounding of a sound model: SmolLM2-135M's log-probabilities differ by up to 2e-5
-in float32 (the mildest fault seen, a window counted in columns, is 0.15), and by up to 0.4, 0.04 on average, in bfloat16,
-whose 8 bits round a logit of 32 by 0.06 each time; float16 has three bits more."""
+in float32 (the mildest fault seen, a window counted in columns, is 0.15), and by up to 0.4, 0.04 on average, in
+bfloat16, whose 8 bits round a logit of 32 by 0.06 each time; float16 has three bits more."""
 
 
 class Agreement:
