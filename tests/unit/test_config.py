@@ -68,7 +68,7 @@ def test_values_are_read_as_yaml(override: str, field: str, value: object) -> No
     assert type(read) is type(value)
 
 
-@pytest.mark.parametrize("override", ["policy='a' #2", 'policy="a" b', "stop_strings=[a] #2"])
+@pytest.mark.parametrize("override", ["policy='a' #2", 'policy="a" b', "stop_strings=[a] #2", "policy=a\x1b"])
 def test_nothing_of_a_value_is_dropped(override: str) -> None:
     with pytest.raises(ConfigError, match="put (all of )?it into quotes"):
         changed(override)

@@ -177,8 +177,11 @@ def _read_parquet(path: Path, source: str) -> Rows:
             raise _too_large(source, most)
         table = file.read()
         rows: Rows = table.to_pylist()
-    except (pyarrow.ArrowException, ValueError) as error:  # the latter: strings that are not UTF-8
-        raise DataError(source, error, "not a Parquet file that pyarrow can read; write it again") from error
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow's own classes, and those of dates, time zones and texts that Python has not
+        remedy = "not a Parquet file that can be read; write it again"
+        raise DataError(source, f"{type(error).__name__}: {error}", remedy) from error
     _check_names(source, table.column_names)
     return rows
 

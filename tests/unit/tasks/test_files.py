@@ -116,6 +116,20 @@ def test_a_file_that_unpacks_to_far_more_than_text_is_refused(tmp_path: Path, na
         read_rows(path)
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"), [(2**62, "timestamp[us]"), (2**30, "date32"), (1, "timestamp[us, tz=Mars/Phobos]")]
+)
+def test_values_of_a_parquet_file_that_python_has_not_are_one_line(tmp_path: Path, value: int, kind: str) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {"date32": pyarrow.date32(), "timestamp[us]": pyarrow.timestamp("us")}
+    column = pyarrow.array([value], types.get(kind, pyarrow.timestamp("us", tz="Mars/Phobos")))
+    parquet.write_table(pyarrow.table({"day": column}), tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="rows.parquet: .*write it again"):
+        read_rows(tmp_path / "rows.parquet")
+
+
 def test_a_parquet_file_of_countless_rows_is_refused(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     import pyarrow
