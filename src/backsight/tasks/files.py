@@ -44,6 +44,8 @@ def read_rows(source: Source) -> Rows:
     Raises:
         DataError: when there is no such source, it is empty or malformed, or a library to read it is missing.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise DataError("data", source, "name a file, or a data set of the Hub as owner/name")
     source = os.fspath(source)
     with border(lambda reason: DataError("data", source, f"{reason}; name a data file")):
         path = Path(source or " ").expanduser()

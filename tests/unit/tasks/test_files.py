@@ -147,6 +147,15 @@ def test_names_of_files_may_hold_anything(tmp_path: Path, name: str) -> None:
     assert read_rows(path) == read_rows(str(path)) == ROWS
 
 
+@pytest.mark.parametrize(
+    "source", ["a" * 5_000 + ".jsonl", "a\0b.jsonl", "~nobody-of-this-name/x.jsonl", 7, b"x.jsonl", [{"prompt": "p"}]]
+)
+def test_paths_that_cannot_be_are_one_line(source: Any) -> None:
+    with pytest.raises(DataError, match="^data: ") as caught:
+        read_rows(source)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 300
+
+
 def test_line_separators_inside_a_json_string_do_not_cut_it(tmp_path: Path) -> None:
     row = {"text": "one\u2028two\x85three"}
     assert read_rows(write(tmp_path / "rows.jsonl", as_json_lines([row]))) == [row]
