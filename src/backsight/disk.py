@@ -46,7 +46,7 @@ def whole_folder(target: Path, remedy: str) -> Iterator[Path]:
         try:
             partial.mkdir(parents=True)
             yield partial
-            _open_to_others(partial)
+            open_to_others(partial)
             for path in [*partial.rglob("*"), partial]:
                 sync(path)
             _put_in_place(partial, target)
@@ -122,14 +122,14 @@ def _put_in_place(partial: Path, target: Path) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _open_to_others(folder: Path) -> None:
-    """Give all files the rights of a usual new file; safetensors hides its own from everybody but the user."""
+def open_to_others(folder: Path) -> None:
+    """Give the weights in a folder the rights of a usual new file; safetensors hides them from all but the user."""
     sample = folder / f".rights{PARTIAL}"
     sample.touch()
     rights = sample.stat().st_mode & 0o777
     sample.unlink()
-    for path in folder.rglob("*"):
-        if path.is_file():
+    for path in folder.glob("*.safetensors"):
+        if path.stat().st_mode & 0o777 != rights:  # some file systems know no rights, and refuse to set them
             path.chmod(rights)
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import save_model
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from backsight.disk import open_to_others
 from backsight.errors import ModelError, SpaceError
 from backsight.policies.distributions import ActionHead
 from backsight.policies.memory import move_to_own_memory
@@ -139,6 +140,7 @@ class ModulePolicy:
 
     def save(self, folder: Path) -> None:
         save_model(self.module, str(folder / WEIGHTS_FILE))
+        open_to_others(folder)
 
     def _outputs(self, observations_ND: NDArray[Any]) -> Tensor:
         """Compute the module's outputs in float32, (N, V): logits, or means and log-deviations."""

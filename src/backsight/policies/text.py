@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from backsight.disk import open_to_others
 from backsight.errors import ConfigError, DataError, ModelError, border
 from backsight.policies import adapters, limits
 from backsight.policies.chat import MESSAGES, chat_tokens
@@ -171,6 +172,7 @@ class TextPolicy(ABC):
         else:
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        open_to_others(folder)
 
 
 def exchanges(examples: Sequence[Example]) -> Iterator[tuple[Observation, ActionValue]]:

@@ -36,6 +36,13 @@ def test_opened_policies_are_aligned_and_do_not_follow_the_file(kind: str, tmp_p
     assert all(torch.equal(before[name], weight) for name, weight in policy.module.state_dict().items())
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_weights_can_be_read_by_whom_other_files_can_be_read(kind: str, tmp_path: Path) -> None:
+    MAKERS[kind]().save(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} > {".safetensors"}
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
 def test_a_reward_model_is_aligned(tmp_path: Path) -> None:
     tiny_classifier(("good", "bad")).save(tmp_path)
     assert is_aligned(RewardModel.load(str(tmp_path), label="good").model)

@@ -351,12 +351,19 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
     assert files(begun) == before
 
 
-@pytest.mark.parametrize("lost", ["policy", "last message", "last evaluation"])
+LOST = {
+    "policy": [],
+    "the message as well": ["messages.jsonl"],
+    "an evaluation as well": ["messages.jsonl", "evaluations.jsonl"],
+}
+"""Files whose last line a run that was killed at its end had not written yet, besides the policy."""
+
+
+@pytest.mark.parametrize("lost", LOST)
 def test_a_run_that_was_killed_at_its_end_is_finished(begun: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
     before = files(begun)
-    if lost == "policy":
-        shutil.rmtree(begun / lost)
-    for name in [] if lost == "policy" else ["messages.jsonl", f"{lost.removeprefix('last ')}s.jsonl"]:
+    shutil.rmtree(begun / "policy")
+    for name in LOST[lost]:
         lines = (begun / name).read_text().splitlines(keepends=True)
         (begun / name).write_text("".join(lines[:-1]))
     assert resume_run(begun, monkeypatch) == 0
