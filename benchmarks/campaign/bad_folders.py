@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.campaign.cases import Case
@@ -26,7 +26,7 @@ def folders(kit: Path, seed: int, count: int) -> Iterator[Case]:
         yield Case("folders", f"{number}: {name} {kind}", words, _write(kit, name, kind, seed_of_damage))
 
 
-def _write(kit: Path, name: str, kind: str, seed: float):  # type: ignore[no-untyped-def]
+def _write(kit: Path, name: str, kind: str, seed: float) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         copy(kit, "d.jsonl", "causal", "run")(folder)
         path, draw = folder / name, random.Random(seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.campaign.cases import Case
@@ -54,7 +54,7 @@ def words(kit: Path, seed: int, count: int) -> Iterator[Case]:
         yield Case("words", f"{number}: {' '.join(line)[:80]}", line, _write(kit))
 
 
-def _write(kit: Path):  # type: ignore[no-untyped-def]
+def _write(kit: Path) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         copy(kit, "d.jsonl", "causal")(folder)
         (folder / "file").write_text("hello\n")
