@@ -191,9 +191,11 @@ class _Training:
                 if self.start.checkpoint is None:
                     before = self._evaluate(step=0)
                 reason = trainer.train()
-                if not trainer.progress.is_interrupted:
-                    after = self._evaluate(trainer.progress.step)
-                self._save_policy()
+                try:
+                    if not trainer.progress.is_interrupted:
+                        after = self._evaluate(trainer.progress.step)
+                finally:
+                    self._save_policy()  # whatever the evaluation meets, what was trained is not lost
                 if not trainer.progress.is_interrupted:
                     self.recorder.add_message(trainer.progress.step, f"{STOPPED}{reason}")
             except DivergedError:

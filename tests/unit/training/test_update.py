@@ -10,7 +10,7 @@ import torch
 from tiny_models import tiny_policy
 from torch import nn
 
-from backsight.errors import ConfigError
+from backsight.errors import ConfigError, ModelError
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import OptimizerConfig, StopConfig, TrainingConfig
@@ -175,7 +175,7 @@ def test_an_example_that_does_not_fit_at_all_is_an_error() -> None:
 def test_other_errors_are_not_taken_for_memory() -> None:
     policy = tiny_policy()
     policy.model.forward = None
-    with pytest.raises(TypeError):
+    with pytest.raises(ModelError, match="computes no logits"):
         gradients(policy, examples(), config())
 
 
