@@ -33,6 +33,7 @@ PARTS: Mapping[str, str] = {
     "checkpoints": "faults:checkpoints",
     "consoles": "faults:consoles",
     "writers": "faults:writers",
+    "inputs": "inputs:try_inputs",
 }
 """Module and function of each part."""
 

@@ -56,7 +56,7 @@ def find_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
 def _check_settings(before: Mapping[str, object], now: Mapping[str, object]) -> None:
     for key in sorted(before.keys() & now.keys()):
         if before[key] != now[key]:
-            remedy = f"was {before[key]} until now, and only stop.* may change; put it back in config.yaml"
+            remedy = f"was {str(before[key])[:80]} until now, and only stop.* may change; put it back in config.yaml"
             raise ConfigError(key, now[key], remedy)
 
 
