@@ -126,6 +126,8 @@ def find_fault(checkpoint: Path) -> str | None:
     """Return what is wrong with a checkpoint, in words; None when it is whole."""
     try:
         contents = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+        if isinstance(contents, dict) and OWN_CHECKSUM not in contents:
+            return f"{PROGRESS_FILE} has no checksum, as if an earlier version of backsight had written it"
         own = contents.pop(OWN_CHECKSUM)
         files = dict(contents[CHECKSUMS])
     except FileNotFoundError:
