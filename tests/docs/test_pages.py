@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from backsight.hindsight.catalogue import METHODS
+from backsight.training.algorithms import ALGORITHMS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("pocket/*.md")])
@@ -76,9 +77,22 @@ def test_what_is_generated_is_current(tmp_path: Path) -> None:
 
 
 def test_every_method_stands_in_the_table_of_methods() -> None:
-    text = (ROOT / "docs" / "methods.md").read_text()
-    named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    named = re.findall(r"^\| `(\w+)` \|", section("All methods"), re.MULTILINE)
     assert sorted(named) == sorted(METHODS.own)
+
+
+def test_it_is_said_of_every_method_and_algorithm_which_source_it_equals() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|[^|]*\|$", section("Equal to which source"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    without_formula = {"outcome", "supervised", "route", "chain"}
+    assert METHODS.own.keys() - named == without_formula
+    assert ALGORITHMS.keys() <= named
+
+
+def section(heading: str) -> str:
+    """Return a section of the page on methods."""
+    text = (ROOT / "docs" / "methods.md").read_text()
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +160,22 @@ class _Comparison:
         return {"method": job.name, "seed": job.seed, **self._record(result, config)}
 
     def _record(self, result: Result, config: RunConfig) -> dict[str, Any]:
-        counts = asdict(result.progress)
-        gold_answers = 0 if config.hindsight.learns_from_attempts else result.progress.step * self.request.rows_per_step
-        cost = {"steps": counts["step"], "gold_answers": gold_answers}
+        progress, samples = result.progress, config.hindsight.learns_from_attempts
         return {
             "stop_reason": result.stop_reason,
-            "cost": cost | {name: counts[name] for name in ("attempts", "tokens", "seconds")},
-            "curve": list(self._curve(result)),
+            "cost": {
+                "steps": progress.step,
+                "gold_answers": 0 if samples else progress.step * self.request.rows_per_step,
+                # without attempts a run counts the rows that it learns in their place, which are no cost of sampling
+                "attempts": progress.attempts if samples else 0,
+                "tokens": progress.tokens if samples else 0,
+                "seconds": progress.seconds,
+            },
+            "curve": list(self._curve(result, samples)),
             "scores": self._item_scores(result.after, result.policy),
         }
 
-    def _curve(self, result: Result) -> Iterator[dict[str, Any]]:
+    def _curve(self, result: Result, samples: bool) -> Iterator[dict[str, Any]]:
         """Yield the reward by split at each evaluated step, with the part of the budget that was used until then.
 
         For a method that samples nothing, `attempts` counts gold answers, and `tokens` is its share of the budget of
@@ -191,8 +195,8 @@ class _Comparison:
             yield {
                 "step": step,
                 "steps": step,
-                "attempts": min(rows, progress.attempts) if progress.attempts else rows,
-                "tokens": tokens if progress.attempts else share * (stop.max_tokens or 0),
+                "attempts": min(rows, progress.attempts) if samples else rows,
+                "tokens": tokens if samples else share * (stop.max_tokens or 0),
                 "seconds": sum(row["step_time"] for row in past),
                 "rewards": by_split,
             }

@@ -156,13 +156,13 @@ def test_a_run_that_was_cut_off_goes_on(
     update = Trainer.update
     steps: list[int] = []
 
-    def disturbed(self: Trainer, examples: Any) -> Any:
+    def disturbed(self: Trainer, *given: Any) -> Any:
         steps.append(self.progress.step)
         if how == "killed" and len(steps) == 2:
             raise KeyboardInterrupt
         if how == "Ctrl-C" and len(steps) == 1:
             signal.raise_signal(signal.SIGINT)
-        return update(self, examples)
+        return update(self, *given)
 
     monkeypatch.setattr(Trainer, "update", disturbed)
     cut = compared(model, tmp_path / "cut", ["best_of_n"], **settings)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny_classifier, tiny_policy
 
-from backsight.errors import ModelError
+from backsight.errors import DataError, ModelError
 from backsight.policies.folder import CONFIG, INDEX, WEIGHTS
 from backsight.policies.opening import open_policy
 
@@ -145,7 +145,7 @@ def test_tokens_that_the_model_does_not_have_are_named(model: Path, damage: str)
 def test_a_template_that_fails_is_named(model: Path) -> None:
     policy = open_policy(str(model))
     policy.tokenizer.chat_template = "{{ messages[9].content.nothing }}"
-    with pytest.raises(ModelError, match="its chat template fails: "):
+    with pytest.raises(DataError, match="the model's chat template refuses it "):
         policy.prompt_tokens([{"role": "user", "content": "a"}])
 
 
