@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,4 +239,17 @@ def _mean_by_turn(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
 
 def _lines(rows: Iterable[Row]) -> Iterator[str]:
     """Return the rows as lines of ASCII JSON, whatever text a model wrote. Values that are not JSON become text."""
-    return (json.dumps(row, default=str) + "\n" for row in rows)
+    return (json.dumps(_finite(row), default=str, allow_nan=False) + "\n" for row in rows)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null in place of numbers that are not finite, for which JSON has no words."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(own) for key, own in value.items()}
+        case list() | tuple():
+            return [_finite(own) for own in value]
+        case _:
+            return value

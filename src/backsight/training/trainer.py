@@ -247,8 +247,12 @@ class Trainer:
             attempts, tokens = max(len(groups), len(examples)), max(1, sum(each.num_decisions for each in examples))
         self.progress.attempts += attempts + self.scorer.extra_attempts
         self.progress.tokens += tokens
+        metrics = {**rollout, **metrics}
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         for recorder in self.recorders:
-            recorder.record(self.progress, {**rollout, **metrics}, groups)
+            recorder.record(self.progress, finite, groups)
+            if broken := ", ".join(sorted(metrics.keys() - finite.keys())):
+                recorder.tell(self.progress, f"not finite in step {self.progress.step}, and left out: {broken}")
         if self.evaluate and self.config.eval_steps and self.progress.step % self.config.eval_steps == 0:
             self.progress.scores.append(self.evaluate(self.progress))
         if self.config.save_steps and self.progress.step % self.config.save_steps == 0:

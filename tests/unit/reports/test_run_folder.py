@@ -80,6 +80,16 @@ def test_an_observation_that_is_not_json_becomes_text(tmp_path: Path) -> None:
     assert recorder.trajectories()[0]["prompt"] == "somewhere"
 
 
+def test_numbers_that_json_has_no_words_for_are_null(tmp_path: Path) -> None:
+    recorder = new_recorder(tmp_path)
+    recorder.add_metrics(1, {"reward": float("nan"), "kl": float("-inf"), "loss": 0.5})
+    recorder.add_evaluation(1, "test", {"reward": [float("inf"), 0.5]})
+    for name in ("metrics.jsonl", "evaluations.jsonl"):
+        (line,) = (tmp_path / "run" / name).read_text().splitlines()
+        json.loads(line, parse_constant=lambda word: pytest.fail(word))
+    assert recorder.metrics() == [{"step": 1, "reward": None, "kl": None, "loss": 0.5}]
+
+
 def test_default_names_are_numbered(tmp_path: Path) -> None:
     names = [Recorder.create(tmp_path / "runs", None, "toy-relabel", "").folder.name for _ in range(3)]
     assert names == ["toy-relabel", "toy-relabel-2", "toy-relabel-3"]
