@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,11 @@ class Recorder(RunReader):
         """
         super().__init__(folder)
         for place in (self.checkpoints, self.policy):
-            if place.exists() and not place.is_dir():
-                raise RunFolderError("run folder", place, "is a file where a folder belongs; move it away")
-        for name in LINES:
-            if (folder / name).is_dir():
-                raise RunFolderError("run folder", folder / name, "is a folder where a file belongs; move it away")
+            if os.path.lexists(place) and not place.is_dir():  # a link that leads nowhere does not exist
+                raise RunFolderError("run folder", place, "is no folder, and a folder belongs there; move it away")
+        for path in (folder / name for name in LINES):
+            if os.path.lexists(path) and not path.is_file():
+                raise RunFolderError("run folder", path, "is no file, and a file belongs there; move it away")
         self._told = {_key(name, row) for name in (EVALUATIONS, MESSAGES) for row in read_rows(folder / name)}
         """What is told once a step: scores of a split, and messages."""
 

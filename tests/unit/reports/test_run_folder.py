@@ -90,6 +90,15 @@ def test_numbers_that_json_has_no_words_for_are_null(tmp_path: Path) -> None:
     assert recorder.metrics() == [{"step": 1, "reward": None, "kl": None, "loss": 0.5}]
 
 
+@pytest.mark.parametrize("name", ["messages.jsonl", "metrics.jsonl", "policy", "checkpoints"])
+def test_a_link_that_leads_nowhere_is_named_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    folder = new_recorder(tmp_path).folder
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(name)
+    with pytest.raises(RunFolderError, match=f"{name}: is no (file|folder), and a .* belongs there; move it away"):
+        Recorder.reopen(folder, 1, "seed: 0\n")
+
+
 def test_default_names_are_numbered(tmp_path: Path) -> None:
     names = [Recorder.create(tmp_path / "runs", None, "toy-relabel", "").folder.name for _ in range(3)]
     assert names == ["toy-relabel", "toy-relabel-2", "toy-relabel-3"]
