@@ -125,9 +125,11 @@ def find_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
 def find_fault(checkpoint: Path) -> str | None:
     """Return what is wrong with a checkpoint, in words; None when it is whole."""
     try:
-        contents = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+        written = (checkpoint / PROGRESS_FILE).read_text(encoding="utf-8")
+        contents = json.loads(written)
         if isinstance(contents, dict) and OWN_CHECKSUM not in contents:
             return f"{PROGRESS_FILE} has no checksum, as if an earlier version of backsight had written it"
+        is_as_written = written == json.dumps(contents) + "\n"
         own = contents.pop(OWN_CHECKSUM)
         files = dict(contents[CHECKSUMS])
     except FileNotFoundError:
@@ -136,7 +138,7 @@ def find_fault(checkpoint: Path) -> str | None:
         return f"{PROGRESS_FILE} cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{PROGRESS_FILE} is not as it was written"
-    if own != _digest_of(contents) or checkpoint.name != _name(contents["step"]):
+    if not is_as_written or own != _digest_of(contents) or checkpoint.name != _name(contents["step"]):
         return f"{PROGRESS_FILE} is not as it was written"
     for name, digest in files.items():
         try:

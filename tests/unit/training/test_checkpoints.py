@@ -132,6 +132,8 @@ def damage(path: Path, how: str) -> None:
         case "bit":
             place = len(content) // 2
             path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        case "longer":
+            path.write_bytes(content + b"\n")
         case "folder":
             path.unlink()
             path.mkdir()
@@ -142,7 +144,7 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "optimizer.safetensors", "reference.safetensors", "progress.json"]
 )
-@pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "folder", "of another checkpoint"])
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "bit", "longer", "folder", "of another checkpoint"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path: Path, name: str, how: str) -> None:
     for step in (1, 2):
         save(tmp_path, step, companions={"reference": {"weight": torch.ones(step)}})
