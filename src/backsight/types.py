@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from backsight.errors import RewardError
+from backsight.rounding import difference, total
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -202,14 +203,14 @@ class Trajectory:
         """
         if not self.is_scored:
             raise RewardError("reward", None, "nobody scored this attempt; see Trajectory.is_scored and Group.scored")
-        return sum(self.rewards)
+        return total(self.rewards)
 
     @property
     def succeeded(self) -> bool:
         """Whether the episode succeeded, as revealed; if that is unknown, whether it earned the `success_threshold`."""
         if self.feedback.success is not None:
             return self.feedback.success
-        return self.is_scored and self.total_reward >= self.success_threshold
+        return self.is_scored and difference(self.total_reward, self.success_threshold) >= 0
 
     @property
     def was_cut_off(self) -> bool:

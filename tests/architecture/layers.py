@@ -1,7 +1,7 @@
 """The order of the rooms."""
 
 LAYERS = [
-    {"types", "errors", "registry", "settings", "seeds", "profiling", "disk", "interrupts"},
+    {"types", "errors", "registry", "settings", "seeds", "profiling", "disk", "interrupts", "rounding"},
     {"estimators"},
     {"losses"},
     {"tasks"},

@@ -20,7 +20,8 @@ MAY_ONLY_IMPORT = {
     "settings": {"errors", "registry"},
     "registry": {"errors"},
     "errors": set(),
-    "types": {"errors"},
+    "types": {"errors", "rounding"},
+    "rounding": set(),
 }
 ONLY_IMPORTED_BY = {
     "cli": {"__main__"},

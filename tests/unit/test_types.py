@@ -119,3 +119,11 @@ def test_an_action_that_hit_the_cap_cuts_the_episode_off_wherever_it_stands() ->
     last = replace(EPISODE.steps[1], truncated=False, terminated=True)
     assert not replace(EPISODE, steps=(EPISODE.steps[0], last)).was_cut_off
     assert replace(EPISODE, steps=(first, last)).was_cut_off
+
+
+def test_ten_tenths_reach_a_threshold_of_one() -> None:
+    paid = Trajectory("start", tuple(step(0.1, [-0.5]) for _ in range(10)))
+    assert paid.total_reward == 1.0 and paid.succeeded
+    almost = replace(paid, steps=paid.steps[:9])
+    assert not almost.succeeded
+    assert replace(almost, success_threshold=0.3 * 3).succeeded

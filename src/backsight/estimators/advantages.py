@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from backsight.errors import ConfigError
+from backsight.rounding import EQUAL
 
 Returns = Sequence[Sequence[Tensor]]
 """The returns-to-go of each step in float64, (S,), by group and trajectory."""
@@ -29,8 +30,6 @@ Estimator = Callable[[Returns], Advantages]
 
 GRPO_EPSILON = 1e-4
 """Number that is added to the standard deviation, as in TRL."""
-EQUAL = 2 * torch.finfo(torch.float32).eps
-"""Largest difference of numbers that count as equal, as a share of the largest: float32 tells no smaller one."""
 
 
 def discounted_returns(rewards: Sequence[float], discount: float) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from backsight.errors import ConfigError, RewardError
 from backsight.feedback.sources import ask_source
+from backsight.rounding import total
 from backsight.types import Feedback, FeedbackSource, Trajectory
 
 _T = TypeVar("_T")
@@ -83,7 +84,7 @@ def _first(one: _T | None, two: _T | None) -> _T | None:
 def _sum(one: float | None, two: float | None, weight: float) -> float | None:
     if two is None or weight == 0:
         return one
-    return math.fsum((one or 0.0, weight * two))
+    return total((one or 0.0, weight * two))
 
 
 def _step_sum(one: tuple[float, ...] | None, two: tuple[float, ...] | None, weight: float) -> tuple[float, ...] | None:

@@ -17,6 +17,7 @@ from backsight.errors import ConfigError, RewardError, shown
 from backsight.feedback.asking import ask, insisting
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.numbers import LARGEST, finite_reward, in_order
+from backsight.rounding import difference, total
 from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
@@ -141,10 +142,10 @@ class RewardFunctions:
         if sum(map(abs, counted)) > LARGEST:
             who = ", ".join(map(_label, rewards))
             raise RewardError(who, f"give {counted} together", "is beyond what float32 holds; lower the weights")
-        reward = math.fsum(counted)
+        reward = total(counted)
         success = None
         if self.full_marks is not None:
-            success = reward >= self.full_marks - 1e-6  # weighted floats may add up to a hair less
+            success = difference(reward, self.full_marks) >= 0
         return Feedback(rewards=rewards, reward=reward, success=success, sources=tuple(rewards))
 
     def _rewards(self, known: Mapping[str, Any], expected: int) -> dict[str, list[float | None]]:

@@ -58,7 +58,7 @@ def _reward_metrics(groups: Sequence[Group]) -> dict[str, float]:
     metrics = {} if num_scored == count else {"frac_unscored": 1 - num_scored / count}
     if known:
         metrics["reward"] = _mean([reward for own in rewards for reward in own])
-        metrics["reward_std"] = _mean([float(own.float().std(correction=0)) for own in known])
+        metrics["reward_std"] = _mean([0.0 if are_equal(own) else float(own.std(correction=0)) for own in known])
         metrics["frac_reward_zero_std"] = _mean([float(are_equal(own)) for own in known])
     return metrics
 

@@ -19,6 +19,7 @@ from backsight.hindsight.base import Told
 from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.policies.blended import BlendedPolicy
 from backsight.policies.text import LanguageModelPolicy
+from backsight.rounding import difference
 from backsight.training.config import TeacherConfig
 from backsight.training.frozen_scores import Scoring
 from backsight.types import Action, Feedback, Group, Observation, Trajectory
@@ -86,7 +87,7 @@ class TrialResult:
     @property
     def is_better(self) -> bool:
         """Whether the teacher earned more than the policy at the same starts."""
-        return self.teacher > self.student
+        return difference(self.teacher, self.student) > 0
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -76,3 +76,9 @@ def test_nobody_to_judge_and_who_is_busy() -> None:
     both = Combined([TASK, JUDGE])
     assert both([], []) == []
     assert both.busy == ["task", "judge"]
+
+
+def test_rewards_that_cancel_are_nothing() -> None:
+    parts = [Says(rewards={name: value}, reward=value) for name, value in {"a": 0.1, "b": 0.2, "c": -0.3}.items()]
+    (said,) = Combined(parts)([EPISODE], [0])
+    assert said.reward == 0.0

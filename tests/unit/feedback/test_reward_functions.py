@@ -385,3 +385,22 @@ def test_a_choice_of_functions_that_cannot_work(functions: list[Callable[..., An
 
 def test_no_trajectories_no_calls() -> None:
     assert RewardFunctions([length])([], seeds=range(9)) == []
+
+
+def test_full_marks_are_as_small_as_they_say() -> None:
+    def tiny(completions: list[str], **kwargs: Any) -> list[float]:
+        return [1e-8 * (completion == "a") for completion in completions]
+
+    right, wrong = RewardFunctions([tiny], full_marks=1e-8)(ATTEMPTS, seeds=range(2))
+    assert (right.success, wrong.success) == (True, False)
+
+
+def test_rewards_that_cancel_are_nothing() -> None:
+    def length_of_one(completions: list[str], **kwargs: Any) -> list[float]:
+        return [1.0 for _ in completions]
+
+    twice = dict.fromkeys((0.1, 0.2, -0.3))
+    functions = [functools.wraps(length_of_one)(functools.partial(length_of_one)) for _ in twice]
+    for number, each in enumerate(functions):
+        each.__name__ = f"part_{number}"
+    assert RewardFunctions(functions, weights=list(twice))(ATTEMPTS[:1], seeds=[0])[0].reward == 0.0

@@ -12,7 +12,7 @@ from backsight.hindsight.base import Told, number_attempts
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.text import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
-from backsight.training.teacher import Teacher, TeacherTrials
+from backsight.training.teacher import Teacher, TeacherTrials, TrialResult
 from backsight.types import Action, Example, Feedback, Group, ScoreRequest, Step, Trajectory
 
 TAUGHT = Example(
@@ -133,3 +133,8 @@ def test_an_average_in_lower_precision_follows_as_far_as_in_full() -> None:
     assert float((moved * goal).sum() / goal.square().sum()) == pytest.approx(1 - 0.95**60, abs=0.01)
     assert isinstance(teacher.copy, CausalLMPolicy) and teacher.copy.model.dtype == torch.bfloat16
     torch.testing.assert_close(first_weight(teacher.copy), next(iter(teacher.weights.values())).to(torch.bfloat16))
+
+
+def test_a_teacher_is_not_better_by_rounding() -> None:
+    assert not TrialResult(sum([0.1] * 3) / 3, 0.1).is_better and sum([0.1] * 3) / 3 > 0.1
+    assert TrialResult(0.1 * (1 + 1e-6), 0.1).is_better

@@ -31,6 +31,7 @@ from collections.abc import Sequence
 
 from backsight.hindsight.advantage.options import BestOfNOptions
 from backsight.hindsight.base import Hindsight, LookBack, Scorer, imitation_row
+from backsight.rounding import difference
 from backsight.types import Group, Trajectory
 
 
@@ -54,7 +55,7 @@ class BestOfN(Hindsight[BestOfNOptions]):
             each
             for each in group.trajectories
             if not each.was_cut_off
-            and (each.feedback.success is True or each.total_reward > lowest)
-            and (threshold is None or each.total_reward >= threshold)
+            and (each.feedback.success is True or difference(each.total_reward, lowest) > 0)
+            and (threshold is None or difference(each.total_reward, threshold) >= 0)
         ]
         return sorted(good, key=lambda each: each.total_reward, reverse=True)[: self.options.keep]

@@ -68,7 +68,7 @@ class HGPO(Hindsight[HGPOOptions]):
         advantages = []
         for trajectory, *relative in zip(group.trajectories, *by_length, strict=True):
             relative_KS = torch.stack(relative)
-            weights_KS = weights_K[:, None] * (relative_KS.abs() > EPSILON)
+            weights_KS = weights_K[:, None] * (relative_KS != 0)
             mean_S = (weights_KS * relative_KS).sum(0) / weights_KS.sum(0).clamp(min=EPSILON)
             advantages.append(spread_over_decisions(mean_S, trajectory))
         return tuple(advantages)

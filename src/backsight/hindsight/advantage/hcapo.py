@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from backsight.errors import ConfigError
+from backsight.estimators.advantages import are_equal
 from backsight.hindsight.advantage.options import HCAPOOptions
 from backsight.hindsight.base import Exchange, Hindsight, LookBack, Scorer, spread_over_decisions
 from backsight.hindsight.hints import Hints
@@ -81,6 +82,8 @@ class HCAPO(Hindsight[HCAPOOptions]):
             return ()
         values = [self._values(*each, discount) for each in zip(group.trajectories, log_probs, strict=True)]
         values_N = torch.cat(values)
+        if are_equal(values_N):
+            return group.advantages
         deviation = values_N.std(correction=0).clamp(min=SMALLEST_DEVIATION)
         advantages = []
         for trajectory, values_S, advantages_T in zip(group.trajectories, values, group.advantages, strict=True):
@@ -96,7 +99,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
         if log_probs_T is None:
             log_probs_T = torch.zeros(sum(lengths))
         mean_S = torch.stack([each.mean() for each in torch.split(log_probs_T, lengths)])
-        likelihood_S = (mean_S / self.options.temperature).exp()
+        likelihood_S = (mean_S.double() / self.options.temperature).exp()
         clip = self.options.clip
         ratio_S = (likelihood_S / likelihood_S.mean()).clamp(1 - clip, 1 + clip)
         steps_left_S = torch.arange(len(lengths) - 1, -1, -1)

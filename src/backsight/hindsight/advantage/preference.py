@@ -42,6 +42,7 @@ from torch import Tensor
 
 from backsight.hindsight.advantage.options import PreferenceOptions
 from backsight.hindsight.base import Exchange, Hindsight, LookBack, Scorer
+from backsight.rounding import difference
 from backsight.types import Example, Group, Trajectory
 
 Pair = tuple[Trajectory, Trajectory]
@@ -67,7 +68,7 @@ class Preference(Hindsight[PreferenceOptions]):
         ranked = sorted(group.trajectories, key=lambda each: each.total_reward, reverse=True)
         count = min(self.options.pairs, len(ranked) // 2)
         extremes = zip(ranked[:count], reversed(ranked[len(ranked) - count :]), strict=True)
-        return [(better, worse) for better, worse in extremes if better.total_reward > worse.total_reward]
+        return [pair for pair in extremes if difference(*(each.total_reward for each in pair)) > 0]
 
 
 def _margins(pairs: Sequence[Pair], scorer: Scorer) -> Tensor:

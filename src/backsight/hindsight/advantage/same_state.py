@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backsight.rounding import EQUAL
 from backsight.types import Observation, PartialCompletion
 
 EPSILON = 1e-6
-"""Number that is added to a standard deviation; smaller differences count as none."""
+"""Number that is added to a standard deviation."""
 
 
 def state_key(observation: Observation) -> Hashable:
@@ -47,7 +48,12 @@ def relative_to_state(keys: Sequence[Sequence[Hashable]], values: Sequence[Tenso
     def mean_N(of_N: Tensor) -> Tensor:
         return (torch.zeros(len(numbers), dtype=torch.float64).index_add(0, keys_N, of_N) / counts_K)[keys_N]
 
-    above_N = values_N - mean_N(values_N)
+    def most_N(of_N: Tensor) -> Tensor:
+        lowest_K = torch.full((len(numbers),), -torch.inf, dtype=torch.float64)
+        return lowest_K.scatter_reduce(0, keys_N, of_N, "amax")[keys_N]
+
+    differ_N = most_N(values_N) + most_N(-values_N) > EQUAL * most_N(values_N.abs())
+    above_N = (values_N - mean_N(values_N)).where(differ_N, 0.0)
     if scaled:
         counts_N = counts_K[keys_N]
         variance_N = mean_N(above_N.square()) * counts_N / (counts_N - 1).clamp(min=1)

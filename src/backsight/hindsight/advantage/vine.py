@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ from torch import Tensor
 from backsight.errors import ConfigError
 from backsight.hindsight.advantage.options import VineOptions
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.rounding import difference
 from backsight.types import Action, Group, Observation, PartialCompletion, Step, Trajectory
 
 Prefix = tuple[int, tuple[int, ...]]
@@ -62,9 +64,10 @@ class Vine(Hindsight[VineOptions]):
     def _advantages(self, trajectory: Trajectory, values: dict[Prefix, float], number: int) -> Tensor:
         prefixes = self._prefixes(trajectory)
         cuts = [*map(len, prefixes), trajectory.num_decisions]
-        values_C = torch.tensor([*(values[number, prefix] for prefix in prefixes), trajectory.total_reward])
+        known = [*(values[number, prefix] for prefix in prefixes), trajectory.total_reward]
+        changes_C = torch.tensor([difference(after, before) for before, after in pairwise(known)])
         # a value is unknown where nobody scored any continuation: those tokens have no advantage
-        return values_C.diff().nan_to_num(0.0).repeat_interleave(torch.tensor(cuts).diff())
+        return changes_C.nan_to_num(0.0).repeat_interleave(torch.tensor(cuts).diff())
 
     def _values(self, groups: Sequence[Group], scorer: Scorer) -> dict[Prefix, float]:
         roots = {
@@ -79,7 +82,8 @@ class Vine(Hindsight[VineOptions]):
         actions = scorer.sample([_begun(prompt, prefix) for prefix, _, prompt in asked])
         finished = [_finish(*place, action) for place, action in zip(asked, actions, strict=True)]
         judged = scorer.judge(finished)
-        rewards = torch.tensor([each.total_reward if each.is_scored else math.nan for each in judged])
+        told = [each.total_reward if each.is_scored else math.nan for each in judged]
+        rewards = torch.tensor(told, dtype=torch.float64)
         return dict(zip(roots, rewards.view(-1, self.options.num_samples).nanmean(1).tolist(), strict=True))
 
 

@@ -30,6 +30,7 @@ from backsight.errors import DataError
 from backsight.hindsight.base import Hindsight, LookBack, Scorer, imitation_row
 from backsight.hindsight.hints import append_words
 from backsight.hindsight.prompt.options import ChainOfHindsightOptions
+from backsight.rounding import difference
 from backsight.types import Example, Group, Trajectory
 
 
@@ -62,10 +63,10 @@ def pair_up(group: Group) -> list[tuple[Trajectory, Trajectory]]:
     """Pair each of the best attempts that ended by themselves with a worse one; pairs of the same text are left out."""
     highest = max((each.total_reward for each in group.trajectories if not each.was_cut_off), default=-math.inf)
     ranked = sorted(group.trajectories, key=lambda each: each.total_reward)
-    worse = [each for each in ranked if each.total_reward < highest]
+    worse = [each for each in ranked if difference(highest, each.total_reward) > 0]
     if not worse:
         return []
-    best = [each for each in ranked if each.total_reward == highest and not each.was_cut_off]
+    best = [each for each in ranked if difference(highest, each.total_reward) == 0 and not each.was_cut_off]
     chosen = zip(best, cycle(worse), strict=False)
     return [(good, bad) for good, bad in chosen if text_of(good) != text_of(bad)]
 

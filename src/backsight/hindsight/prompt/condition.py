@@ -40,6 +40,7 @@ from backsight.errors import ConfigError
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.hints import prepend_words
 from backsight.hindsight.prompt.options import ConditionOptions
+from backsight.rounding import EQUAL, difference
 from backsight.types import Example, Group, Trajectory
 
 PLACE = "{quantile}"
@@ -68,7 +69,7 @@ class Condition(Hindsight[ConditionOptions]):
         self.rewards_P = torch.cat([self.rewards_P, torch.tensor(new)])[-self.options.pool_size :]
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        if len(self.rewards_P) == 0 or bool(self.rewards_P.min() == self.rewards_P.max()):
+        if len(self.rewards_P) == 0 or difference(*self._range) == 0:
             return LookBack(groups, [])
         attempts = [each for group in groups for each in group.trajectories if not each.was_cut_off]
         quantiles = [self.quantile(each.total_reward) for each in attempts]
@@ -78,6 +79,11 @@ class Condition(Hindsight[ConditionOptions]):
             for each, quantile in zip(attempts, quantiles, strict=True)
         ]
         return LookBack(groups, rows)
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        """The highest and the lowest reward of the pool."""
+        return float(self.rewards_P.max()), float(self.rewards_P.min())
 
     def state(self) -> Mapping[str, Tensor]:
         return {"rewards": self.rewards_P}
@@ -98,8 +104,7 @@ class Condition(Hindsight[ConditionOptions]):
 
     def quantile(self, reward: float) -> int:
         """Return the quantile of a reward, from 1 to K."""
-        reward_1 = torch.tensor([reward])  # rounded to float32, as in the pool
-        if bool(reward_1 <= self.rewards_P.min()):
+        if difference(reward, self._range[1]) <= 0:
             return 1
-        not_higher = int((self.rewards_P <= reward_1).sum())
+        not_higher = int((self.rewards_P <= reward + EQUAL * abs(reward)).sum())
         return -(-self.options.quantiles * not_higher // len(self.rewards_P))

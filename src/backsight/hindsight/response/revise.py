@@ -38,6 +38,7 @@ import torch
 from backsight.hindsight.base import Hindsight, LookBack, Scorer, imitation_row
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.response.options import ReviseOptions
+from backsight.rounding import difference
 from backsight.types import Action, Example, Feedback, Group, Observation, Step, Trajectory
 
 CRITIQUE_SHAPING = 0.1
@@ -90,7 +91,7 @@ class Revise(Hindsight[ReviseOptions]):
                 prompts=each.attempt.prompts,
                 responses=each.revised.responses,
                 method="revise",
-                advantages=torch.full((each.revised.num_decisions,), each.revised.total_reward - baseline),
+                advantages=torch.full((each.revised.num_decisions,), difference(each.revised.total_reward, baseline)),
                 shaping=CRITIQUE_SHAPING if mode == "critique" else None,
                 weight=weight,
                 trajectory=each.attempt,
@@ -150,7 +151,7 @@ def _compare_with_all(group: Group, revisions: Sequence[Revision]) -> Group:
         return group
     baseline = _mean_reward([*group.scored, *(each.revised for each in revisions)])
     advantages = [
-        torch.full((each.num_decisions,), each.total_reward - baseline if each.is_scored else 0.0)
+        torch.full((each.num_decisions,), difference(each.total_reward, baseline) if each.is_scored else 0.0)
         for each in group.trajectories
     ]
     return replace(group, advantages=tuple(advantages))

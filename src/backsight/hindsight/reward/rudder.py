@@ -44,6 +44,7 @@ from torch.nn.utils.rnn import pad_sequence
 from backsight.hindsight.base import Hindsight, LookBack, Scorer
 from backsight.hindsight.reward.options import RudderOptions
 from backsight.hindsight.reward.return_model import Lesson, ReturnModel
+from backsight.rounding import EQUAL
 from backsight.types import ActionValue, Group, Observation, PartialCompletion, Trajectory
 
 OBSERVED_TOKENS = 128
@@ -94,9 +95,12 @@ def redistribute(predicted_U: Tensor, total: float) -> Tensor:
 def _against_siblings(rewards: Sequence[Tensor]) -> tuple[Tensor, ...]:
     if not rewards:
         return ()
-    to_go = [rewards_U.flip(0).cumsum(0).flip(0).float() for rewards_U in rewards]
-    baseline_U = pad_sequence(to_go, batch_first=True).mean(0)
-    return tuple(to_go_U - baseline_U[: len(to_go_U)] for to_go_U in to_go)
+    to_go = [rewards_U.flip(0).cumsum(0).flip(0) for rewards_U in rewards]
+    padded_GU = pad_sequence(to_go, batch_first=True)
+    rounding_U = EQUAL * padded_GU.abs().amax(0)
+    above_GU = padded_GU - padded_GU.mean(0)
+    above_GU = above_GU.where(above_GU.abs() > rounding_U, 0.0).float()
+    return tuple(above_U[: len(to_go_U)] for above_U, to_go_U in zip(above_GU, to_go, strict=True))
 
 
 def _pay_anew(group: Group, rewards: Sequence[Tensor]) -> Group:
