@@ -1,4 +1,4 @@
-"""Differences that are rounding, and those that are not: no method takes one for the other, however large rewards are."""
+"""Differences that are rounding: no method takes one for a difference of attempts, however large rewards are."""
 
 from dataclasses import replace
 

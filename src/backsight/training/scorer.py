@@ -144,13 +144,19 @@ class RunScorer:
         return [replace(group, advantages=known.advantages) for group, known in zip(groups, estimated, strict=True)]
 
     def _penalise(self, groups: Sequence[Group], reference: Policy) -> list[Group]:
-        """Take β·log(π/π_ref) off the rewards of each step of the attempts of this training step."""
+        """Take β·log(π/π_ref) off the rewards of each step of the attempts of this training step.
+
+        π is computed as π_ref is, and not taken from the sampler: an estimator would divide the rounding between the
+        two by itself where all rewards are equal.
+        """
         made = [each for group in groups for each in group.scored if each.key is not None]
         new = {each.key: each for each in made if each.key is not None and each.key not in self._drift}
         exchanges = [(each.prompts, each.responses) for each in new.values()]
-        scores = self._log_probs(reference, exchanges, self.config.sampling) if new else []
-        for (key, attempt), reference_T in zip(new.items(), scores, strict=True):
-            log_ratio_T = attempt.behaviour_log_probs - reference_T
+        own, references = (
+            self._log_probs(each, exchanges, self.config.sampling) if new else [] for each in (self.policy, reference)
+        )
+        for (key, attempt), own_T, reference_T in zip(new.items(), own, references, strict=True):
+            log_ratio_T = own_T - reference_T
             lengths = [len(step.action.log_probs) for step in attempt.steps]
             self._drift[key] = self.config.beta * torch.stack(
                 [each.sum() for each in torch.split(log_ratio_T, lengths)]

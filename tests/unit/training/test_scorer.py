@@ -174,3 +174,19 @@ def test_rloo_takes_the_divergence_off_the_reward() -> None:
         pytest.approx([-half] * 2, abs=1e-4),
     ]
     assert group.trajectories == groups[0].trajectories, "what was earned stays as it is"
+
+
+@pytest.mark.parametrize("algorithm", ["reinforce", "grpo", "rloo", "ppo"])
+def test_a_policy_that_is_still_the_reference_has_no_divergence_to_take_off(algorithm: str) -> None:
+    policy = tiny_policy()
+    config = TrainingConfig(
+        stop=StopConfig(max_steps=1), algorithm=algorithm, beta=0.5, kl_estimator="k1_reward", max_completion_length=9
+    )
+    state = UpdateState(config.micro_batch_size)
+    scorer = RunScorer(policy, None, engine_for(policy), FeedbackPool(Judge()), config, state, policy.reference())
+    scorer.begin(Progress())
+    attempts = tuple(
+        Trajectory(0.0, (Step("p", each, terminated=True),), Feedback(reward=0.0)) for each in scorer.sample(["p"] * 6)
+    )
+    (group,) = scorer.estimate(number_attempts([Group("s", attempts)]))
+    assert not any(bool(each.any()) for each in group.advantages), "the sampler's rounding is nobody's merit"
