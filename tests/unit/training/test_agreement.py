@@ -90,12 +90,13 @@ def trainer(
     feedback: Any = parity,
     is_stale: bool = False,
     options: MethodOptions | None = None,
+    wrap: type[Disagreeing] = Disagreeing,
     **settings: Any,
 ) -> Trainer:
     config = TrainingConfig.model_validate({**CONFIG.model_dump(), **settings})
     engine: Any = InProcessOptions().build(policy, own_weights=config.one_step_off)
     if error:
-        engine = Disagreeing(engine, error)
+        engine = wrap(engine, error)
     if is_stale:
         engine = Stale(tiny_policy(words=WORDS, seed=1), Profile(), is_copy=True)
     source = EpisodeSource(engine, SingleTurn, GoalString(2).items("train"), feedback)
@@ -181,3 +182,27 @@ def test_old_attempts_and_a_fine_loss_do_not_go_together_in_low_precision() -> N
     with pytest.raises(ConfigError, match="one_step_off: True: the ratios of loss_type=gspo are finer than bfloat16"):
         trainer(tiny_policy(words=WORDS), Notes(), one_step_off=True, algorithm="gspo", bf16=True)
     trainer(tiny_policy(words=WORDS), Notes(), one_step_off=True, algorithm="gspo")
+
+
+class AtAnEdge(Disagreeing):
+    """An engine that rules out, at the first decision of the first prompt, a token that the learner lets pass."""
+
+    def act(self, observations: Sequence[Any], *request: Any) -> Any:
+        for index, action in self.engine.act(observations, *request):
+            if observations[index] == observations[0]:
+                action.log_probs[0] += self.error
+            yield index, action
+
+
+@pytest.mark.parametrize("size", [{}, {"num_generations": 12, "prompts_per_step": 1}])
+@pytest.mark.parametrize("settings", [{"top_p": 0.95}, {"min_p": 0.2}, {"top_k": 9}])
+def test_a_token_at_the_edge_of_what_can_be_drawn_is_no_fault(settings: dict[str, Any], size: dict[str, int]) -> None:
+    notes = Notes()
+    trainer(tiny_policy(words=WORDS), notes, 3.0, wrap=AtAnEdge, **settings, **size).train()
+    assert notes.metrics[0][LARGEST] > 2.9, "it is logged all the same"
+
+
+@pytest.mark.parametrize("fault", [{"wrap": AtAnEdge}, {"top_p": 0.95}])
+def test_a_difference_that_no_edge_explains_is_a_fault(fault: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="sampler and learner disagree"):
+        trainer(tiny_policy(words=WORDS), Notes(), 3.0, **fault).train()
