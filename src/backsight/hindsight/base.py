@@ -113,6 +113,11 @@ class Hindsight(Generic[OptionsT]):
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 
+    @property
+    def policy_gradient_weight(self) -> float:
+        """Weight of the policy gradient on what was sampled, as it is after `reconsider`."""
+        return self.options.policy_gradient_weight
+
     def look_back(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         """Return the groups as the method changes them, and all rows to learn from.
 
@@ -120,7 +125,7 @@ class Hindsight(Generic[OptionsT]):
         of the policy gradient. This is the one way in for trainer, tests and users.
         """
         groups, rows = self.look_at(number_attempts(groups), scorer)
-        sampled = policy_gradient_rows(groups, self.options.policy_gradient_weight)
+        sampled = policy_gradient_rows(groups, self.policy_gradient_weight)
         return LookBack(groups, merge_rows([*sampled, *rows]))
 
     def look_at(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:

@@ -53,6 +53,7 @@ HindsightOptions = Annotated[SerializeAsAny[MethodOptions], ByName(METHODS)]
 class RouteOptions(MethodOptions):
     """Attempts that succeeded are learnt by one method, the others by another."""
 
+    routes = True
     name: Literal["route"] = "route"
     then: HindsightOptions
     """The method for successes."""
@@ -107,7 +108,9 @@ class ChainOptions(MethodOptions):
 
     @property
     def policy_gradient_weight(self) -> float:
-        return max(each.policy_gradient_weight for each in self.methods)
+        # beside a route, which chooses what is reinforced, what only changes rewards or advantages has no say in that
+        is_routed = any(each.routes for each in self.methods)
+        return max(each.policy_gradient_weight for each in self.methods if not (is_routed and each.changes))
 
     def build(self) -> Hindsight[MethodOptions]:
         from backsight.hindsight.composition import Chain

@@ -39,7 +39,8 @@ class _Several(Hindsight[OptionsT]):
 class Chain(_Several[ChainOptions]):
     """Method that applies all members in their order.
 
-    What was sampled is reinforced once, with the largest of the members' weights.
+    What was sampled is reinforced once, with the largest of the members' weights. Where a member is a route, which
+    chooses what is reinforced, members that only change rewards or advantages do not count for that.
     """
 
     def __init__(self, members: Sequence[AnyMethod]) -> None:
@@ -49,6 +50,11 @@ class Chain(_Several[ChainOptions]):
             ConfigError: when there is no member, or some learn from sampled attempts and some do not.
         """
         super().__init__(ChainOptions(methods=tuple(each.options for each in members)), members)
+
+    @property
+    def policy_gradient_weight(self) -> float:
+        pausing = [each for each in self.members if each.options.policy_gradient_weight == 0]
+        return super().policy_gradient_weight or max((each.policy_gradient_weight for each in pausing), default=0.0)
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         rows: list[Example] = []
@@ -88,4 +94,4 @@ class Route(_Several[RouteOptions]):
 
 def _rows_of(method: AnyMethod, groups: Sequence[Group], scorer: Scorer) -> list[Example]:
     groups, rows = method.look_at(groups, scorer)
-    return [*policy_gradient_rows(groups, method.options.policy_gradient_weight), *rows]
+    return [*policy_gradient_rows(groups, method.policy_gradient_weight), *rows]

@@ -37,6 +37,8 @@ class MethodOptions(Settings):
     no part of their own."""
     replaces: ClassVar[frozenset[Part]] = frozenset()
     """Parts of the groups that the method computes anew: what methods before it put there is lost."""
+    routes: ClassVar[bool] = False
+    """Whether the method itself brings rows of the policy gradient, for the attempts that it chooses."""
     name: str
 
     @property

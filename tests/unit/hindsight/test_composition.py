@@ -18,6 +18,7 @@ from backsight.hindsight.composition import Chain, Route
 from backsight.hindsight.options import MethodOptions, OutcomeOptions, OutcomeWeightOptions
 from backsight.hindsight.response.options import GoldAnchorOptions, RecordedOptions, SupervisedOptions
 from backsight.hindsight.reward.options import RescoreOptions, ShapingOptions
+from backsight.hindsight.target.options import SelfDistillOptions, SRPOOptions
 from backsight.types import Feedback, Group
 
 
@@ -135,6 +136,24 @@ class TestChain:
             ("imitate", (0, 1)),
             ("outcome", (0, 0)),
         ]
+
+    @pytest.mark.parametrize("trusts", [True, False])
+    @pytest.mark.parametrize(
+        "route", [SRPOOptions(), RouteOptions(then=OutcomeOptions(), otherwise=SelfDistillOptions())]
+    )
+    def test_behind_a_new_score_a_route_still_chooses_what_is_reinforced(
+        self, route: MethodOptions, trusts: bool
+    ) -> None:
+        feedback = [
+            Feedback(success=each, rewards={"hindsight": float(each)}, correction="no") for each in (True, False)
+        ]
+        attempts = tuple(each.with_feedback(own) for each, own in zip(PAIR.trajectories, feedback, strict=True))
+        chain = ChainOptions(methods=(RescoreOptions(), route))
+        rows = make_rows(chain, replace(PAIR, trajectories=attempts), scorer=FakeScorer(trusts=trusts))
+        found = {key: (row.method, row.advantages) for key, row in zip(keys_of(rows), rows, strict=True)}
+        assert len(found) == len(rows) == 2
+        assert [found[0, 0][0], found[0, 1][0]] == ["outcome", "self_distill" if trusts else "outcome"]
+        assert found[0, 0][1] is not None and found[0, 0][1].tolist() == [0.5] * 3
 
     def test_rows_of_an_attempt_join_when_a_member_in_between_replaced_it(self) -> None:
         class ImitateAsAsked(Imitate):

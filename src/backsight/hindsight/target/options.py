@@ -27,6 +27,7 @@ class SRPOOptions(DistillOptions):
     """Successes are reinforced, failures learn from the teacher (SRPO)."""
 
     method: ClassVar[str] = "srpo:SRPO"
+    routes = True
     name: Literal["srpo"] = "srpo"
 
     @property

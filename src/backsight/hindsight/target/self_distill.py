@@ -38,7 +38,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.hindsight.base import Hindsight, LookBack, Scorer, Told, policy_gradient_rows
+from backsight.hindsight.base import Hindsight, LookBack, Scorer, Told
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.types import Example, Group, Trajectory
@@ -50,6 +50,12 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
     def __init__(self, options: SelfDistillOptions) -> None:
         super().__init__(options)
         self.hints = Hints(options.template, options.introduce)
+        self.is_paused = False
+
+    @property
+    def policy_gradient_weight(self) -> float:
+        """While the teacher pauses, what was sampled is reinforced in any case."""
+        return super().policy_gradient_weight or float(self.is_paused)
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         taught = [
@@ -59,8 +65,9 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
             if not (self.options.where == "failures" and each.succeeded)
         ]
         told = self.hints.inform_all(taught, scorer)
-        if told and not scorer.trusts_teacher(told, groups):
-            return LookBack(groups, [] if self.options.outcome_weight else policy_gradient_rows(groups, 1.0))
+        self.is_paused = bool(told) and not scorer.trusts_teacher(told, groups)
+        if self.is_paused:
+            return LookBack(groups, [])
         attempts = [each for each, _ in taught if each.key in told]
         rows = [
             Example(

@@ -1,5 +1,8 @@
 """Rows whose target is a teacher that was told."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 import torch
 from unit.hindsight.fakes import (
@@ -13,8 +16,14 @@ from unit.hindsight.fakes import (
     attempt,
     group_of,
     make_rows,
+    values,
 )
 
+from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.hindsight.catalogue import ChainOptions
+from backsight.hindsight.composition import Chain
+from backsight.hindsight.options import OutcomeOptions
+from backsight.hindsight.prompt.options import ConditionOptions
 from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.types import Group
 
@@ -39,3 +48,29 @@ def test_while_the_teacher_pauses_what_was_sampled_is_reinforced(options: SelfDi
     assert [each.advantages.tolist() for each in rows if each.advantages is not None] == [
         each.tolist() for each in crowd.advantages
     ]
+
+
+class Anew(Hindsight[OutcomeOptions]):
+    """A later member of a chain that turns the advantages around."""
+
+    def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
+        return LookBack([replace(each, advantages=tuple(-own for own in each.advantages)) for each in groups], [])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_while_the_teacher_pauses_a_chain_reinforces_what_was_sampled_once_and_as_it_is_in_the_end(
+    weight: float,
+) -> None:
+    taught = SelfDistillOptions(outcome_weight=weight).build()
+    chain = Chain([taught, Anew(OutcomeOptions())])
+    rows = make_rows(chain, PAIR, scorer=FakeScorer(trusts=False))
+    assert [row.method for row in rows] == ["outcome", "outcome"]
+    assert [values(row.advantages) for row in rows] == [[-1.0] * 3, [1.0] * 2]
+
+
+def test_while_the_teacher_pauses_a_chain_keeps_its_own_weight() -> None:
+    chain = ChainOptions(methods=(ConditionOptions(outcome_weight=0.5), SelfDistillOptions()))
+    rows = make_rows(chain, PAIR, scorer=FakeScorer(trusts=False))
+    assert [(row.method, row.weight) for row in rows] == [("outcome", 0.5)] * 2
+    alone = make_rows(SelfDistillOptions(), PAIR, scorer=FakeScorer(trusts=False))
+    assert [(row.method, row.weight) for row in alone] == [("outcome", 1.0)] * 2
