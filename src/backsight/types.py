@@ -317,6 +317,14 @@ class Example:
         return self.merged_from or Sources(self.method, self.method, self.method)
 
     @property
+    def is_reinforced(self) -> bool:
+        """Whether the row is in the mean of the policy gradient: not so where nobody scored the attempt and no method
+        has an opinion of it, so that its advantages are 0."""
+        if self.advantages is None:
+            return False
+        return self.trajectory is None or self.trajectory.is_scored or bool(self.advantages.any())
+
+    @property
     def num_decisions(self) -> int:
         for weights in (self.advantages, self.imitation_weights, self.teacher_weights):
             if weights is not None:

@@ -89,7 +89,7 @@ def _has_ratio(example: Example) -> bool:
 
 def _gradient_source(example: Example) -> Hashable | None:
     """Return what the advantages of a row come from; None when it has none. What was sampled is one source."""
-    if example.advantages is None:
+    if not example.is_reinforced:
         return None
     return "sampled" if example.behaviour_log_probs is not None else example.sources.advantages
 

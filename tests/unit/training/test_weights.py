@@ -8,7 +8,7 @@ import torch
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores
 from backsight.training.weights import WeightedExample, weigh_examples
-from backsight.types import Example
+from backsight.types import Action, Example, Feedback, Step, Trajectory
 
 
 def weigh(*rows: Example, **settings: Any) -> list[WeightedExample]:
@@ -62,3 +62,20 @@ def test_the_reference_holds_what_was_sampled_or_else_everything() -> None:
     beside = weigh(sampled(2), imitated(3))
     assert beside[0].kl_T.tolist() == pytest.approx([0.5] * 2) and not beside[1].kl_T.any()
     assert weigh(imitated(4))[0].kl_T.tolist() == pytest.approx([0.25] * 4)
+
+
+@pytest.mark.parametrize("algorithm", ["reinforce", "rloo", "grpo", "dr_grpo", "dapo", "gspo", "ppo"])
+def test_an_attempt_that_nobody_scored_is_not_in_the_mean(algorithm: str) -> None:
+    def attempt(length: int, reward: float | None, advantage: float) -> Example:
+        step = Step("p", Action((5,) * length, torch.zeros(length), "x"))
+        trajectory = Trajectory("p", (step,), Feedback(reward=reward))
+        advantages = torch.full((length,), advantage)
+        return Example(("p",), ((5,) * length,), "outcome", advantages, torch.zeros(length), trajectory=trajectory)
+
+    scored, silent = [attempt(2, 1.0, 1.0), attempt(3, 0.0, 0.0)], attempt(7, None, 0.0)
+    alone, beside = weigh(*scored, algorithm=algorithm), weigh(*scored, silent, algorithm=algorithm)
+    for one, other in zip(alone, beside, strict=False):
+        assert torch.equal(one.gradient_T, other.gradient_T)
+    assert not beside[2].gradient_T.any()
+    judged = weigh(*scored, attempt(7, None, 0.5), algorithm=algorithm)[2]
+    assert judged.gradient_T.all(), "a teacher may have an opinion of it"

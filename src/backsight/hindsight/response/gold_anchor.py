@@ -45,7 +45,7 @@ class GoldAnchor(Hindsight[GoldAnchorOptions]):
             group if joined is None else replace(group, advantages=joined.advantages[:-1]) for group, joined in pairs
         ]
         anchors = [joined for _, joined in pairs if joined is not None]
-        num_attempts = sum(len(group.trajectories) for group in groups)
+        num_attempts = sum(len(group.scored) for group in groups)
         return LookBack(changed, [self._row(each, len(anchors) / (num_attempts + len(anchors))) for each in anchors])
 
     def _row(self, joined: Group, share: float) -> Example:

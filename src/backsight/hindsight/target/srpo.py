@@ -45,6 +45,7 @@ class SRPO(Route):
         groups, rows = super().reconsider(groups, scorer)
         counts = Counter[str]()
         for row in rows:
-            counts[row.method] += row.num_decisions
-        shares = {method: count / max(1, counts.total()) for method, count in counts.items()}
-        return LookBack(groups, [replace(row, weight=row.weight * shares[row.method]) for row in rows])
+            if row.teacher_weights is not None or row.is_reinforced:
+                counts[row.method] += row.num_decisions
+        total = max(1, counts.total())
+        return LookBack(groups, [replace(row, weight=row.weight * counts[row.method] / total) for row in rows])
