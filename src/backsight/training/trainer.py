@@ -134,7 +134,9 @@ class Trainer:
         self.save()
         if reason is None:
             value = f"loss, gradient or weights were not finite in {MOST_BROKEN_STEPS} steps in a row"
-            raise DivergedError("model", value, "lower learning_rate; the last whole policy was kept")
+            raise DivergedError(
+                "model", value, "lower learning_rate, or the scale of rewards; the last whole policy was kept"
+            )
         return reason
 
     def collect(self) -> PendingFeedback:
@@ -223,7 +225,7 @@ class Trainer:
             return
         self.progress.broken_steps += 1
         broken = "its loss or gradient is not finite" if is_whole else "it leaves a model whose numbers are not finite"
-        message = f"step {self.progress.step + 1} is not taken: {broken}; lower learning_rate"
+        message = f"step {self.progress.step + 1} is not taken: {broken}; lower learning_rate, or the scale of rewards"
         for recorder in self.recorders:
             recorder.tell(self.progress, message)
 

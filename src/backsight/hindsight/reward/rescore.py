@@ -23,8 +23,11 @@ once), or where the judge cannot tell the outcome from the answer's own account 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from backsight.errors import ConfigError
 from backsight.feedback.numbers import call_for_number
@@ -40,21 +43,29 @@ class Rescore(Hindsight[RescoreOptions]):
         """Make the method; `judge` replaces the named reward, and finds the outcome in `trajectory.feedback`."""
         super().__init__(options)
         self.judge = judge
+        self.was_heard = False
+        """Whether the named reward was ever given: then a step without any is a silent judge, and no wrong name."""
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         """Return the groups with the ratings as their rewards, and with advantages estimated from them.
 
         Raises:
-            ConfigError: when no attempt has the named reward.
+            ConfigError: when no attempt has ever had the named reward, and there are others.
             RewardError: when `judge` does not return a number.
         """
         values = [[self._value(trajectory) for trajectory in group.trajectories] for group in groups]
-        said = [value for of_group in values for value in of_group if value is not None]
-        if not said and any(values):
-            names = sorted({name for group in groups for each in group.trajectories for name in each.feedback.rewards})
+        self.was_heard = self.was_heard or any(value is not None for of_group in values for value in of_group)
+        names = sorted({name for group in groups for each in group.trajectories for name in each.feedback.rewards})
+        if not self.was_heard and (names or any(group.scored for group in groups)):
             remedy = f"no attempt has a reward of this name; there are: {', '.join(names) or 'none'}"
             raise ConfigError("hindsight.reward", self.options.reward, remedy)
         return LookBack(scorer.estimate([_rescore(*each) for each in zip(groups, values, strict=True)]), [])
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {"was_heard": torch.tensor(self.was_heard)}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        self.was_heard = bool(state.get("was_heard", False))
 
     def _value(self, trajectory: Trajectory) -> float | None:
         if self.judge is not None:

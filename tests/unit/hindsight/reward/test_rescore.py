@@ -75,3 +75,16 @@ def test_a_judge_that_raises_is_named() -> None:
 @pytest.mark.parametrize("groups", [[], [Group("start")]])
 def test_nothing_to_judge(groups: list[Group]) -> None:
     assert make_rows(RescoreOptions(), *groups) == []
+
+
+def test_a_judge_that_says_nothing_in_a_whole_step_ends_no_run() -> None:
+    silent = [group_of(rate(9.0, rating=1.0)), group_of(rate(0.0))]
+    heard = RescoreOptions().build()
+    change_groups(heard, group_of(rate(1.0, hindsight=2.0)))
+    resumed = RescoreOptions().build()
+    resumed.load_state(heard.state())
+    for method in (heard, resumed):
+        rescored = change_groups(method, *silent)
+        assert not any(each.trajectories[0].is_scored for each in rescored)
+    (unnamed,) = change_groups(RescoreOptions(), group_of(attempt()))
+    assert not unnamed.trajectories[0].is_scored, "nobody has said anything of anything yet"
