@@ -55,7 +55,8 @@ class Recorded(Hindsight[RecordedOptions]):
         """Return the groups, and the rows of their items.
 
         Raises:
-            DataError: when a column of an item has the wrong type, or a turn that was judged has no text.
+            DataError: when a column of an item has the wrong type, a turn that was judged has no text, or a turn or a
+                correction has no room behind its prompt.
         """
         return LookBack(groups, [row for group in groups for row in self._rows(group.start, scorer)])
 
@@ -68,10 +69,11 @@ class Recorded(Hindsight[RecordedOptions]):
             if not item.target:
                 raise DataError(f"{item.id}.target", item.target, "a turn that was judged needs its text")
             advantage = (reward or 0.0) - (_number(item, "reward_mean") or 0.0) if is_rewarded else None
-            rows.append(self._make_row(item, scorer.encode(item.target), advantage, feedback if is_told else None))
+            turn = _encode(item, "target", item.target, scorer)
+            rows.append(self._make_row(item, turn, advantage, feedback if is_told else None))
         correction = _text(item, "correction")
         if options.correction_weight > 0 and correction is not None:
-            response = scorer.encode(correction)
+            response = _encode(item, "correction", correction, scorer)
             rows.append(imitation_row((item.prompt,), (response,), "recorded", options.correction_weight))
         return rows
 
@@ -92,6 +94,14 @@ class Recorded(Hindsight[RecordedOptions]):
 
     def _hint(self, feedback: str) -> str:
         return f"What was said of an earlier answer: {feedback}" if self.options.introduce else feedback
+
+
+def _encode(item: Item, column: str, text: str, scorer: Scorer) -> ActionValue:
+    response = scorer.encode(text)
+    if not scorer.fits([item.prompt], response):
+        remedy = "this and the prompt are longer than the model's context; shorten them, or remove the row"
+        raise DataError(f"{item.id}.{column}", text, remedy)
+    return response
 
 
 def _number(item: Item, column: str) -> float | None:

@@ -100,3 +100,9 @@ def test_a_column_that_is_not_what_it_should_be(columns: dict[str, Any], message
 def test_without_any_weight_there_is_nothing_to_learn() -> None:
     with pytest.raises(ConfigError, match="all weights are 0"):
         RecordedOptions(reward_weight=0.0, correction_weight=0.0)
+
+
+@pytest.mark.parametrize("columns", [{"reward": 1.0, "target": "t" * 101}, {"correction": "c" * 101}])
+def test_what_has_no_room_behind_its_prompt_is_named(columns: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"3\.(target|correction): .* are longer than the model's context"):
+        make_rows(RecordedOptions(), log_turn(**columns))
