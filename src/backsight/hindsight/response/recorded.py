@@ -35,8 +35,9 @@ from backsight.errors import DataError
 from backsight.hindsight.base import Hindsight, LookBack, Scorer, imitation_row
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.response.options import RecordedOptions
+from backsight.rounding import difference
 from backsight.tasks.base import Item
-from backsight.types import ActionValue, Example, Group
+from backsight.types import ActionValue, Example, Group, Observation
 
 
 class Recorded(Hindsight[RecordedOptions]):
@@ -68,26 +69,31 @@ class Recorded(Hindsight[RecordedOptions]):
         if is_rewarded or is_told:
             if not item.target:
                 raise DataError(f"{item.id}.target", item.target, "a turn that was judged needs its text")
-            advantage = (reward or 0.0) - (_number(item, "reward_mean") or 0.0) if is_rewarded else None
+            advantage = difference(reward or 0.0, _number(item, "reward_mean") or 0.0) if is_rewarded else None
             turn = _encode(item, "target", item.target, scorer)
-            rows.append(self._make_row(item, turn, advantage, feedback if is_told else None))
+            told = self.hints.with_text(item.prompt, self._hint(feedback)) if is_told and feedback else None
+            told = told if told is None or scorer.fits([told], turn) else None
+            if advantage is not None or told is not None:
+                rows.append(self._make_row(item, turn, advantage, told))
         correction = _text(item, "correction")
         if options.correction_weight > 0 and correction is not None:
             response = _encode(item, "correction", correction, scorer)
             rows.append(imitation_row((item.prompt,), (response,), "recorded", options.correction_weight))
         return rows
 
-    def _make_row(self, item: Item, turn: ActionValue, advantage: float | None, feedback: str | None) -> Example:
-        """Make one row for reward and comment: they concern the same tokens, which then are computed once."""
+    def _make_row(self, item: Item, turn: ActionValue, advantage: float | None, told: Observation | None) -> Example:
+        """Make one row for reward and comment: they concern the same tokens, which then are computed once.
+
+        `told` is the prompt that holds the comment.
+        """
         advantages_T = None if advantage is None else torch.full((len(turn),), advantage * self.options.reward_weight)
-        teacher_prompts = None if feedback is None else (self.hints.with_text(item.prompt, self._hint(feedback)),)
         return Example(
             prompts=(item.prompt,),
             responses=(turn,),
             method="recorded",
             advantages=advantages_T,
-            teacher_prompts=teacher_prompts,
-            teacher_weights=None if feedback is None else torch.full((len(turn),), self.options.distill_weight),
+            teacher_prompts=None if told is None else (told,),
+            teacher_weights=None if told is None else torch.full((len(turn),), self.options.distill_weight),
             # the gradient fades for bad turns only: that of good ones has to lift again what both share
             shaping=self.options.shaping if advantage is not None and advantage < 0 else None,
         )

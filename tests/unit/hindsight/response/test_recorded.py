@@ -1,15 +1,16 @@
 """Turns that others took, and what was said of them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from unit.hindsight.fakes import make_rows, values
+from unit.hindsight.fakes import FakeScorer, make_rows, values
 
 from backsight.errors import ConfigError, DataError
 from backsight.hindsight.response.options import RecordedOptions
 from backsight.tasks.base import Item
-from backsight.types import Group, Observation
+from backsight.types import ActionValue, Group, Observation
 
 
 def log_turn(target: str | None = "turn", prompt: Observation = "asked", **columns: object) -> Group:
@@ -106,3 +107,17 @@ def test_without_any_weight_there_is_nothing_to_learn() -> None:
 def test_what_has_no_room_behind_its_prompt_is_named(columns: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"3\.(target|correction): .* are longer than the model's context"):
         make_rows(RecordedOptions(), log_turn(**columns))
+
+
+class Narrow(FakeScorer):
+    """A context of a hundred letters."""
+
+    def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
+        return all(len(each) + len(response or ()) <= 100 for each in prompts)
+
+
+def test_a_comment_that_has_no_room_is_not_told() -> None:
+    options, long = RecordedOptions(distill_weight=0.5), "f" * 100
+    assert make_rows(options, log_turn(feedback=long), scorer=Narrow()) == []
+    (row,) = make_rows(options, log_turn(feedback=long, reward=1.0), scorer=Narrow())
+    assert row.teacher_prompts is None and row.teacher_weights is None and values(row.advantages) == [1.0] * 4
