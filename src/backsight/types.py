@@ -173,6 +173,9 @@ class Trajectory:
     next_observation: Observation | None = None
     """Observation after the last step of an episode that a limit cut off; None where the episode ended, or where the
     environment shows none."""
+    next_potential: float = 0.0
+    """Potential of the state behind a cut-off episode, where `shaping` took none for it: what is expected there of
+    shaped rewards is too low by so much."""
 
     @property
     def is_scored(self) -> bool:

@@ -63,7 +63,9 @@ class Critic:
         with torch.no_grad():
             values = [float(self._values(features_TH)[0]) for features_TH in self._features(list(cut_off.values()))]
         known = dict(zip(cut_off, values, strict=True))
-        return [known.get(index, 0.0) for index in range(len(trajectories))]
+        return [
+            known[index] + each.next_potential if index in known else 0.0 for index, each in enumerate(trajectories)
+        ]
 
     def _advantages(self, trajectory: Trajectory, values_T: Tensor, value_behind: float) -> Tensor:
         """Estimate the advantages of one trajectory, (T,).

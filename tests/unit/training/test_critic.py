@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 from tiny_models import tiny_policy
+from unit.hindsight.fakes import FakeScorer
 
 from backsight.errors import RewardError
 from backsight.hindsight.base import number_attempts, policy_gradient_row
+from backsight.hindsight.reward.options import ShapingOptions
+from backsight.hindsight.reward.shaping import Shaping
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.critic import Critic
 from backsight.types import Action, Feedback, Group, Step, Trajectory
@@ -136,3 +139,22 @@ def test_returns_beyond_its_precision_are_refused() -> None:
     critic.estimate(number_attempts([Group("p", (attempt("p", 1e30), attempt("p", 0.0)))]))
     with pytest.raises(RewardError, match="reward: returns up to 1e\\+30: .*scale them"):
         critic.learn()
+
+
+@pytest.mark.parametrize("said", ["by the environment", "by a function"])
+def test_a_limit_of_time_is_no_end_of_shaped_rewards_either(said: str) -> None:
+    """1 at every step, γ = 0.5 and Φ = 3: V = 2, and -1 of the shaped rewards."""
+    steps = tuple(
+        Step("here", Action((7,), torch.zeros(1), "x"), 1.0, truncated=last, info={"potential": 3.0}, potential=3.0)
+        for last in (False, False, True)
+    )
+    cut_off = Trajectory("start", steps, next_observation="here")
+    method = Shaping(ShapingOptions(), None if said == "by the environment" else lambda _: 3.0)
+    (shaped,) = method.reconsider([Group("s", (cut_off,))], FakeScorer(discount=0.5)).groups
+    critic = Critic(tiny_policy(), CONFIG)
+    critic.estimate([shaped])
+    critic._values = lambda features_NH: torch.full((len(features_NH),), -1.0)  # type: ignore[method-assign]
+    (found,) = critic._values_behind(shaped.trajectories)
+    assert found == 2.0
+    advantages = critic._advantages(shaped.trajectories[0], torch.full((3,), -1.0), found)
+    torch.testing.assert_close(advantages, torch.zeros(3))

@@ -14,8 +14,8 @@ are the new rewards and returns.
 
 Φ(s_t) is `step.potential`, of the state in which the action of the step was *chosen*: environments say it in the `info`
 of that state, as ``potential``. Instead, a function `potential` may read it off the observation. An episode that was
-cut off (truncated) ends with Φ = 0 as well: the state behind its last step is not kept, and with any other value the
-sum would no longer telescope to -Φ(s_0).
+cut off (truncated) ends with Φ = 0 as well: with any other value the sum would no longer telescope to -Φ(s_0). The
+critic of `algorithm=ppo`, which expects something behind a limit, adds Φ to what it expects there.
 
 When not to use it: with estimators that credit each step with the whole return (rloo, grpo, dr_grpo) nothing changes,
 since -Φ(s_0) is the same for all siblings; take `algorithm=reinforce` or `ppo`. In episodes of one step nothing changes
@@ -64,7 +64,17 @@ class Shaping(Hindsight[ShapingOptions]):
         step_rewards = tuple(
             paid + discount * after - before for paid, before, after in zip(paid_S, before_S, after_S, strict=True)
         )
-        return trajectory.with_feedback(replace(trajectory.feedback, step_rewards=step_rewards))
+        feedback = replace(trajectory.feedback, step_rewards=step_rewards)
+        return replace(trajectory, feedback=feedback, next_potential=self._potential_behind(trajectory))
+
+    def _potential_behind(self, trajectory: Trajectory) -> float:
+        """Return the potential of the state behind an episode that was cut off; 0 where it ended."""
+        if trajectory.next_observation is None:
+            return 0.0
+        if self.potential is not None:
+            return call_for_number("hindsight.potential", self.potential, trajectory.next_observation)
+        said = trajectory.steps[-1].info.get("potential")
+        return 0.0 if said is None else finite_reward(said, "info['potential']")
 
     def _potential_of(self, step: Step) -> float:
         if self.potential is not None:
