@@ -221,7 +221,15 @@ class Trajectory:
 
         To imitate such an attempt would teach never to end.
         """
-        return self.steps[-1].truncated or any(step.action.is_truncated for step in self.steps)
+        return self.steps[-1].truncated or self.is_unfinished
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the limit of the length ended one of the actions, so that the policy did not say its end.
+
+        An episode that a limit of time ended may have achieved another goal in full; an unfinished answer has not.
+        """
+        return any(step.action.is_truncated for step in self.steps)
 
     @property
     def num_decisions(self) -> int:

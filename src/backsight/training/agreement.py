@@ -143,7 +143,7 @@ class Agreement:
         self._is_open = False
         bound = BOUNDS[self.dtype]
         found = self._measured(bound)
-        if found is not None and self._is_bounded and (found.largest > bound.largest or found.mean > bound.mean):
+        if found is not None and self._is_bounded and not _is_within(found, bound):
             name = f"{type(self.policy.module).__name__} {getattr(self.policy.module, 'name_or_path', '')}"
             remedy = (
                 f"sampler and learner disagree: log-probabilities differ by up to {found.largest:.2g}, "
@@ -219,3 +219,8 @@ def _with_behaviour(rows: Sequence[Example], own: Sequence[Tensor]) -> list[Exam
         row if row.behaviour_log_probs is None else replace(row, behaviour_log_probs=own_T.cpu())
         for row, own_T in zip(rows, own, strict=True)
     ]
+
+
+def _is_within(found: Bound, bound: Bound) -> bool:
+    """Return whether the differences are within the bound; those that are not numbers are within none."""
+    return found.largest <= bound.largest and found.mean <= bound.mean

@@ -22,8 +22,8 @@ steps, whose observations are their own, are left out of the contrast, and so ar
 
 Successes are learnt under the prompt as it is asked, and failures under `wrong` + prompt: the plain prompt thereby
 means a right answer, and is what the policy is asked later. HIR asks with its string for right answers; `right` brings
-the string back for learning, but not for asking. Failures that were cut off and achieved no known goal are left out: to
-imitate them would teach never to end.
+the string back for learning, but not for asking. Answers that hit the limit of their length are left out, and so are
+episodes that were cut off and achieved no known goal: to imitate them would teach never to end.
 
 `sub_output` is HIR's training on a random slice y[i:j) with what precedes it in the prompt. A token is predicted from
 all that stands before it, whether as prompt or as response, so this amounts to counting the tokens of the slice once
@@ -98,6 +98,8 @@ class HIR(Hindsight[HIROptions]):
         return [Relabelled(each, prompts, among) for each, prompts in pairs]
 
     def _instruction(self, trajectory: Trajectory) -> Prompts | None:
+        if trajectory.is_unfinished:
+            return None
         if trajectory.succeeded:
             return tuple(prepend_words(self.options.right, prompt) for prompt in trajectory.prompts)
         if trajectory.feedback.achieved_prompts is not None:

@@ -23,11 +23,12 @@ moment k ≥ t whose goal is taken; `episode` draws k from all moments alike. HE
 with any goal. What is imitated has to lead to its goal, so here the row is the episode up to k in either case, and with
 `future` late moments come up more often. Where the goals on the way are not known, both are `final`.
 
-Which attempts: with `selection=share` those that achieved the largest share of what was asked come first, and successes
-are replayed too (unless `reinforce_replays` is set). With `selection=hir` it is the failures with the largest F_div +
-λ·F_int, λ = 2·1.05^s at step s, counted from 0: first those that surprise, later those that keep most of what was
-asked. F_int is the achieved share; F_div, the entropy of the tokens, is estimated by their mean -log π_b, which costs
-no call of the model.
+Which attempts: answers that hit the limit of their length are left out, since to imitate them would teach never to end;
+an episode that a limit of time ended may have achieved its goal. With `selection=share` those that achieved the largest
+share of what was asked come first, and successes are replayed too (unless `reinforce_replays` is set). With
+`selection=hir` it is the failures with the largest F_div + λ·F_int, λ = 2·1.05^s at step s, counted from 0: first those
+that surprise, later those that keep most of what was asked. F_int is the achieved share; F_div, the entropy of the
+tokens, is estimated by their mean -log π_b, which costs no call of the model.
 
 HIR's label smoothing and entropy bonus are settings of the update (`label_smoothing_factor`, `entropy_coef`). They are
 off: its ablation calls them load-bearing, but on the pocket model they hurt.
@@ -99,7 +100,7 @@ class Relabel(Hindsight[RelabelOptions]):
         self.num_steps = int(state["num_steps"])
 
     def _replays(self, group: Group, name: str) -> list[Replay]:
-        attempts = group.trajectories
+        attempts = tuple(each for each in group.trajectories if not each.is_unfinished)
         # successes already have their share of the policy gradient
         if self.options.selection == "hir" or self.options.reinforce_replays:
             attempts = tuple(each for each in attempts if not each.feedback.success)

@@ -63,6 +63,14 @@ def test_a_failure_that_was_cut_off_is_not_imitated() -> None:
     assert relabel(HIROptions(), group_of(cut_off)) == []
 
 
+@pytest.mark.parametrize("feedback", [SUCCESS, FAILURE, achieve("A")])
+def test_an_answer_that_hit_the_limit_of_its_length_is_not_imitated(feedback: Feedback) -> None:
+    whole = attempt((1,), feedback)
+    action = replace(whole.steps[0].action, is_truncated=True)
+    unfinished = replace(whole, steps=(replace(whole.steps[0], action=action, truncated=True),))
+    assert len(relabel(HIROptions(), group_of(whole))) == 1 and relabel(HIROptions(), group_of(unfinished)) == []
+
+
 def test_each_attempt_is_drawn_to_its_own_prompt_and_away_from_the_others() -> None:
     whole = group_of(attempt((1, 2), achieve("A")), attempt((3,), achieve("B")))
     rows = relabel(HIROptions(sub_output=False), whole)

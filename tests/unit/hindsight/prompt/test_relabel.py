@@ -172,3 +172,14 @@ def test_a_correction_weighs_what_the_new_prompt_would_have_made_of_it() -> None
     # e^(-0.5 + 0.1), and e^(-0.5 + 3) = 12.2, which is cut
     assert row.imitation_weights is not None
     assert row.imitation_weights.tolist() == pytest.approx([math.exp(-0.4), 2.0])
+
+
+@pytest.mark.parametrize("feedback", [FAILED, SUCCESS])
+def test_an_answer_that_hit_the_limit_of_its_length_is_not_imitated(feedback: Feedback) -> None:
+    """To imitate it would teach never to end; an episode that a limit of time ended may have achieved its goal."""
+    whole = attempt((7, 8), feedback)
+    (step,) = whole.steps
+    unfinished = replace(whole, steps=(replace(step, action=replace(step.action, is_truncated=True), truncated=True),))
+    timed_out = replace(whole, steps=(replace(step, truncated=True),))
+    rows = [make_rows(RelabelOptions(outcome_weight=0.0), group_of(each)) for each in (whole, unfinished, timed_out)]
+    assert [len(each) for each in rows] == [1, 0, 1]
