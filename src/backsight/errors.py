@@ -24,6 +24,8 @@ from contextlib import contextmanager
 
 LONGEST = 290
 """Most characters of a line on the terminal: with ``error: `` before it, it stays under 300."""
+MOST_NAMES = 40
+"""Most names that one error lists."""
 LONGEST_FIELD, LONGEST_VALUE, SHORTEST_VALUE, LONGEST_REASON = 80, 200, 40, 120
 
 _JOINERS = "\u200c\u200d"
@@ -76,7 +78,7 @@ def describe(error: BaseException) -> str:
         return f"called sys.exit({shown(error.code)})"
     try:
         text = str(error)
-    except Exception:
+    except (Exception, SystemExit):
         text = ""
     return f"raised {type(error).__name__}: {text}".rstrip(": ")
 
@@ -85,17 +87,18 @@ def shown(value: object) -> str:
     """Return how a foreign object is written, its beginning if that is long, or what it is if it cannot be written."""
     try:
         return _cut_end(repr(value), 80)
-    except Exception:
+    except (Exception, SystemExit):
         return f"a {type(value).__name__} that cannot be shown"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a remedy for an unknown name: the nearest known one, or all of them when none is near."""
+    """Return a remedy for an unknown name: the nearest known one; when none is near, all, or the first of many."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names)}"
+    more = len(names) - MOST_NAMES
+    return f"known: {', '.join(names[:MOST_NAMES])}{f' and {more} more' if more > 0 else ''}"
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatdim, flatten
 from numpy.typing import NDArray
 
-from backsight.errors import SpaceError, shown
+from backsight.errors import RewardError, SpaceError, shown
 from backsight.feedback.environment import ask_environment
 from backsight.feedback.numbers import call_for_steps, finite_reward, in_order, truth
 from backsight.types import Action, Feedback, StepResult
@@ -46,8 +46,10 @@ class GymnasiumEnvironment:
             raise SpaceError("env", type(env).__name__, "is no gymnasium.Env; derive it from Env or Wrapper")
         self.env = env
         try:
-            self.observation_space, self.action_space = env.observation_space, env.action_space
-        except AttributeError as error:
+            self.observation_space, self.action_space = ask_environment("env", _spaces, env)
+        except RewardError as error:
+            if not isinstance(error.__cause__, AttributeError):
+                raise
             raise SpaceError("env", type(env).__name__, "define observation_space and action_space") from error
         try:
             inspect.signature(env.reset).bind(seed=0)
@@ -95,13 +97,17 @@ class GymnasiumEnvironment:
             SpaceError: when the observation does not lie in the observation space.
         """
         try:
-            flat_D = np.asarray(flatten(self.observation_space, observation), dtype=np.float32)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+            _check_choices(self.observation_space, observation)
+            with np.errstate(over="ignore"):  # named below
+                flat_D = np.asarray(flatten(self.observation_space, observation), dtype=np.float32)
+        except (Exception, SystemExit) as error:  # an observation of somebody else's may raise anything
             remedy = f"does not lie in env.observation_space={self.observation_space}; change one of them"
             raise SpaceError("observation", observation, remedy) from error
         if len(flat_D) != self.observation_width:
             remedy = f"has {len(flat_D)} numbers, env.observation_space={self.observation_space} has others"
             raise SpaceError("observation", observation, remedy)
+        if not np.isfinite(flat_D).all():
+            raise SpaceError("observation", observation, "holds a number that is not finite in float32; mend env")
         return flat_D
 
     def native_action(self, value_A: NDArray[Any]) -> Any:
@@ -117,7 +123,7 @@ class GymnasiumEnvironment:
 
     def _method(self, name: str) -> Callable[..., Any] | None:
         """Return a method of the environment or of what it wraps; None if there is none."""
-        method = self.env.get_wrapper_attr(name) if self.env.has_wrapper_attr(name) else None
+        method = ask_environment(f"env.{name}", _attribute, self.env, name)
         return method if callable(method) else None
 
 
@@ -148,8 +154,8 @@ class GymnasiumEpisode:
         answer = ask_environment("env.reset", self.environment.env.reset, seed=self.seed)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise SpaceError("env.reset", type(answer).__name__, "return (observation, info), as in Gymnasium")
-        self.state = copy.deepcopy(answer[0])
-        self.potential = _potential(answer[1])
+        self.state = ask_environment("env.reset, observation", copy.deepcopy, answer[0])
+        self.potential = _potential(_copy_of(answer[1]))
         return self.environment.flat_observation(self.state)
 
     def step(self, action: Action) -> StepResult:
@@ -167,7 +173,8 @@ class GymnasiumEpisode:
             remedy = "return (observation, reward, terminated, truncated, info), as in Gymnasium"
             raise SpaceError("env.step", type(answer).__name__, remedy)
         next_state, reward, terminated, truncated, info = answer
-        self._remember(native_action, next_state)
+        info = _copy_of(info)
+        self._remember(step, native_action, next_state)
         terminated = truth(terminated, f"{step}, terminated")
         truncated = truth(truncated, f"{step}, truncated") or (self.num_steps == self.max_steps and not terminated)
         potential, self.potential = self.potential, _potential(info)
@@ -181,12 +188,12 @@ class GymnasiumEpisode:
             self._hindsight(info) if terminated or truncated else None,
         )
 
-    def _remember(self, native_action: Any, next_state: Any) -> None:
+    def _remember(self, step: str, native_action: Any, next_state: Any) -> None:
         self.num_steps += 1
         environment = self.environment
         if environment.hindsight_reward or environment.compute_reward or environment.achieved:
             # copied, since some environments return the same array at every step
-            next_state = copy.deepcopy(next_state)
+            next_state = ask_environment(f"{step}, observation", copy.deepcopy, next_state)
             self.transitions.append((self.state, native_action, next_state))
             self.state = next_state
 
@@ -208,7 +215,7 @@ class GymnasiumEpisode:
         observations = ask_environment("env.achieved", self.environment.achieved, self.transitions)
         if observations is None:
             return None
-        told = in_order(observations, len(self.transitions))
+        told = ask_environment("env.achieved", in_order, observations, len(self.transitions))
         if told is None or len(told) != len(self.transitions):
             what = shown(observations) if told is None else f"{len(told)} observations"
             remedy = f"return None, or a list with an observation for each of {len(self.transitions)} steps"
@@ -251,6 +258,42 @@ class GoalsOnTheWay(Sequence[Observations]):
             return [self[each] for each in range(*index.indices(len(self)))]
         beginning = self.transitions[: range(len(self))[index] + 1]
         return _replace_goal(self.environment, beginning, beginning[-1][2]["achieved_goal"])
+
+
+def _spaces(env: Any) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    return env.observation_space, env.action_space
+
+
+def _attribute(env: Any, name: str) -> Any:
+    """Return an attribute of an environment or of what it wraps; None if there is none."""
+    return env.get_wrapper_attr(name) if env.has_wrapper_attr(name) else None
+
+
+def _copy_of(info: Any) -> Any:
+    """Return a plain copy of a dictionary, and anything else as it is."""
+    return ask_environment("env, info", dict, info) if isinstance(info, Mapping) else info
+
+
+def _check_choices(space: spaces.Space[Any], observation: Any) -> None:
+    """Raise `ValueError` for a choice out of its range, which would be written as another choice when it is flattened.
+
+    Boxes are left out: many environments leave their bounds a little.
+    """
+    match space:
+        case spaces.Dict():
+            for key, part in space.spaces.items():
+                _check_choices(part, observation[key])
+        case spaces.Discrete(start=start, n=size):
+            _check_range(np.asarray(observation) - start, size, ())
+        case spaces.MultiDiscrete(start=start, nvec=sizes):
+            _check_range(np.asarray(observation) - start, sizes, sizes.shape)
+        case spaces.MultiBinary(shape=shape):
+            _check_range(np.asarray(observation, dtype=np.int64), 2, shape)
+
+
+def _check_range(choices: NDArray[Any], sizes: Any, shape: tuple[int, ...]) -> None:
+    if choices.size != np.prod(shape, dtype=int) or not ((choices >= 0) & (choices < sizes)).all():
+        raise ValueError(choices)
 
 
 def _potential(info: Any) -> float | None:

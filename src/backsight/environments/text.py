@@ -71,6 +71,7 @@ class TextEpisode:
         self.said: list[str] = []
         self.comments: list[str] = []
         self.potential: float | None = None
+        self.is_over = False
 
     def reset(self) -> Observation:
         """Reset the environment and return the first prompt.
@@ -107,25 +108,29 @@ class TextEpisode:
         terminated, truncated = truth(terminated, f"{turn}, terminated"), truth(truncated, f"{turn}, truncated")
         potential = self.potential
         self.said.append(action.text)
-        self._observe("env.step", observation, info)
+        info = self._observe("env.step", observation, info)
         prompt = self._prompt(self.observations)
         has_room = self.fits is None or self.fits(prompt)
         truncated = truncated or ((len(self.said) == self.max_turns or not has_room) and not terminated)
         feedback = None
         if terminated or truncated:
             feedback = self._feedback(info)
+            self.is_over = True
             close(self.env)
         seen = prompt if has_room else None
         return StepResult(seen, reward, terminated, truncated, info, potential, feedback)
 
-    def _observe(self, place: str, observation: Any, info: Any) -> None:
+    def _observe(self, place: str, observation: Any, info: Any) -> dict[str, Any]:
+        """Remember an observation and what was said of it, and return a copy of `info`."""
         if not isinstance(info, Mapping):
             raise SpaceError(f"{place}, info", type(info).__name__, "return a dictionary, as in Gymnasium")
+        info = dict[str, Any](ask_environment(f"{place}, info", dict, info))
         self.observations.append(self._check_observation(place, observation))
         potential = info.get("potential")
         self.potential = None if potential is None else finite_reward(potential, f"{place}, info['potential']")
         if comment := _words(info, "feedback"):
             self.comments.append(comment)
+        return info
 
     def _check_observation(self, place: str, observation: Any) -> Observation:
         """Return a copy of an observation, as messages if the episode has messages."""
@@ -169,7 +174,7 @@ class TextEpisode:
         Raises:
             RewardError: when the environment's `achieved` raised, or did not return one observation for each turn.
         """
-        achieved = getattr(self.env, "achieved", None)
+        achieved = ask_environment("env.achieved", getattr, self.env, "achieved", None)
         if achieved is None:
             return None
         seen = copy.deepcopy(self.observations)  # the environment may change what it is given
@@ -177,7 +182,7 @@ class TextEpisode:
         answer = ask_environment("env.achieved", achieved, transitions)
         if answer is None:
             return None
-        told = in_order(answer, len(self.said))
+        told = ask_environment("env.achieved", in_order, answer, len(self.said))
         if told is None or len(told) != len(self.said):
             what = shown(answer) if told is None else f"{len(told)} observations"
             raise RewardError("env.achieved", what, f"give one a turn: {len(self.said)}")
@@ -207,13 +212,17 @@ def first_observation(env: Any, seed: int, *, chat: bool = False) -> Observation
 
 
 def close(env: Any) -> None:
+    ask_environment("env.close", _close, env)
+
+
+def _close(env: Any) -> None:
     if hasattr(env, "close"):
-        ask_environment("env.close", env.close)
+        env.close()
 
 
 def _reset(env: Any, seed: int) -> Any:
     for name in ("reset", "step"):
-        if not callable(getattr(env, name, None)):
+        if not callable(ask_environment(f"env.{name}", getattr, env, name, None)):
             raise SpaceError("env", type(env).__name__, f"has no method {name}; write one, as in Gymnasium")
     try:
         inspect.signature(env.reset).bind(seed=seed)

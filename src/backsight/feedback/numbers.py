@@ -27,7 +27,7 @@ def finite_reward(answer: object, place: str, form: str = "{}", remedy: str = "a
         is_beyond = LARGEST < abs(reward) < math.inf
     except OverflowError:
         reward, is_beyond = math.inf, True
-    except Exception:  # a number of the user's own may raise anything
+    except (Exception, SystemExit):  # a number of the user's own may raise anything
         reward = math.nan
     if is_beyond:
         remedy = "is beyond what float32 holds, 3.4e38; scale the rewards down"
@@ -56,7 +56,7 @@ def truth(answer: object, place: str) -> bool:
         return answer
     try:
         number = _number(answer)
-    except Exception:  # an object of the user's own may raise anything
+    except (Exception, SystemExit):  # an object of the user's own may raise anything
         number = math.nan
     if number not in (0.0, 1.0):
         raise RewardError(place, shown(answer), "give True or False")

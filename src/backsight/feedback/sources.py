@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from backsight.errors import RewardError, shown
 from backsight.feedback.asking import ask
@@ -20,7 +21,11 @@ def ask_source(
         RewardError: when the source failed, gave no answer within so many seconds (None: the `PATIENCE` of the run), or
             did not say one `Feedback` for each trajectory, with numbers that float32 holds.
     """
-    answer = ask(lambda: name_of(source), "mend it", source, trajectories, seeds, seconds=seconds)
+    return ask(lambda: name_of(source), "mend it", _said, source, trajectories, seeds, seconds=seconds)
+
+
+def _said(source: FeedbackSource, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
+    answer = source(trajectories, seeds)
     said = in_order(answer, len(trajectories))
     if said is None or len(said) != len(trajectories) or not all(isinstance(each, Feedback) for each in said):
         remedy = f"return a list of {len(trajectories)} Feedback, one a trajectory"
@@ -38,13 +43,34 @@ def name_of(source: FeedbackSource) -> str:
 
 
 def _checked(feedback: Feedback, trajectory: Trajectory, who: str) -> Feedback:
-    steps = feedback.step_rewards
-    if steps is not None and len(steps) != len(trajectory.steps):
-        raise RewardError(who, f"{len(steps)} step_rewards", f"give one a step: {len(trajectory.steps)}")
+    """Return a feedback with plain numbers, and the parts of it that have an order as tuples."""
+    count = len(trajectory.steps)
+    if not isinstance(feedback.rewards, Mapping):
+        raise RewardError(f"{who}, rewards", shown(feedback.rewards), "give numbers by name")
+    for name in ("text", "correction", "outcome"):
+        if not isinstance(getattr(feedback, name), str | None):
+            raise RewardError(f"{who}, {name}", shown(getattr(feedback, name)), "give text or None")
+    steps, prompts, share = feedback.step_rewards, feedback.achieved_prompts, feedback.achieved_share
+    by_step = feedback.achieved_prompts_by_step  # its members are computed when they are looked at
+    if by_step is not None and (not isinstance(by_step, Sequence) or len(by_step) != count):
+        raise RewardError(f"{who}, achieved_prompts_by_step", type(by_step).__name__, f"give a sequence of {count}")
     return replace(
         feedback,
         reward=None if feedback.reward is None else finite_reward(feedback.reward, who),
-        rewards={name: finite_reward(value, f"{who}, {name}") for name, value in feedback.rewards.items()},
-        step_rewards=None if steps is None else tuple(finite_reward(each, who) for each in steps),
+        rewards={str(name): finite_reward(value, f"{who}, {name}") for name, value in feedback.rewards.items()},
+        step_rewards=None
+        if steps is None
+        else tuple(finite_reward(each, who) for each in _one_a_step(f"{who}, step_rewards", steps, count)),
         success=None if feedback.success is None else truth(feedback.success, f"{who}, success"),
+        achieved_prompts=None if prompts is None else tuple(_one_a_step(f"{who}, achieved_prompts", prompts, count)),
+        achieved_share=None if share is None else finite_reward(share, f"{who}, achieved_share"),
     )
+
+
+def _one_a_step(place: str, answer: object, count: int) -> list[Any]:
+    """Return what stands in an order, one for each step of the episode."""
+    members = in_order(answer, count)
+    if members is None or len(members) != count:
+        what = shown(answer) if members is None else f"{len(members)} of them"
+        raise RewardError(place, what, f"give a list with one a step: {count}")
+    return members

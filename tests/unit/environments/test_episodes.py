@@ -9,7 +9,7 @@ import torch
 from tiny_models import tiny_policy
 
 from backsight.environments.episodes import EpisodesTask
-from backsight.errors import ConfigError, DataError
+from backsight.errors import ConfigError, DataError, SpaceError
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engines import engine_for
 from backsight.types import Action, Sampling, Trajectory
@@ -43,7 +43,15 @@ def test_the_items_of_a_task_are_its_seeds() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"seeds": {"test": [1]}}, {"seeds": {"train": []}}, {"max_turns": 0}, {"memory": -1}]
+    "settings",
+    [
+        *(
+            {"seeds": seeds}
+            for seeds in ({"test": [1]}, {"train": []}, {"train": 3}, {"train": {1, 2}}, {"train": "12"}, [1])
+        ),
+        *({"max_turns": turns} for turns in (0, 2.5, "3")),
+        *({"memory": memory} for memory in (-1, "all")),
+    ],
 )
 def test_settings_of_a_task_are_checked(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
@@ -80,3 +88,18 @@ def test_an_episode_ends_when_its_next_prompt_has_no_room() -> None:
     episode = task.episode(item, fits=lambda prompt: len(prompt) < 30)
     episode.reset()
     assert episode.step(Action((1,), torch.zeros(1), " less")).truncated
+
+
+def test_an_environment_in_which_two_episodes_are_played_at_once_is_refused() -> None:
+    env = Counter()
+    task = EpisodesTask(lambda: env)
+    item = task.items("train")[0]
+    first = task.episode(item)
+    first.reset()
+    with pytest.raises(SpaceError, match="make_env: Counter: gave the same environment to two episodes"):
+        task.episode(item)
+    with pytest.raises(SpaceError, match="make_env: Counter"):
+        task.items("train")[1]
+    for _ in range(2):
+        first.step(Action((1,), torch.zeros(1), " more"))
+    assert task.episode(item).reset() == item.prompt  # the first one is over

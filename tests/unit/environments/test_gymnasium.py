@@ -392,3 +392,45 @@ def test_a_fault_of_the_environment_is_its_own(place: str, fault: Callable[[], A
 
     with patience(0.05), pytest.raises(RewardError, match=rf"^env\.{place}(, step 0 of the episode)?: {what}"):
         play(Faulty(), [0])
+
+
+@pytest.mark.parametrize(
+    ("space", "observation"),
+    [
+        (spaces.Discrete(3), -1),
+        (spaces.Discrete(3, start=1), 0),
+        (spaces.Discrete(3), np.array([1, 2])),
+        (spaces.MultiDiscrete([3, 3]), np.array([0, -1])),
+        (spaces.MultiDiscrete([3, 3]), np.array([4, 0])),
+        (spaces.MultiBinary(2), np.array([2, 0])),
+        (spaces.Dict(a=spaces.Discrete(2)), {"a": -1}),
+        (box_of([-1.0], [1.0]), np.array([np.nan])),
+        (box_of([-1.0], [1.0]), np.array([1e300])),
+        (box_of([-1.0], [1.0]), [10**400]),
+    ],
+)
+def test_an_observation_that_would_be_read_as_another_is_refused(space: Any, observation: Any) -> None:
+    environment = GymnasiumEnvironment(Space(space, spaces.Discrete(2)))
+    with pytest.raises(SpaceError, match="^observation: .*(does not lie in|not finite)"):
+        environment.flat_observation(observation)
+
+
+def _leave(*_: Any) -> Any:
+    sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"observation_space": property(_leave)}, "env"),
+        ({"hindsight_reward": property(_leave)}, "env.hindsight_reward"),
+        (
+            {"reset": lambda self, *, seed: (type("Uncopied", (), {"__deepcopy__": _leave})(), {})},
+            "env.reset, observation",
+        ),
+        ({"reset": lambda self, *, seed: (0, type("Info", (dict,), {"__iter__": _leave})(a=1))}, "env, info"),
+    ],
+)
+def test_whatever_of_an_environment_ends_the_program_is_named(members: dict[str, Any], place: str) -> None:
+    with pytest.raises(RewardError, match=rf"^{place}: called sys.exit\(3\): mend the environment"):
+        play(type("Leaving", (Corridor,), members)(), [1])

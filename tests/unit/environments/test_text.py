@@ -325,3 +325,24 @@ def test_a_policy_that_does_not_speak_is_refused() -> None:
     episode.reset()
     with pytest.raises(SpaceError, match="needs a policy that speaks"):
         episode.step(say(None))
+
+
+def _leave(*_: Any) -> Any:
+    sys.exit(3)
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"close": property(_leave)}, "env.close"),
+        ({"achieved": property(_leave)}, "env.achieved"),
+        ({"achieved": lambda self, transitions: (_leave() for _ in transitions)}, "env.achieved"),
+        ({"reset": property(_leave)}, "env.reset"),
+        ({"reset": lambda self, *, seed: ("a", type("Info", (dict,), {"__iter__": _leave})(a=1))}, "env.reset, info"),
+    ],
+)
+def test_whatever_of_an_environment_ends_the_program_is_named(members: dict[str, Any], place: str) -> None:
+    episode = TextEpisode(type("Leaving", (Counter,), members)(), seed=0, max_turns=1)
+    with pytest.raises(RewardError, match=rf"^{place}: called sys.exit\(3\): mend the environment"):
+        episode.reset()
+        episode.step(say(" other"))

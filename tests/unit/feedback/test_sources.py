@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,13 @@ class Says:
 
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Any:
         return self.answer
+
+
+class Leaves:
+    """A number that ends the program when it is asked for its size."""
+
+    def __float__(self) -> float:
+        sys.exit(3)
 
 
 def ask(answer: Any) -> list[Feedback]:
@@ -56,7 +64,18 @@ def test_a_generator_will_do() -> None:
         ([Feedback(reward=1e39)], "critic: 1e\\+39: is beyond what float32 holds"),
         ([Feedback(reward=float("nan"))], "critic: nan: a reward is a finite number"),
         ([Feedback(rewards={"a": "1"})], "critic, a: '1': a reward is a finite number"),
-        ([Feedback(step_rewards=(1.0, 2.0))], "critic: 2 step_rewards: give one a step: 1"),
+        ([Feedback(step_rewards=(1.0, 2.0))], "critic, step_rewards: 2 of them: give a list with one a step: 1"),
+        ([Feedback(step_rewards={3.0})], "critic, step_rewards: {3.0}: give a list with one a step: 1"),
+        ([Feedback(step_rewards={0: 3.0})], "critic, step_rewards: {0: 3.0}: give a list with one a step"),
+        ([Feedback(step_rewards=3.0)], "critic, step_rewards: 3.0: give a list with one a step"),
+        ([Feedback(rewards=[1.0])], r"critic, rewards: \[1.0\]: give numbers by name"),
+        ([Feedback(text=3)], "critic, text: 3: give text or None"),
+        ([Feedback(correction=["a"])], r"critic, correction: \['a'\]: give text or None"),
+        ([Feedback(achieved_prompts={"o"})], "critic, achieved_prompts: {'o'}: give a list with one a step: 1"),
+        ([Feedback(achieved_prompts=("o", "o"))], "critic, achieved_prompts: 2 of them: give a list with one a step"),
+        ([Feedback(achieved_prompts_by_step=())], "critic, achieved_prompts_by_step: tuple: give a sequence of 1"),
+        ([Feedback(achieved_share=float("nan"))], "critic, achieved_share: nan: a reward is a finite number"),
+        ([Feedback(reward=Leaves())], "critic: <.*Leaves object.*>: a reward is a finite number"),
         ([Feedback(success=np.array([True, False]))], "critic, success: array.*: give True or False"),
         ([Feedback(success="no")], "critic, success: 'no': give True or False"),
     ],
@@ -78,3 +97,8 @@ def test_a_source_that_raises_is_named_and_one_without_a_name_by_its_class(busy:
         Raises.busy = busy  # type: ignore[attr-defined]
     with pytest.raises(RewardError, match=r"^feedback of Raises: called sys.exit\(1\)"):
         ask_source(Raises(), [EPISODE], [0])
+
+
+def test_a_generator_that_ends_the_program_is_named() -> None:
+    with pytest.raises(RewardError, match=r"critic: called sys.exit\(3\): mend it"):
+        ask(float(Leaves()) for _ in range(1))
