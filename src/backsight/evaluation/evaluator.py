@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from backsight.errors import DataError, RewardError
+from backsight.errors import DataError, RewardError, shown
 from backsight.evaluation.statistics import Estimate, bootstrap_figures, estimate
+from backsight.feedback.asking import ask
+from backsight.feedback.numbers import finite_reward
 from backsight.feedback.pool import FeedbackPool
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
@@ -75,7 +77,7 @@ def evaluate_splits(
 
     Raises:
         DataError: when a split has no items.
-        RewardError: when nobody scored any attempt at one.
+        RewardError: when nobody scored any attempt at one, or the metrics of the task fail or are no finite numbers.
     """
     if num_samples == 1:
         sampling = replace(sampling, temperature=0.0)
@@ -94,11 +96,32 @@ def evaluate_splits(
 def _score(task: Task, items: Sequence[Item], attempts: Sequence[tuple[Trajectory, ...]], num_samples: int) -> Scores:
     trajectories = tuple(each for own in attempts for each in own)
     rewards = {name: estimate(_known(item_means(attempts, _named_reward(name)))) for name in _names(trajectories)}
-    rewards |= _split_estimates(task.split_metrics, items, attempts)
+    rewards |= _split_estimates(_checked_metrics(task), items, attempts)
     scores = _known(item_means(attempts, _reward))
     if not scores:
         raise RewardError("reward", None, f"nobody scored any of {len(items)} items; give gold answers or reward_funcs")
     return Scores(estimate(scores), rewards, trajectories, num_samples)
+
+
+def _checked_metrics(task: Task) -> SplitMetrics:
+    """Return a function that asks the task, which may be anybody's code, for its metrics of a split."""
+    place, remedy = f"task '{task.name}', split_metrics", "mend the task"
+    known: list[set[str]] = []
+
+    def metrics(items: Sequence[Item], completions: Sequence[str]) -> Mapping[str, float]:
+        answer = ask(place, remedy, task.split_metrics, items, completions)
+        if not isinstance(answer, Mapping):
+            raise RewardError(place, shown(answer), "return numbers by name")
+        known.append(set(answer))
+        if known[-1] != known[0]:
+            what = ", ".join(sorted(map(str, known[0] ^ known[-1])))
+            raise RewardError(place, what, "is there for some draws of the items only; return it for all of them")
+        return {
+            str(name): finite_reward(value, f"{place}['{name}']", remedy="a metric is a finite number")
+            for name, value in answer.items()
+        }
+
+    return metrics
 
 
 def _split_estimates(

@@ -14,7 +14,7 @@ from backsight.disk import clean, disk_errors, whole_folder
 from backsight.errors import DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
-from backsight.feedback.asking import patience
+from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
@@ -173,7 +173,7 @@ class _Training:
     def __init__(self, parts: RunParts, recorder: Recorder, show_progress: bool, start: Start) -> None:
         self.parts, self.config, self.policy = parts, parts.config, parts.policy
         self.recorder, self.show_progress, self.start = recorder, show_progress, start
-        self.turns = parts.task.recorded_turns()
+        self.turns = ask(f"task '{parts.task.name}', recorded_turns", "mend the task", parts.task.recorded_turns)
         self.base_log_probs: list[float] | None = None
         """Log-probabilities of a log's recorded turns before training; None if there are not two kinds to compare, and
         in a resumed run."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig
-from backsight.errors import ConfigError, DataError, ModelError
-from backsight.feedback.asking import patience
+from backsight.errors import ConfigError, DataError, ModelError, shown
+from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies.chat import MESSAGES
 from backsight.policies.config import AdapterConfig
@@ -159,7 +159,7 @@ def place_of_policy(path: str) -> str:
 
 def _feedback(task: Task, reward_funcs: RewardFuncs | None) -> FeedbackSource:
     if reward_funcs is None:
-        return task.feedback()
+        return ask(f"task '{task.name}', feedback", "mend the task", task.feedback)
     return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
 
 
@@ -194,7 +194,9 @@ def fit_prompts(
     cut: dict[str, Sequence[Item]] = {}
     told: list[str] = []
     for split, count in splits.items():
-        items = task.items(split)
+        items = ask(f"task '{task.name}', items of {split}", "mend the task", task.items, split)
+        if not isinstance(items, Sequence) or isinstance(items, str):
+            raise DataError(f"task '{task.name}', items of {split}", shown(items), "return a list of items")
         # items that are made on demand are not all made for this check
         most = (count or len(items)) if isinstance(items, list | tuple) else CHECKED_PROMPTS
         attempted = {index: items[index] for index in draw_indices(len(items), most)}

@@ -151,12 +151,15 @@ def is_missing(cell: Any) -> bool:
 
 
 def number_text(cell: Any) -> str | None:
-    """Return a number as text, without the decimals of a whole one (72.0 is 72); None for what is no finite number."""
+    """Return a number as text, without the decimals of a whole one (72.0 is 72); None for what is no finite number.
+
+    Other decimals are written as they stand (1.50 is 1.50).
+    """
     cell = plain_value(cell)
     if isinstance(cell, int):
         return str(cell)
     if isinstance(cell, Decimal) and cell.is_finite():
-        return f"{cell:f}"
+        return f"{cell:.0f}" if cell == cell.to_integral_value() else f"{cell:f}"
     if isinstance(cell, float) and math.isfinite(cell):
         return f"{cell:.0f}" if cell.is_integer() and abs(cell) < EXACT_BELOW else repr(cell)
     return None

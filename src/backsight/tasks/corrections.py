@@ -52,4 +52,6 @@ class CorrectionsTask(RecordedTask):
         place = str(row.number) if column == "completion" else f"{row.number}.{column}"
         columns = {"reward": None, "feedback": None, "correction": None, **known}
         prompt, said = row.exchange(column)
+        if not said.strip():
+            raise row.unusable(column, "the answer has no text; write what was said, or remove the row")
         return Item(id=place, prompt=prompt, target=said, columns=columns)

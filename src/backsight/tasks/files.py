@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 from backsight.errors import DataError, border
 
 Rows = list[dict[str, Any]]
@@ -130,7 +132,7 @@ def _read_csv(path: Path, source: str) -> Rows:
     records = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = []
     try:
-        header = next(records, [])
+        header = [name.strip() for name in next(records, [])]
         _check_names(f"{source}:1", header)
         for record in records:
             if record and len(record) != len(header):
@@ -179,6 +181,9 @@ def _read_parquet(path: Path, source: str) -> Rows:
             raise _too_large(source, most)
         table = file.read()
         rows: Rows = table.to_pylist()
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            if pyarrow.types.is_float16(column.type) or pyarrow.types.is_float32(column.type):
+                _write_briefly(rows, name, numpy.dtype(column.type.to_pandas_dtype()).type)
     except DataError:
         raise
     except Exception as error:  # pyarrow's own classes, and those of dates, time zones and texts that Python has not
@@ -186,6 +191,13 @@ def _read_parquet(path: Path, source: str) -> Rows:
         raise DataError(source, f"{type(error).__name__}: {error}", remedy) from error
     _check_names(source, table.column_names)
     return rows
+
+
+def _write_briefly(rows: Rows, name: str, precise: Callable[[float], Any]) -> None:
+    """Give each number of a column the fewest decimals that stand for it: 0.1 in float32 is 0.10000000149 in Python."""
+    for row in rows:
+        if row[name] is not None:
+            row[name] = float(str(precise(row[name])))
 
 
 def _check_names(place: str, names: list[str]) -> None:

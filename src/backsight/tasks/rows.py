@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from backsight.errors import DataError, RewardError, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
-from backsight.tasks.cells import Row, number_text, read_numbered_rows
+from backsight.tasks.cells import Row, is_missing, number_text, read_numbered_rows
 from backsight.tasks.files import Source
 from backsight.tasks.scripts import WORD
 from backsight.types import Feedback, FeedbackSource, Observation
@@ -141,7 +141,8 @@ def _item(row: Row) -> Item:
     has_completion = row.has("completion")
     prompt, target = row.exchange("completion") if has_completion else (row.observation("prompt"), _target(row))
     columns = {name: row.columns[name] for name in row.columns if name not in _OWN_COLUMNS}
-    return Item(id=str(row.number), prompt=prompt, target=target, columns=columns)
+    has_answer = target is not None and target.strip()  # a message that only calls tools says nothing
+    return Item(id=str(row.number), prompt=prompt, target=target if has_answer else None, columns=columns)
 
 
 def _target(row: Row) -> str | None:
@@ -158,8 +159,8 @@ def _target(row: Row) -> str | None:
 
 
 def _listed(cell: Any) -> list[str]:
-    """Return the members of a list of texts and numbers, as text; none for anything else."""
-    members = cell if isinstance(cell, list) else []
+    """Return the members of a list of texts and numbers, as text, without those that hold nothing; else none."""
+    members = [each for each in cell if not is_missing(each)] if isinstance(cell, list) else []
     written = [each if isinstance(each, str) else number_text(each) for each in members]
-    known = [text for text in written if text and text.strip()]
+    known = [text for text in written if text is not None]
     return known if len(known) == len(members) else []

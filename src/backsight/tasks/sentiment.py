@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
@@ -102,8 +103,14 @@ def _in_order(labels: Iterable[str]) -> list[str]:
     except ValueError:
         parts = {label: re.split(r"(\d+)", label) for label in known}  # text and numbers by turns
         return sorted(
-            known, key=lambda label: [int(part) if place % 2 else part for place, part in enumerate(parts[label])]
+            known, key=lambda label: [_size(part) if place % 2 else part for place, part in enumerate(parts[label])]
         )
+
+
+def _size(digits: str) -> tuple[int, str]:
+    """Return the order of a whole number, however long: its digits, and before them how many there are."""
+    plain = "".join(str(unicodedata.digit(digit)) for digit in digits).lstrip("0")
+    return len(plain), plain
 
 
 def _label(item: Item) -> str:

@@ -428,7 +428,10 @@ def _leave(*_: Any) -> Any:
             {"reset": lambda self, *, seed: (type("Uncopied", (), {"__deepcopy__": _leave})(), {})},
             "env.reset, observation",
         ),
-        ({"reset": lambda self, *, seed: (0, type("Info", (dict,), {"__iter__": _leave})(a=1))}, "env, info"),
+        (
+            {"reset": lambda self, *, seed: (0, type("Info", (dict,), {"__iter__": _leave, "keys": _leave})(a=1))},
+            "env, info",
+        ),
     ],
 )
 def test_whatever_of_an_environment_ends_the_program_is_named(members: dict[str, Any], place: str) -> None:

@@ -338,7 +338,10 @@ def _leave(*_: Any) -> Any:
         ({"achieved": property(_leave)}, "env.achieved"),
         ({"achieved": lambda self, transitions: (_leave() for _ in transitions)}, "env.achieved"),
         ({"reset": property(_leave)}, "env.reset"),
-        ({"reset": lambda self, *, seed: ("a", type("Info", (dict,), {"__iter__": _leave})(a=1))}, "env.reset, info"),
+        (
+            {"reset": lambda self, *, seed: ("a", type("Info", (dict,), {"__iter__": _leave, "keys": _leave})(a=1))},
+            "env.reset, info",
+        ),
     ],
 )
 def test_whatever_of_an_environment_ends_the_program_is_named(members: dict[str, Any], place: str) -> None:

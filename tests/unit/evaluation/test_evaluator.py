@@ -1,6 +1,9 @@
 """Attempts at a split, one greedy or several drawn, and what is made of their scores."""
 
-from collections.abc import Sequence
+import itertools
+import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +15,13 @@ from toy_tasks import WORDS, GoalString
 from backsight.errors import DataError, RewardError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.statistics import estimate
+from backsight.feedback.asking import patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Item, Task
 from backsight.types import Action, Feedback, FeedbackSource, Sampling, Step, Trajectory
+
+COUNTS = itertools.count()
 
 
 def evaluated(task: Task, *, feedback: FeedbackSource | None = None, length: int = 4, **options: Any) -> Evaluation:
@@ -127,3 +133,36 @@ def test_an_item_without_a_named_reward_has_no_score() -> None:
     ]
     scores = Scores(estimate([1.0] * 3), {"a": estimate([0.5, 1.0])}, tuple(attempts), num_samples=2)
     assert scores.item_rewards == {"reward": [1.0, 1.0, 1.0], "a": [0.5, None, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda: sys.exit(3), r"split_metrics: called sys.exit\(3\): mend the task"),
+        (lambda: 1 / 0, "split_metrics: raised ZeroDivisionError: division by zero: mend the task"),
+        (lambda: [1.0], r"split_metrics: \[1.0\]: return numbers by name"),
+        (lambda: {"f1": float("nan")}, r"split_metrics\['f1'\]: nan: a metric is a finite number"),
+        (lambda: {"f1": "high"}, r"split_metrics\['f1'\]: 'high': a metric is a finite number"),
+        (lambda: {f"f{next(COUNTS)}": 1.0}, "split_metrics: f0, f1: is there for some draws"),
+    ],
+)
+def test_metrics_of_a_split_that_fail_are_the_tasks(answer: Callable[[], Any], message: str) -> None:
+    class Measured(GoalString):
+        """Has a figure of its own."""
+
+        def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Any:
+            return answer()
+
+    with pytest.raises(RewardError, match=message):
+        evaluated(Measured(1), length=1)
+
+
+def test_metrics_of_a_split_that_hang_are_noticed() -> None:
+    class Slow(GoalString):
+        """Takes its time."""
+
+        def split_metrics(self, items: Sequence[Item], completions: Sequence[str]) -> Any:
+            time.sleep(30)
+
+    with patience(0.2), pytest.raises(RewardError, match="split_metrics: hangs: gave no answer in 0.2 s"):
+        evaluated(Slow(1), length=1)

@@ -89,6 +89,7 @@ def test_labels_as_text(tmp_path: Path, label: Any, reward: float) -> None:
         ({"prompt": "p", "completion": "c", "label": "yes"}, "'yes': write a finite number"),
         ({"prompt": [], "completion": "c", "label": 1}, "column 'prompt'"),
         ({"prompt": "p", "chosen": "", "rejected": "r"}, "column 'chosen'"),
+        ({"prompt": "p", "chosen": [{"role": "assistant", "content": " "}], "rejected": "r"}, "the answer has no text"),
         ({"prompt": "other", "chosen": TALK, "rejected": TALK}, "column 'chosen'.*does not hold the prompt"),
         ({"prompt": "2+2=", "chosen": TALK[:1], "rejected": TALK}, "column 'chosen'.*the last message"),
     ],

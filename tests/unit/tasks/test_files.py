@@ -310,3 +310,9 @@ def test_tasks_import_neither_torch_nor_the_libraries_for_data() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": source}
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_spaces_around_the_names_of_columns_do_not_count(tmp_path: Path) -> None:
+    assert read_rows(write(tmp_path / "rows.csv", "prompt, target\n2 + 2, 4\n")) == [
+        {"prompt": "2 + 2", "target": " 4"}
+    ]

@@ -96,6 +96,10 @@ def test_a_prompt_is_taken_as_it_stands(tmp_path: Path) -> None:
         ({"target": math.nan}, None),
         ({"target": []}, None),
         ({"target": 72.0}, "72"),
+        ({"target": ["", 72]}, "72"),
+        ({"target": [None, " ", "a"]}, "a"),
+        ({"completion": [{"role": "assistant", "content": ""}]}, None),
+        ({"completion": [{"role": "assistant", "content": None, "tool_calls": [{"name": "add"}]}]}, None),
         ({"target": -3.0}, "-3"),
         ({"target": 0.5}, "0.5"),
         ({"target": 1e300}, "1e+300"),
@@ -116,6 +120,9 @@ def test_values_of_parquet_files(tmp_path: Path) -> None:
         return RowsTask(source, test=source).items("train")[0].target
 
     assert target(decimal.Decimal("1.50")) == "1.50"
+    assert target(decimal.Decimal("72.00")) == "72"
+    assert target(numpy.float32(0.1)) == "0.1"
+    assert target(numpy.float16(0.2)) == "0.2"
     assert target(math.nan) is None
     assert target(7.0) == "7"
     for value in (datetime.date(2026, 1, 31), datetime.datetime(2026, 1, 31, 12), b"bytes", datetime.time(1)):

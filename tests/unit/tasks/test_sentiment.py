@@ -77,6 +77,7 @@ def test_numbered_labels_are_words_too(tmp_path: Path) -> None:
         (["0.5", "10", "2"], ("0.5", "2", "10")),
         (["label_10", "label_2", "other"], ("label_2", "label_10", "other")),
         (["b", "1 a", "a"], ("1 a", "a", "b")),
+        (["v010", "v9", "v" + "9" * 5000], ("v9", "v010", "v" + "9" * 5000)),
     ],
 )
 def test_numbers_among_labels_are_sorted_by_size(tmp_path: Path, labels: list[object], order: tuple[str, ...]) -> None:
