@@ -10,9 +10,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from typing import Any, NoReturn
 
@@ -22,6 +26,10 @@ from backsight.cli.arguments import INTERRUPTED
 from backsight.errors import BacksightError, one_line, reason
 
 REFUSED, FAULT = 2, 1
+SECONDS_TO_LEAVE = 5.0
+"""Time that threads of others have to end after an error; those that hang would keep the program alive for ever."""
+LOOK = 0.2
+"""Seconds between two looks whether the program is ending."""
 ClickException: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
 """The class of all errors in words. Some releases of Typer take it from click, others bring their own."""
 _OF_A_DISK = ("EACCES", "EPERM", "ENOENT", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "ENAMETOOLONG")
@@ -31,6 +39,15 @@ DISK_ERRORS = {getattr(errno, name) for name in (*_OF_A_DISK, "ELOOP", "EIO", "E
 
 def end_in_one_line(app: typer.Typer) -> NoReturn:
     """Run the command line to its end, and exit. Whatever is raised ends in one line on the standard error stream."""
+    try:
+        _run(app)
+    except SystemExit as ending:
+        if ending.code not in (None, 0):
+            _Leaving.within(SECONDS_TO_LEAVE, ending.code if isinstance(ending.code, int) else FAULT)
+        raise
+
+
+def _run(app: typer.Typer) -> NoReturn:
     try:
         sys.exit(app(standalone_mode=False, prog_name="backsight") or 0)
     except BacksightError as error:
@@ -51,6 +68,41 @@ def end_in_one_line(app: typer.Typer) -> NoReturn:
         raise
     except BaseException as error:  # libraries in Rust panic with classes that are no `Exception`
         _end(_fault(error), FAULT)
+
+
+class _Leaving(threading.Thread):
+    """Ends a program that was told to end, and that threads of somebody else's keep alive: Python waits for them."""
+
+    current: _Leaving | None = None
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(name="leaving", daemon=True)
+        self.seconds, self.code = seconds, FAULT
+
+    @classmethod
+    def within(cls, seconds: float, code: int) -> None:
+        """See to it that the program has ended so many seconds after it began to end, with this code."""
+        if cls.current is None:
+            cls.current = cls(seconds)
+            cls.current.start()
+        cls.current.code = code
+
+    def run(self) -> None:
+        while not _is_leaving():
+            time.sleep(LOOK)
+        time.sleep(self.seconds)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(self.code)
+
+
+def _is_leaving() -> bool:
+    """Return whether the main thread has left the program, and waits for other threads to end."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame is None or frame.f_globals.get("__name__") == "threading"
 
 
 def _end(line: str, code: int) -> NoReturn:

@@ -242,18 +242,34 @@ def _choose(name: str, function: RewardFunction, known: Mapping[str, Sequence[An
     state = TrainerState(step, max_steps, step / max_steps if max_steps else 0.0)
     available = {**known, "trainer_state": state, "log_extra": _ignore, "log_metric": _ignore}
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = _parameters(function, follow_wrapped=False)
+        wrapped = _parameters(function, follow_wrapped=True)
     except (TypeError, ValueError):  # it is not written in Python
         return _copies(available)
-    for parameter in parameters:
-        is_needed = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
-        if is_needed and parameter.name not in available:
+    for needed in _needed(parameters):
+        if needed not in available:
             remedy = f"the data has no such column; it has: {', '.join(known)}"
-            raise RewardError(_label(name), f"asks for '{parameter.name}'", remedy)
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            raise RewardError(_label(name), f"asks for '{needed}'", remedy)
+    if _takes_all(parameters) and set(_needed(wrapped)) <= available.keys():
+        # a decorator hands on what it gets; where the function inside it has other arguments, it makes them itself
+        parameters = [*(each for each in parameters if each.kind is not each.VAR_KEYWORD), *wrapped]
+    if not _takes_all(parameters):
         names = {parameter.name for parameter in parameters}
         available = {name: value for name, value in available.items() if name in names}
     return _copies(available)
+
+
+def _parameters(function: RewardFunction, *, follow_wrapped: bool) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, follow_wrapped=follow_wrapped).parameters.values())
+
+
+def _needed(parameters: Sequence[inspect.Parameter]) -> list[str]:
+    """Return the names of the parameters that have to be given."""
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in _VARIADIC]
+
+
+def _takes_all(parameters: Sequence[inspect.Parameter]) -> bool:
+    return any(each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:

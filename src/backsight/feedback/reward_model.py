@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from backsight.errors import ModelError
 from backsight.feedback.asking import insisting
 from backsight.policies import limits
+from backsight.policies.chat import chat_text
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.opening import load_tokenizer
 from backsight.types import Observation
@@ -107,11 +108,7 @@ class RewardModel:
         is_text = isinstance(prompt, str)
         if not is_text and self.tokenizer.chat_template is None:
             raise ModelError("reward model", self.__name__, "has no chat template; give prompts as text")
-        text = (
-            prompt + completion
-            if is_text
-            else self.tokenizer.apply_chat_template([*prompt, *completion], tokenize=False)
-        )
+        text = prompt + completion if is_text else chat_text(self.tokenizer, [*prompt, *completion])
         # a chat template writes the special tokens itself
         is_bounded = self.max_length is not None
         tokens = self.tokenizer(text, add_special_tokens=is_text, truncation=is_bounded, max_length=self.max_length)

@@ -25,7 +25,24 @@ def chat_tokens(tokenizer: Any, messages: Messages) -> tuple[int, ...]:
     Raises:
         DataError: when the template refuses the messages, fails on them, or has not ended after `SECONDS`.
     """
-    rendering = _Rendering(tokenizer, messages)
+    encoded = _rendered(tokenizer, messages, add_generation_prompt=True, tokenize=True)
+    tokens = tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
+    if not tokens:
+        raise DataError(MESSAGES, messages, "the model's chat template makes no tokens of it; take another template")
+    return tokens
+
+
+def chat_text(tokenizer: Any, messages: Messages) -> str:
+    """Write messages by the chat template of the tokenizer, without a cue for a further one.
+
+    Raises:
+        DataError: as `chat_tokens`.
+    """
+    return str(_rendered(tokenizer, messages, tokenize=False))
+
+
+def _rendered(tokenizer: Any, messages: Messages, **how: bool) -> Any:
+    rendering = _Rendering(tokenizer, messages, how)
     rendering.start()
     rendering.join(SECONDS)
     if rendering.is_alive():
@@ -35,24 +52,21 @@ def chat_tokens(tokenizer: Any, messages: Messages) -> tuple[int, ...]:
     if rendering.error is not None:
         remedy = f"the model's chat template refuses it ({_reason(rendering.error)})"
         raise DataError(MESSAGES, messages, remedy) from rendering.error
-    if not rendering.tokens:
-        raise DataError(MESSAGES, messages, "the model's chat template makes no tokens of it; take another template")
-    return rendering.tokens
+    return rendering.answer
 
 
 class _Rendering(threading.Thread):
     """One call of a template, in a thread that can be left alone."""
 
-    def __init__(self, tokenizer: Any, messages: Messages) -> None:
+    def __init__(self, tokenizer: Any, messages: Messages, how: Mapping[str, bool]) -> None:
         super().__init__(daemon=True, name="chat template")
-        self.tokenizer, self.messages = tokenizer, messages
-        self.tokens: tuple[int, ...] = ()
+        self.tokenizer, self.messages, self.how = tokenizer, messages, how
+        self.answer: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            encoded = self.tokenizer.apply_chat_template(self.messages, add_generation_prompt=True, tokenize=True)
-            self.tokens = tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
+            self.answer = self.tokenizer.apply_chat_template(self.messages, **self.how)
         except BaseException as error:  # a template may raise anything; the caller raises it as a DataError
             self.error = error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +89,23 @@ def test_wrong_words_are_one_line(words: list[str], line: str, backsight: Callab
     code, out, err = backsight(*words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(line)
+
+
+@pytest.mark.parametrize(
+    "thread", ["ThreadPoolExecutor().submit(time.sleep, 60)", "Thread(target=time.sleep, args=[60]).start()"]
+)
+def test_threads_of_others_that_hang_do_not_keep_a_program_alive_that_failed(thread: str) -> None:
+    program = f"""
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from backsight.cli import endings
+from backsight.errors import RewardError
+endings.SECONDS_TO_LEAVE = 0.5
+def app(**how):
+    {thread}
+    raise RewardError("reward function 'slow'", "hangs", "mend it")
+endings.end_in_one_line(app)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "error: reward function 'slow': hangs: mend it\n")

@@ -404,3 +404,48 @@ def test_rewards_that_cancel_are_nothing() -> None:
     for number, each in enumerate(functions):
         each.__name__ = f"part_{number}"
     assert RewardFunctions(functions, weights=list(twice))(ATTEMPTS[:1], seeds=[0])[0].reward == 0.0
+
+
+def _for_each(function: Callable[..., float]) -> Callable[..., list[float]]:
+    """Makes a reward function of one that judges a single text, as is common in collections of rewards."""
+
+    @functools.wraps(function)
+    def rewards(completions: list[str], answer: list[str], **columns: Any) -> list[float]:
+        return [function(text, gold) for text, gold in zip(completions, answer, strict=True)]
+
+    return rewards
+
+
+def _of_columns(function: Callable[..., float]) -> Callable[..., list[float]]:
+    """Does the same, with what it needs among the columns."""
+
+    @functools.wraps(function)
+    def rewards(completions: list[str], **columns: Any) -> list[float]:
+        return [function(text, gold) for text, gold in zip(completions, columns["answer"], strict=True)]
+
+    return rewards
+
+
+def _handing_on(function: Callable[..., list[float]]) -> Callable[..., list[float]]:
+    @functools.wraps(function)
+    def rewards(*arguments: Any, **named: Any) -> list[float]:
+        return function(*arguments, **named)
+
+    return rewards
+
+
+@pytest.mark.parametrize("decorate", [_for_each, _of_columns])
+def test_a_decorated_function_gets_what_its_decorator_asks_for(decorate: Callable[..., Any]) -> None:
+    @decorate
+    def same(text: str, gold: str) -> float:
+        return float(text == gold)
+
+    assert [each.reward for each in RewardFunctions([same])(ATTEMPTS, seeds=range(2))] == [1.0, 0.0]
+
+
+def test_a_decorator_that_hands_on_everything_gets_what_the_function_inside_takes() -> None:
+    @_handing_on
+    def lengths(completions: list[str]) -> list[float]:
+        return [float(len(text)) for text in completions]
+
+    assert [each.reward for each in RewardFunctions([lengths])(ATTEMPTS, seeds=range(2))] == [1.0, 3.0]
