@@ -32,7 +32,7 @@ from transformers.utils.logging import disable_progress_bar
 
 import backsight
 from backsight.errors import BacksightError
-from backsight.evaluation.likelihood import compare_likelihoods, turn_log_probs
+from backsight.evaluation.likelihood import compare_likelihoods, compare_likelihoods_over_seeds, turn_log_probs
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.runs.finetune import Result
 from backsight.seeds import derive_seed
@@ -120,11 +120,10 @@ def measure(source: Path, folder: Path, seeds: Sequence[int], *, is_quick: bool)
 def compare_turns(
     task: ConversationsTask, split: str, method: str, runs: Sequence[Result], before: Sequence[float]
 ) -> list[Figure]:
-    """Compare how likely turns are before and after, each as a mean over seeds: the interval is that of the turns."""
+    """Compare how likely turns are before and after, as means over seeds: intervals allow for other seeds and turns."""
     items = task.items(split)
-    each = [turn_log_probs(run.policy, items) for run in runs]
-    after = [sum(values) / len(values) for values in zip(*each, strict=True)]
-    was, now = compare_likelihoods(items, before, before), compare_likelihoods(items, after, before)
+    after = [turn_log_probs(run.policy, items) for run in runs]
+    was, now = compare_likelihoods(items, before, before), compare_likelihoods_over_seeds(items, after, before)
     name, unit = f"{split}: {method}", "nats a token"
     figures = [
         Figure.of_estimate(f"{name}, rewarded turns, before", was.rewarded, unit),

@@ -65,6 +65,10 @@ class RouteOptions(MethodOptions):
         return f"{self.then.label}-or-{self.otherwise.label}"
 
     @property
+    def needs_gold_answers(self) -> bool:
+        return self.then.needs_gold_answers or self.otherwise.needs_gold_answers
+
+    @property
     def needs_teacher(self) -> bool:
         return self.then.needs_teacher or self.otherwise.needs_teacher
 
@@ -97,6 +101,10 @@ class ChainOptions(MethodOptions):
     @property
     def label(self) -> str:
         return "+".join(each.label for each in self.methods)
+
+    @property
+    def needs_gold_answers(self) -> bool:
+        return any(each.needs_gold_answers for each in self.methods)
 
     @property
     def needs_teacher(self) -> bool:

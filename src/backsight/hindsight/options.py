@@ -52,6 +52,11 @@ class MethodOptions(Settings):
         return self.name
 
     @property
+    def needs_gold_answers(self) -> bool:
+        """Whether every item to train on has to have a gold answer."""
+        return False
+
+    @property
     def needs_teacher(self) -> bool:
         """Whether the run keeps a teacher for the method."""
         return False

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from backsight.errors import printable
 from backsight.reports.document import Band, Figure
 
 WIDTH, HEIGHT = 960, 340
@@ -23,9 +24,14 @@ def curves_svg(figure: Figure) -> str:
     return "\n".join(_parts(figure))
 
 
+def as_html(text: str) -> str:
+    """Return a text as HTML, with characters written out that would change how the page reads."""
+    return escape(printable(" ".join(text.split("\n"))))
+
+
 def _parts(figure: Figure) -> Iterator[str]:
     axes = _Axes(list(figure.curves.values()))
-    label, height = escape(figure.title), max(HEIGHT, TOP + 20 * len(figure.curves))
+    label, height = as_html(figure.title), max(HEIGHT, TOP + 20 * len(figure.curves))
     yield f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}" font-size="12" fill="#333">'
     yield from _grid(axes, figure.unit)
     for number, band in enumerate(figure.curves.values()):
@@ -39,7 +45,7 @@ def _parts(figure: Figure) -> Iterator[str]:
         right, middle = WIDTH - RIGHT + 16, TOP + 12 + 20 * number
         shown = name if len(name) <= LABEL_CHARACTERS else name[: LABEL_CHARACTERS - 1] + "…"
         yield f'<line x1="{right}" x2="{right + 24}" y1="{middle}" y2="{middle}" {stroke}/>'
-        yield f'<text x="{right + 30}" y="{middle + 4}">{escape(shown)}</text>'
+        yield f'<text x="{right + 30}" y="{middle + 4}">{as_html(shown)}</text>'
     yield "</svg>"
 
 
@@ -56,7 +62,7 @@ def _grid(axes: _Axes, unit: str) -> Iterator[str]:
     for value in axes.ticks_x:
         yield f'<text x="{axes.x(value):.1f}" y="{bottom + 17}" text-anchor="middle">{value:,.10g}</text>'
     yield f'<line x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}" stroke="#888"/>'
-    yield f'<text x="{(LEFT + right) / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(unit)}</text>'
+    yield f'<text x="{(LEFT + right) / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{as_html(unit)}</text>'
 
 
 class _Axes:

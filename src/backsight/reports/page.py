@@ -7,8 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from backsight.errors import printable
-from backsight.reports.curves import curves_svg
+from backsight.reports.curves import as_html, curves_svg
 from backsight.reports.document import Report, Table
 
 STYLE = """
@@ -38,31 +37,26 @@ def _lines(report: Report) -> Iterator[str]:
     yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY, quote=False)}">'
     yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>{_shown(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
-    yield f"<h1>{_shown(report.title)}</h1>\n<dl>"
-    yield from (f"<dt>{_shown(name)}</dt><dd>{_shown(fact)}</dd>" for name, fact in report.facts.items())
+    yield f"<title>{as_html(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
+    yield f"<h1>{as_html(report.title)}</h1>\n<dl>"
+    yield from (f"<dt>{as_html(name)}</dt><dd>{as_html(fact)}</dd>" for name, fact in report.facts.items())
     yield "</dl>"
-    yield from (f"<p>{_shown(note)}</p>" for note in report.notes)
+    yield from (f"<p>{as_html(note)}</p>" for note in report.notes)
     for part in report.parts:
-        yield f"<h2>{_shown(part.title)}</h2>"
+        yield f"<h2>{as_html(part.title)}</h2>"
         if isinstance(part, Table):
             yield from _table(part)
         else:
             yield curves_svg(part)
         if part.note:
-            yield f"<p>{_shown(part.note)}</p>"
+            yield f"<p>{as_html(part.note)}</p>"
     yield "</body>\n</html>"
 
 
-def _shown(text: str) -> str:
-    """Return a text as HTML, with characters written out that would change how the page reads."""
-    return escape(printable(" ".join(text.split("\n"))))
-
-
 def _table(table: Table) -> Iterator[str]:
-    heads = "".join(f"<th>{_shown(column)}</th>" for column in table.columns)
+    heads = "".join(f"<th>{as_html(column)}</th>" for column in table.columns)
     yield f'<div class="wide"><table>\n<thead><tr><th></th>{heads}</tr></thead>\n<tbody>'
     for name, cells in table.rows.items():
-        texts = "".join(f"<td>{_shown(cells.get(column, '–'))}</td>" for column in table.columns)
-        yield f"<tr><th>{_shown(name)}</th>{texts}</tr>"
+        texts = "".join(f"<td>{as_html(cells.get(column, '–'))}</td>" for column in table.columns)
+        yield f"<tr><th>{as_html(name)}</th>{texts}</tr>"
     yield "</tbody>\n</table></div>"

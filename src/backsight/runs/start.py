@@ -92,6 +92,8 @@ def begin(
         task, message = fit_prompts(
             task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
         )
+    if splits is None and config.hindsight.needs_gold_answers:
+        _check_gold_answers(task, config.hindsight.label)
     return RunParts(
         config=config,
         task=task,
@@ -160,7 +162,20 @@ def place_of_policy(path: str) -> str:
 def _feedback(task: Task, reward_funcs: RewardFuncs | None) -> FeedbackSource:
     if reward_funcs is None:
         return ask(f"task '{task.name}', feedback", "mend the task", task.feedback)
-    return RewardFunctions([reward_funcs] if callable(reward_funcs) else list(reward_funcs))
+    if callable(reward_funcs):
+        return RewardFunctions([reward_funcs])
+    if not isinstance(reward_funcs, Sequence) or isinstance(reward_funcs, str):
+        raise ConfigError("reward_funcs", shown(reward_funcs), "give a function, or a list of functions")
+    return RewardFunctions(reward_funcs)
+
+
+def _check_gold_answers(task: Task, method: str) -> None:
+    """Raise `DataError` when items to train on have no gold answer; those that are made on demand are not looked at."""
+    items = task.items(task.train_split)
+    lacking = [item for item in items if item.target is None] if isinstance(items, list | tuple) else []
+    if lacking:
+        remedy = f"{method} needs a gold answer in every row; {len(lacking)} of {len(items)} have none"
+        raise DataError(f"{task.train_split}/{lacking[0].id}.target", None, remedy)
 
 
 CHECKED_PROMPTS = 200
@@ -197,6 +212,8 @@ def fit_prompts(
         items = ask(f"task '{task.name}', items of {split}", "mend the task", task.items, split)
         if not isinstance(items, Sequence) or isinstance(items, str):
             raise DataError(f"task '{task.name}', items of {split}", shown(items), "return a list of items")
+        if isinstance(items, list | tuple) and (wrong := [each for each in items if not isinstance(each, Item)]):
+            raise DataError(f"task '{task.name}', items of {split}", shown(wrong[0]), "is no Item; make each an Item")
         # items that are made on demand are not all made for this check
         most = (count or len(items)) if isinstance(items, list | tuple) else CHECKED_PROMPTS
         attempted = {index: items[index] for index in draw_indices(len(items), most)}

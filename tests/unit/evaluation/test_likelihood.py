@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy
 import pytest
 import torch
 from tiny_models import tiny_policy
 
 from backsight.errors import DataError
-from backsight.evaluation.likelihood import compare_likelihoods, pairwise_accuracy, turn_log_probs
+from backsight.evaluation.likelihood import (
+    compare_likelihoods,
+    compare_likelihoods_over_seeds,
+    pairwise_accuracy,
+    turn_log_probs,
+)
 from backsight.tasks.base import Item
 
 
@@ -61,3 +67,31 @@ def test_log_probs_are_means_over_the_tokens_of_a_turn() -> None:
 def test_a_turn_that_was_not_said_cannot_be_looked_at() -> None:
     with pytest.raises(DataError, match="1.target"):
         turn_log_probs(tiny_policy(), [Item("1", "a")])
+
+
+def test_over_seeds_the_accuracy_is_the_mean_of_the_runs_and_allows_for_other_seeds() -> None:
+    items = [turn(float(number % 2)) for number in range(40)]
+    base = [0.0] * 40
+    ahead = [0.1 * (number % 2) + 0.001 * number for number in range(40)]
+    behind = [-value for value in ahead]
+    two = compare_likelihoods_over_seeds(items, [ahead, behind], base).accuracy
+    assert two.mean == pytest.approx(0.5)
+    assert (two.low, two.high) == (0.0, 1.0)  # two runs that say the opposite say nothing
+    alike = compare_likelihoods_over_seeds(items, [ahead, ahead], base).accuracy
+    assert alike.mean == compare_likelihoods(items, ahead, base).accuracy.mean == 1.0
+    alone = compare_likelihoods_over_seeds(items, [behind], base)
+    assert alone == compare_likelihoods(items, behind, base)
+
+
+def test_the_interval_over_seeds_holds_the_truth_in_nineteen_of_twenty_tries() -> None:
+    random = numpy.random.default_rng(0)
+    items, held, tries = [turn(float(number % 2)) for number in range(60)], 0, 200
+    for _ in range(tries):
+        of_turns = random.normal(size=60)
+        signs = numpy.asarray([1.0 if number % 2 else -1.0 for number in range(60)])
+        runs = [
+            (of_turns + random.normal(scale=0.3) * signs + random.normal(scale=0.3, size=60)).tolist() for _ in range(3)
+        ]
+        found = compare_likelihoods_over_seeds(items, runs, [0.0] * 60).accuracy
+        held += found.low <= 0.5 <= found.high
+    assert held / tries >= 0.92

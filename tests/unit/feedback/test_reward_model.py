@@ -11,9 +11,10 @@ import transformers
 from tiny_models import SIZES, tiny_policy, tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, LlamaConfig
 
-from backsight.errors import ModelError
+from backsight.errors import DataError, ModelError
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.feedback.reward_model import RewardModel
+from backsight.policies import chat
 from backsight.tasks.base import Item
 from backsight.types import Action, Step, Trajectory
 
@@ -118,3 +119,24 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelError, match="cannot be loaded as a classifier"):
         RewardModel.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ raise_exception('no system role') }}", "chat template refuses it .no system role"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{{ i }}{% endfor %}{% endfor %}",
+            "has not ended after",
+        ),
+    ],
+)
+def test_a_chat_template_that_refuses_or_never_ends_is_named(
+    template: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "SECONDS", 0.5)
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = template
+    reward = RewardModel(classifier(), tokenizer)
+    with pytest.raises(DataError, match=f"messages: .*{message}"):
+        reward([[{"role": "user", "content": "a"}]], [[{"role": "assistant", "content": "b"}]])

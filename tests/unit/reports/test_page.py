@@ -37,3 +37,9 @@ def test_a_page_loads_nothing_but_the_style_it_knows() -> None:
 def test_a_cell_that_a_row_does_not_have_is_a_dash() -> None:
     table = Table("t", {"a": {"x": "1"}, "b": {"y": "2"}})
     assert "<tr><th>b</th><td>–</td><td>2</td></tr>" in page(Report("r", {}, [], [table]))
+
+
+def test_control_characters_are_written_out() -> None:
+    written = page(report("a\x1b[31m\u202eb\nc"))
+    assert "\x1b" not in written and "\u202e" not in written
+    assert r"a\x1b[31m\u202eb c" in written

@@ -13,7 +13,7 @@ from toy_tasks import WORDS, GoalString, SayWord, WhichWord
 
 from backsight.config import RunConfig
 from backsight.environments.episodes import EpisodesTask
-from backsight.errors import ConfigError, DataError, ModelError
+from backsight.errors import BacksightError, ConfigError, DataError, ModelError
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies.text import TextPolicy
@@ -242,3 +242,39 @@ def test_a_long_prompt_is_found_wherever_it_stands(plain: TextPolicy, tmp_path: 
 @pytest.mark.parametrize("text", ["עברית ‏مرحبا‎ 今日は 👩‍💻🙂 e\u0301", "tabs\tand\r\nlines", "İ ß ﬁ \u200d"])
 def test_bytes_as_tokens_carry_every_script(text: str, plain: TextPolicy) -> None:
     assert plain.decode(plain.encode(text)) == text  # type: ignore[attr-defined]
+
+
+def test_a_gold_answer_that_is_missing_is_named_before_a_supervised_run(policy: TextPolicy, tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "target": "b"}, {"prompt": "c", "target": ""}, {"prompt": "d"}]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = RowsTask(data, test=data)
+    with pytest.raises(DataError, match="train/2.target: None: supervised needs a gold answer.*; 2 of 3 have none"):
+        begin(config_of(hindsight="supervised"), task, policy)
+    begin(config_of(hindsight="supervised"), task, policy, splits=["test"])
+    begin(config_of(hindsight="outcome"), task, policy)
+
+
+def _ends(*_: Any) -> Any:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"items": _ends}, r"task 'say', items of train: called sys.exit\(3\): mend the task"),
+        ({"items": lambda self, split: None}, "task 'say', items of train: None: return a list of items"),
+        ({"items": lambda self, split: {1}}, r"items of train: \{1\}: return a list of items"),
+        ({"items": lambda self, split: ["a"]}, "items of train: 'a': is no Item"),
+        ({"feedback": _ends}, r"task 'say', feedback: called sys.exit\(3\): mend the task"),
+    ],
+)
+def test_a_task_that_fails_is_named(policy: TextPolicy, members: dict[str, Any], message: str) -> None:
+    with pytest.raises(BacksightError, match=message):
+        begin(config_of(), type("Failing", (SayWord,), {"name": "say", **members})(), policy)
+
+
+@pytest.mark.parametrize("functions", [5, "length", {"a": len}])
+def test_what_is_no_list_of_reward_functions_is_refused(policy: TextPolicy, functions: Any) -> None:
+    with pytest.raises(ConfigError, match="reward_funcs: .*: give a function"):
+        begin(config_of(), SayWord(), policy, reward_funcs=functions)

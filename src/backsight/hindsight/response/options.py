@@ -55,6 +55,10 @@ class SupervisedOptions(MethodOptions):
     name: Literal["supervised"] = "supervised"
 
     @property
+    def needs_gold_answers(self) -> bool:
+        return True
+
+    @property
     def learns_from_attempts(self) -> bool:
         return False
 
