@@ -133,6 +133,7 @@ def compare_turns(
         Figure.of_estimate(f"{name}, pairs in which the rewarded turn gained more", now.accuracy, "share"),
     ]
     for each in figures:
+        assert each.interval is not None
         low, high = each.interval
         print(f"  {each.row}: {each.value:.3f} [{low:.3f}, {high:.3f}] {each.unit}", flush=True)
     if (split, method) == ("test", "recorded"):

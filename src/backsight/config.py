@@ -134,7 +134,9 @@ def dump_config(config: RunConfig) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null. Dates are text.
+    """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null.
+
+    Dates are text, and so are numbers with a leading zero or a colon.
 
     It refuses a key that stands twice in a mapping, and a document that aliases blow up beyond `MOST_VALUES`.
     """
@@ -157,8 +159,16 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    ),
+}
+"""Forms of numbers. Those that YAML 1.1 has on top mean others than they look like: 010 is 8 in it, and 1:30 is 90."""
+
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _NUMBERS.get(tag, form)) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
     for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 

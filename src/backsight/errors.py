@@ -24,8 +24,6 @@ from contextlib import contextmanager
 
 LONGEST = 290
 """Most characters of a line on the terminal: with ``error: `` before it, it stays under 300."""
-MOST_NAMES = 40
-"""Most names that one error lists."""
 LONGEST_FIELD, LONGEST_VALUE, SHORTEST_VALUE, LONGEST_REASON = 80, 200, 40, 120
 
 _JOINERS = "\u200c\u200d"
@@ -92,13 +90,12 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a remedy for an unknown name: the nearest known one; when none is near, all, or the first of many."""
+    """Return a remedy for an unknown name: the nearest known one, or all of them when none is near."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    more = len(names) - MOST_NAMES
-    return f"known: {', '.join(names[:MOST_NAMES])}{f' and {more} more' if more > 0 else ''}"
+    return f"known: {', '.join(names)}"
 
 
 def printable(text: str) -> str:

@@ -411,3 +411,19 @@ def test_a_method_of_somebodys_own_outlasts_another_change() -> None:
     config = change_config(change_config(BASE, {"hindsight": OwnOptions()}), {"seed": 3})
     assert config.seed == 3
     assert isinstance(config.hindsight, OwnOptions)
+
+
+@pytest.mark.parametrize("text", ["010", "007", "1:30", "1:30.5", "12:30:00", "-010"])
+def test_what_looks_like_another_number_than_yaml_takes_it_for_is_text(text: str, tmp_path: Path) -> None:
+    assert read_changes([], [f"run_name={text}"]) == [{"run_name": text}]
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"seed: {text}\n")
+    assert read_changes([file], []) == [{"seed": text}]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("10", 10), ("-3", -3), ("0x10", 16), ("1_000", 1000), ("0.5", 0.5), ("1.5e3", 1500.0)],
+)
+def test_numbers_stay_numbers(text: str, number: float) -> None:
+    assert read_changes([], [f"seed={text}"]) == [{"seed": number}]

@@ -124,13 +124,13 @@ class TextEpisode:
         """Remember an observation and what was said of it, and return a copy of `info`."""
         if not isinstance(info, Mapping):
             raise SpaceError(f"{place}, info", type(info).__name__, "return a dictionary, as in Gymnasium")
-        info = dict[str, Any](ask_environment(f"{place}, info", dict, info))
+        known: dict[str, Any] = ask_environment(f"{place}, info", dict, info)
         self.observations.append(self._check_observation(place, observation))
-        potential = info.get("potential")
+        potential = known.get("potential")
         self.potential = None if potential is None else finite_reward(potential, f"{place}, info['potential']")
-        if comment := _words(info, "feedback"):
+        if comment := _words(known, "feedback"):
             self.comments.append(comment)
-        return info
+        return known
 
     def _check_observation(self, place: str, observation: Any) -> Observation:
         """Return a copy of an observation, as messages if the episode has messages."""

@@ -122,7 +122,7 @@ def _shares(good: Sequence[float], bad: Sequence[float]) -> NDArray[numpy.float6
 
 def _delong(shares_GB: NDArray[numpy.float64]) -> float:
     """Return the variance of the mean over pairs, of which each turn has many."""
-    return sum(_variance(shares_GB.mean(axis)) / shares_GB.shape[1 - axis] for axis in (0, 1))
+    return float(sum(_variance(shares_GB.mean(axis)) / shares_GB.shape[1 - axis] for axis in (0, 1)))
 
 
 def _variance(shares: NDArray[numpy.float64]) -> float:
