@@ -19,11 +19,8 @@ from statistics import fmean
 import numpy
 from numpy.typing import NDArray
 
-from backsight.evaluation.paired import Comparison, compare_scores
+from backsight.evaluation.paired import ROUNDING, Comparison, compare_scores
 from backsight.evaluation.statistics import Estimate, estimate, student_p, student_quantile
-
-ROUNDING = 1e-12
-"""Differences as small are those of sums of the same numbers in another order."""
 
 Scores = Sequence[Sequence[float | None]]
 """Scores of the items in each run, in the same order; None for an item without one."""
@@ -114,6 +111,7 @@ class _Spread:
         of_items = 0.0
         if count > 1:
             of_items = max(0.0, float(items_I.var(ddof=1)) / count - sum(map(_noise, methods)))
+        self.count = count
         self.variance = of_runs + of_items
         uncertainty = of_runs**2 / freedom + of_items**2 / max(1, count - 1)
         self.freedom = max(1.0, self.variance**2 / uncertainty) if uncertainty else 1.0
@@ -123,9 +121,11 @@ class _Spread:
         return Estimate(mean, mean - margin, mean + margin, count)
 
     def p(self, difference: float) -> float:
-        """Return how often a difference as large would arise by chance."""
+        """Return how often a difference as large would arise by chance. Of one item, nothing is known of others."""
+        if abs(difference) <= ROUNDING or self.count == 1:
+            return 1.0
         if math.sqrt(self.variance) <= ROUNDING:  # runs and items all say the same
-            return 0.0 if abs(difference) > ROUNDING else 1.0
+            return 0.0
         return student_p(difference / math.sqrt(self.variance), self.freedom)
 
 

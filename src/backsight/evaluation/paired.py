@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from backsight.evaluation.statistics import LEVEL, Estimate, bootstrap
 
+ROUNDING = 1e-12
+"""Differences as small, for numbers up to 1 or relative to larger ones, are those of the same sums in another order."""
 FLIPS = 10_000
 _BLOCK = 500
 
@@ -51,6 +53,7 @@ def compare_scores(baseline: Sequence[float | None], policy: Sequence[float | No
         return None
     pairs_I2 = numpy.asarray(pairs, dtype=float)
     differences_I = pairs_I2[:, 1] - pairs_I2[:, 0]
+    differences_I[numpy.abs(differences_I) <= ROUNDING * numpy.abs(pairs_I2).max(axis=1).clip(1.0)] = 0.0
     means = pairs_I2.mean(axis=0)
     return Comparison(float(means[0]), float(means[1]), bootstrap(differences_I), _sign_flip_p(differences_I))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -99,7 +100,7 @@ class FeedbackPool:
             remedy = f"gave no answer in {self.timeout:g} s; mend it, or raise reward_timeout"
             raise RewardError(name_of(self.source), "hangs", remedy) from error
         except RewardError as error:
-            if not _wants_main_thread(error):
+            if not _wants_one_thread(error):
                 raise
             warnings.warn(f"{error.field} only works in the main thread; set reward_workers=0", stacklevel=2)
             self.threads = None
@@ -123,5 +124,8 @@ class FeedbackPool:
         return (each.with_feedback(feedback) for each, feedback in zip(trajectories, said, strict=True))
 
 
-def _wants_main_thread(error: RewardError) -> bool:
-    return isinstance(error.__cause__, ValueError) and "main thread" in str(error.__cause__)
+def _wants_one_thread(error: RewardError) -> bool:
+    """Return whether what failed is a timer by signals, or a connection that is bound to the thread that opened it."""
+    said = str(error.__cause__)
+    is_timer = isinstance(error.__cause__, ValueError) and "main thread" in said
+    return is_timer or (isinstance(error.__cause__, sqlite3.ProgrammingError) and "same thread" in said)

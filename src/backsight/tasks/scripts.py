@@ -16,6 +16,7 @@ _UNSPACED_BLOCKS = (
     ("\u1950", "\u19df"),  # Tai Le, New Tai Lue
     ("\u1a20", "\u1aaf"),  # Tai Tham
     ("\u1b00", "\u1b7f"),  # Balinese
+    ("\u2e80", "\u2fdf"),  # radicals of Chinese characters
     ("\u3005", "\u3007"),  # marks of Chinese and Japanese that stand for characters
     ("\u3021", "\u3029"),
     ("\u3031", "\u3035"),
@@ -26,10 +27,13 @@ _UNSPACED_BLOCKS = (
     ("\u31f0", "\u31ff"),
     ("\u3400", "\u4dbf"),  # Chinese characters, which Japanese has as well
     ("\u4e00", "\u9fff"),
+    ("\ua000", "\ua48f"),  # Yi
     ("\ua980", "\ua9ff"),  # Javanese, Burmese
     ("\uaa60", "\uaadf"),  # Burmese, Tai Viet
     ("\uf900", "\ufaff"),
     ("\uff66", "\uff9f"),
+    ("\U00016fe0", "\U00018dff"),  # Tangut, Khitan, and their marks
+    ("\U0001aff0", "\U0001b2ff"),  # more Japanese syllables, Nushu
     ("\U00020000", "\U0003ffff"),
 )
 """First and last character of the blocks of scripts without spaces between words."""

@@ -94,3 +94,10 @@ def test_the_interval_of_a_method_allows_for_other_seeds() -> None:
     assert scores is not None
     # the runs' deviation is 0.2, of their mean 0.2 / √3, and 4.303 of it are 95 % with two degrees of freedom
     assert scores.estimate.high - scores.estimate.mean == pytest.approx(4.3027 * 0.2 / 3**0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("runs", [[[0.0], [0.0]], [[0.01], [0.0], [0.02]]])
+def test_one_item_says_nothing_about_others(runs: list[list[float]]) -> None:
+    found = compare_over_seeds(runs, [[1.0]] * len(runs))
+    assert found is not None
+    assert found.p == 1.0 and not found.rises()

@@ -71,3 +71,11 @@ def test_where_nothing_changed_five_in_a_hundred_are_significant() -> None:
     found = [compare_scores([0.0] * 10, generator.normal(size=10).tolist()) for _ in range(400)]
     share = sum(each is not None and each.p <= 0.05 for each in found) / len(found)
     assert 0.025 <= share <= 0.075
+
+
+def test_the_rounding_of_sums_is_no_difference() -> None:
+    """On 20 items that all differ by one rounding, a test of signs would be as sure as it can be."""
+    found = compare_scores([0.1, 1e6 * 0.1] * 10, [0.1 + 1.5e-17, 1e6 * (0.3 - 0.2)] * 10)
+    assert found is not None
+    assert (found.p, found.difference.mean) == (1.0, 0.0)
+    assert not found.rises() and not found.falls()

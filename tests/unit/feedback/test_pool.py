@@ -1,5 +1,6 @@
 """Feedback in the background."""
 
+import sqlite3
 import threading
 import time
 import warnings
@@ -161,6 +162,17 @@ def test_a_function_that_sets_timers_is_taken_out_of_the_threads() -> None:
         assert rewards(pool.wait(pool.submit([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it is said once
+        assert rewards(pool.wait(pool.submit([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
+
+
+def test_a_connection_that_is_bound_to_its_thread_is_used_there() -> None:
+    connection = sqlite3.connect(":memory:")
+
+    def stored(completions: list[str]) -> list[float]:
+        return [float(connection.execute("select 1").fetchone()[0])] * len(completions)
+
+    pool = FeedbackPool(RewardFunctions([stored]), workers=1)
+    with pytest.warns(UserWarning, match="'stored' only works in the main thread; set reward_workers=0"):
         assert rewards(pool.wait(pool.submit([(0, group(0))], 1, seed=0))) == [1.0, 1.0]
 
 
