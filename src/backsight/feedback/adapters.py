@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from backsight.errors import RewardError
@@ -37,15 +37,16 @@ def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> Rew
             for completion, row in zip(completions, _rows(columns, len(completions)), strict=True)
         ]
 
-    def scores(completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        return [_part(compute_score(**call), "score", known_as) for call in calls(completions, columns)]
-
-    async def awaited_scores(completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        answers = await asyncio.gather(*(compute_score(**call) for call in calls(completions, columns)))
+    def scores(completions: Sequence[Any], **columns: Any) -> Any:
+        answers = [compute_score(**call) for call in calls(completions, columns)]
+        if any(map(inspect.isawaitable, answers)):
+            return awaited(answers)
         return [_part(answer, "score", known_as) for answer in answers]
 
-    is_asynchronous = inspect.iscoroutinefunction(compute_score)
-    return _rename(awaited_scores if is_asynchronous else scores, known_as)
+    async def awaited(answers: Sequence[Any]) -> list[float | None]:
+        return [_part(answer, "score", known_as) for answer in await asyncio.gather(*answers)]
+
+    return _rename(scores, known_as)
 
 
 def from_openrlhf(
@@ -63,7 +64,11 @@ def from_openrlhf(
         texts = [prompt if isinstance(prompt, str) else transcript(prompt) for prompt in prompts]
         queries = [text + _text(completion) for text, completion in zip(texts, completions, strict=True)]
         labels = list(columns.get(label_column) or [None] * len(texts))
-        return _part(reward_func(queries=queries, prompts=texts, labels=labels), "rewards", known_as)
+        answer = reward_func(queries=queries, prompts=texts, labels=labels)
+        return awaited(answer) if inspect.isawaitable(answer) else _part(answer, "rewards", known_as)
+
+    async def awaited(answer: Awaitable[Any]) -> Any:
+        return _part(await answer, "rewards", known_as)
 
     return _rename(rewards, known_as)
 

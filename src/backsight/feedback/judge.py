@@ -113,7 +113,8 @@ class Judge:
         answer = ask(self.busy[0], "mend the function that asks the judge", self.ask, questions)
         answers = in_order(answer, len(questions))
         if answers is None or len(answers) != len(questions) or not all(isinstance(each, str) for each in answers):
-            what = shown(answer) if answers is None else f"{len(answers)} answers"
+            is_short = answers is not None and len(answers) != len(questions)
+            what = f"{len(answers or ())} answers" if is_short else shown(answer)
             remedy = f"it has to give {len(questions)} texts, one a question"
             raise RewardError(self.busy[0], f"gave {what}", remedy)
         return answers

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import fmean
+from typing import Any, TypeVar
 
 from backsight.config import RunConfig
 from backsight.evaluation.agreement import sampler_learner_difference
+from backsight.feedback.asking import ask, patience
 from backsight.policies.text import LanguageModelPolicy
 from backsight.runs.start import RunParts, begin
 from backsight.tasks.base import PromptTask, Task, draw_items, has_full_marks
 from backsight.types import Feedback
+
+_T = TypeVar("_T")
 
 GRADED = 200
 """Most gold answers of a split that are looked at."""
@@ -27,15 +31,23 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
     """
     parts = begin(config, task)
     task = parts.task
-    graded = {split: task.validate(split, GRADED) for split in (task.train_split, *task.eval_splits)}
+    splits = (task.train_split, *task.eval_splits)
+    with patience(config.reward_timeout):
+        graded = {split: _ask(task, task.validate, split, GRADED) for split in splits}
+        outcomes = {split: "".join(_outcome(parts, split, count)) for split, count in graded.items()}
     if config.bf16:
         parts.policy.module.bfloat16()
     largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
     return [
-        *((f"gold answers of {split}", "".join(_outcome(parts, split, count))) for split, count in graded.items()),
+        *((f"gold answers of {split}", outcome) for split, outcome in outcomes.items()),
         ("prompts", parts.message or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
     ]
+
+
+def _ask(task: Task, function: Callable[..., _T], *arguments: Any) -> _T:
+    """Call a function of the task, which may be anybody's code."""
+    return ask(f"task '{task.name}', gold answers", "mend the task", function, *arguments)
 
 
 def _outcome(parts: RunParts, split: str, count: int) -> Iterator[str]:
@@ -51,7 +63,7 @@ def _outcome(parts: RunParts, split: str, count: int) -> Iterator[str]:
     gold = [item for item in draw_items(task.items(split), GRADED) if item.target is not None]
     tokens = [policy.encode(str(item.target)) for item in gold]
     written = [policy.decode(each) for each in tokens]
-    judged = [task.judge(item, text) for item, text in zip(gold, written, strict=True)]
+    judged = [_ask(task, task.judge, item, text) for item, text in zip(gold, written, strict=True)]
     lost = [place for place, feedback in enumerate(judged) if not has_full_marks(feedback, task.full_marks)]
     if lost:
         first = lost[0]

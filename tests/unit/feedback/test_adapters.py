@@ -86,3 +86,20 @@ def test_one_reward_a_token_is_refused() -> None:
 
     with pytest.raises(RewardError, match="per_token.*return a finite number"):
         RewardFunctions([from_openrlhf(per_token)])([attempt("a")], seeds=[0])
+
+
+class Late:
+    """An asynchronous function that does not look like one."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def __call__(self, **named: Any) -> Any:
+        return self.answer
+
+
+def test_asynchronous_objects_are_awaited_before_their_answer_is_read() -> None:
+    score = from_verl(Late({"score": 0.5}), name="verl")
+    rewards = from_openrlhf(Late({"rewards": [0.5, 0.5]}), name="openrlhf")
+    feedback = RewardFunctions([score, rewards])(ROWS, seeds=[0, 0])
+    assert [each.rewards for each in feedback] == [{"verl": 0.5, "openrlhf": 0.5}] * 2

@@ -129,3 +129,8 @@ def test_what_the_user_can_put_right_is_passed_on() -> None:
 def test_retries_cannot_be_negative() -> None:
     with pytest.raises(ConfigError, match="retries: -1"):
         Judge(Answers(), retries=-1)
+
+
+def test_answers_that_are_no_texts_are_shown() -> None:
+    with pytest.raises(RewardError, match=r"judge 'judge': gave \[3\]: it has to give 1 texts"):
+        Judge(lambda questions: [3 for _ in questions])([attempt("a")], [0])  # type: ignore[arg-type, return-value]

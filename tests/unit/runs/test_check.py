@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from tiny_models import tiny_policy
 from tokenizers.normalizers import NFKC
 
 from backsight.config import RunConfig
-from backsight.errors import DataError, ModelError
+from backsight.errors import DataError, ModelError, RewardError
 from backsight.presets.base import find_preset, make_task
 from backsight.runs import check as module
 from backsight.runs.check import check as run_checks
@@ -84,3 +86,12 @@ def test_a_sampler_that_disagrees_is_named(config: RunConfig, monkeypatch: pytes
     monkeypatch.setattr(module, "sampler_learner_difference", disagree)
     with pytest.raises(ModelError, match="disagree"):
         check(config)
+
+
+def test_a_judge_that_ends_the_program_or_hangs_is_named(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SentimentTask, "judge", lambda *_: sys.exit(3))
+    with pytest.raises(RewardError, match=r"task 'sentiment', gold answers: called sys.exit\(3\): mend the task"):
+        check(config)
+    monkeypatch.setattr(SentimentTask, "judge", lambda *_: time.sleep(60))
+    with pytest.raises(RewardError, match="task 'sentiment', gold answers: hangs: gave no answer in 1 s"):
+        check(config.model_copy(update={"reward_timeout": 1.0}))
