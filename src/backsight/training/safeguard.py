@@ -2,7 +2,8 @@
 
 A gradient that is not finite is never applied (`update.py`). A gradient that is finite can still destroy the weights,
 for example with a far too high learning rate; that shows only when the model is run. So the weights from before each
-training step are kept until the model has been run with the new ones.
+training step are kept until the model has been run with the new ones. Only a step that changes weights costs anything,
+and the copy lies in memory that is asked for once.
 """
 
 from __future__ import annotations
@@ -24,11 +25,23 @@ class Safeguard:
 
     def __init__(self, policy: Policy, optimizer: torch.optim.Optimizer) -> None:
         self.policy, self.optimizer = policy, optimizer
+        self.has_changed = False
+        """Whether the present training step has changed the weights, or is about to."""
         self._kept: list[torch.Tensor] = []
+        optimizer.register_step_pre_hook(lambda *_: None if self.has_changed else self.keep())
 
+    def begin(self) -> None:
+        """Begin a training step: the present weights are kept as soon as the optimizer is about to change them."""
+        self.has_changed = False
+
+    @torch.no_grad()
     def keep(self) -> None:
         """Keep a copy of the present weights, in the memory of the CPU."""
-        self._kept = [each.detach().to("cpu", copy=True) for each in self._optimized]
+        self.has_changed, optimized = True, self._optimized
+        if not self._kept:
+            self._kept = [torch.empty_like(each, device="cpu", pin_memory=each.is_cuda) for each in optimized]
+        for kept, weight in zip(self._kept, optimized, strict=True):
+            kept.copy_(weight, non_blocking=True)  # a GPU does it before what it is told later: to change the weight
 
     @torch.no_grad()
     def is_whole(self, examples: Sequence[Example]) -> bool:

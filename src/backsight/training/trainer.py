@@ -206,7 +206,7 @@ class Trainer:
             group["lr"] = rate
         state, agreement = self.update_state, self.agreement
         agreement.begin(self.progress.step, examples, groups, state.micro_batch_size, state.profile)
-        self.safeguard.keep()
+        self.safeguard.begin()
         metrics = update(
             self.policy, self.reference, examples, self.optimizer, self.config, state, self.teacher, agreement
         )
@@ -217,7 +217,7 @@ class Trainer:
 
     def _note_broken(self, was_skipped: bool, examples: Sequence[Example]) -> None:
         """Undo the update if the policy is no longer whole, count broken steps in a row, and tell the user of them."""
-        is_whole = self.safeguard.is_whole(examples)
+        is_whole = not self.safeguard.has_changed or self.safeguard.is_whole(examples)
         if not is_whole:
             self.safeguard.undo()
         if is_whole and not was_skipped:

@@ -58,3 +58,23 @@ def test_what_the_optimizer_knew_of_broken_weights_is_forgotten() -> None:
     assert optimizer.state
     guard.undo()
     assert not optimizer.state
+
+
+def test_the_weights_are_kept_once_a_training_step_and_only_when_they_are_about_to_change() -> None:
+    policy = tiny_policy()
+    optimizer = make_optimizer(policy.module, OptimizerConfig())
+    guard = Safeguard(policy, optimizer)
+    guard.begin()
+    assert not guard.has_changed
+    for _ in range(2):
+        before = weights(policy)
+        guard.begin()
+        for _ in range(2):
+            optimizer.zero_grad()
+            policy.log_probs([ROW]).log_probs_N.sum().backward()
+            optimizer.step()
+        assert guard.has_changed and not all(map(torch.equal, weights(policy), before))
+        place = [each.data_ptr() for each in guard._kept]
+        guard.undo()
+        assert all(map(torch.equal, weights(policy), before))
+    assert place == [each.data_ptr() for each in guard._kept]
