@@ -119,6 +119,8 @@ class Trainer:
         """
         with calling_on_interrupt(self._stop_after_this_step):
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
+                if self.ahead is None:  # forget the work of evaluations; what samples ahead is another engine
+                    self.source.engine.profile.take()
                 started = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()

@@ -240,6 +240,26 @@ def test_bf16_keeps_steps_that_are_too_small_for_it() -> None:
     assert torch.equal(rounded, weights(policy))
 
 
+def test_the_time_and_work_of_evaluations_are_of_no_step() -> None:
+    policy, notes = tiny_policy(), Notes()
+    run = trainer(
+        policy,
+        config=CONFIG.model_copy(update={"eval_steps": 1}),
+        recorders=[notes],
+        evaluate=lambda progress: evaluate(),
+    )
+
+    def evaluate() -> float:
+        with run.source.engine.profile.phase("decode", tokens=1000):
+            return 0.0
+
+    evaluate()
+    run.train()
+    for metrics in notes.metrics:
+        tokens = metrics["tokens_per_second/decode"] * metrics["time/decode"]
+        assert 0 < tokens <= metrics["num_tokens"]
+
+
 def test_time_and_work_are_metered() -> None:
     notes = Notes()
     trainer(tiny_policy(words=WORDS), recorders=[notes]).train()
