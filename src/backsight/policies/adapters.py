@@ -14,7 +14,7 @@ from torch import nn
 
 from backsight.errors import ConfigError, ModelError, border, nearest
 from backsight.policies.config import ALL_LINEAR, AdapterConfig
-from backsight.policies.folder import check_finite, read_object
+from backsight.policies.folder import check_finite, check_no_pipes, read_object
 from backsight.policies.memory import load_tensors
 from backsight.policies.merging import check_layers, merge_layers
 
@@ -73,9 +73,11 @@ def base_of(path: str) -> str:
     """Return the base model that an adapter's folder names, or `path` itself if it holds no adapter or a whole model.
 
     Raises:
-        ModelError: when the folder names no base model, or one that is not there.
+        ModelError: when the folder names no base model, or one that is not there, or holds a pipe or a device.
     """
     folder = Path(path)
+    if folder.is_dir():
+        check_no_pipes(folder)
     if not (folder / CONFIG_FILE).is_file() or (folder / "config.json").is_file():
         return path
     base = read_object(folder / CONFIG_FILE).get(BASE)

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ SMALL = 2**24
 """Number of weights up to which nobody asks where they come from."""
 MOST_LAYERS = 1_000
 """Number of layers, beyond one for each stored weight, up to which a model is built to see."""
+_NUMBER = re.compile(r"\.\d+\.")
+_SCALES = re.compile(
+    r"\.(SCB|g_idx|scales|qzeros)$|\.(weight|input|activation)_?(scale|zero_point|global_scale|absmax)"
+)
+"""Names of what quantized weights are multiplied with, beside them."""
 _LAYERS = re.compile(r"(.*\.)?((num_)?(hidden_|encoder_|decoder_)?layers|n_layers?)")
 
 
@@ -47,9 +52,7 @@ def _check_files(path: str, folder: Path) -> None:
     """Raise `ModelError` when a file of a model folder is missing, damaged or none."""
     if not (folder / CONFIG).is_file():
         raise ModelError("policy", path, f"the folder has no {CONFIG}; give one written by save_pretrained")
-    for file in folder.iterdir():
-        if file.exists() and not file.is_file() and not file.is_dir():  # a pipe or a device may never end
-            raise ModelError("policy", file, "is no file; take it out of the model folder")
+    check_no_pipes(folder)
     for name in (CONFIG, GENERATION):
         if (folder / name).exists():  # transformers passes over the second if it is damaged
             read_object(folder / name)
@@ -57,6 +60,17 @@ def _check_files(path: str, folder: Path) -> None:
         raise ModelError("policy", path, "the folder has no weights (*.safetensors); save it with save_pretrained")
     if (folder / INDEX).is_file() and not (folder / WEIGHTS).is_file():
         _check_parts(folder / INDEX)
+
+
+def check_no_pipes(folder: Path) -> None:
+    """Check that everything in a folder is a file or a folder: a pipe or a device may never end.
+
+    Raises:
+        ModelError: when something is not.
+    """
+    for file in folder.iterdir():
+        if file.exists() and not file.is_file() and not file.is_dir():
+            raise ModelError("policy", file, "is no file; take it out of the model folder")
 
 
 def _check_parts(index: Path) -> None:
@@ -118,11 +132,13 @@ def check_loaded(path: str, model: nn.Module, found: Mapping[str, Any], *, may_b
     pooler, may be missing.
 
     Raises:
-        ModelError: when a weight is missing, has another shape, or is not finite.
+        ModelError: when a weight is missing, has another shape, or is not finite, or files hold layers that the
+            configuration leaves out, or scales of weights.
     """
     for name, stored, wanted in sorted(map(tuple, found["mismatched_keys"])):
         shapes = f"{list(stored)} in its files and {list(wanted)} by {CONFIG}"
         raise ModelError("policy", path, f"{name} has the shape {shapes}; mend one of them")
+    _check_surplus(path, model, found["unexpected_keys"])
     body = getattr(model, "base_model_prefix", "") + "."
     missing = sorted(
         name for name in found["missing_keys"] if not may_be_fresh or (name.startswith(body) and "pooler" not in name)
@@ -132,6 +148,22 @@ def check_loaded(path: str, model: nn.Module, found: Mapping[str, Any], *, may_b
         kind = "model" if may_be_fresh else "language model"
         raise ModelError("policy", path, f"has no weights for {missing[0]}{others}; give a whole {kind}")
     check_finite(path, dict(model.named_parameters()))
+
+
+def _check_surplus(path: str, model: nn.Module, surplus: Iterable[str]) -> None:
+    """Raise `ModelError` when what files hold beside the model's weights shows that these alone are another model.
+
+    Other heads may lie beside a model, but no further layers, and nothing by which its own weights have to be scaled.
+    """
+    own = [name for name, _ in model.named_parameters()]
+    kinds = {_NUMBER.sub(".#.", name) for name in own}
+    for name in sorted(surplus):
+        if _NUMBER.search(name) and _NUMBER.sub(".#.", name) in kinds:
+            raise ModelError("policy", path, f"{CONFIG} leaves out layers that its files hold, such as {name}; mend it")
+        part = name.rpartition(".")[0] + "."
+        if any(each.startswith(part) for each in own) and _SCALES.search(name):
+            remedy = f"its weights are quantized ({name}), and {CONFIG} does not say how; take it as it was before that"
+            raise ModelError("policy", path, remedy)
 
 
 @torch.no_grad()

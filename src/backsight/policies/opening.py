@@ -151,6 +151,8 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
             )
         folder.check_loaded(path, model, found, may_be_fresh=kind == "classifier")
         folder.check_answers(path, model.eval())
+        if hasattr(model.config, "validate"):  # transformers checks some settings only when it saves the model
+            model.config.validate()
     return model
 
 

@@ -160,3 +160,34 @@ def test_a_pipe_in_a_model_folder_is_not_waited_for(model: Path) -> None:
     (model / "tokenizer.json").unlink()
     os.mkfifo(model / "tokenizer.json")
     assert "is no file; take it out of the model folder" in complaint(model)
+
+
+def test_a_pipe_in_an_adapter_is_not_waited_for(model: Path) -> None:
+    (model.parent / "adapter").mkdir()
+    (model.parent / "adapter" / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(model)}))
+    os.mkfifo(model.parent / "adapter" / "adapter_model.safetensors")
+    assert "is no file; take it out of the model folder" in complaint(model.parent / "adapter")
+
+
+def test_layers_that_a_configuration_leaves_out_are_named(model: Path) -> None:
+    change(model / CONFIG, num_hidden_layers=1)
+    assert "config.json leaves out layers that its files hold, such as model.layers.1." in complaint(model)
+
+
+@pytest.mark.parametrize("end", [".weight_scale_inv", ".weight_scale", ".SCB", ".scales"])
+def test_scales_of_weights_that_nobody_would_apply_are_named(model: Path, end: str) -> None:
+    name = "model.layers.0.mlp.up_proj"
+    tensors = load_file(model / WEIGHTS)
+    save_file({**tensors, name + end: torch.ones(1)}, model / WEIGHTS, metadata={"format": "pt"})
+    assert f"its weights are quantized ({name}{end}), and config.json does not say how" in complaint(model)
+
+
+def test_another_head_beside_a_model_is_left_out(model: Path) -> None:
+    tensors = load_file(model / WEIGHTS)
+    save_file({**tensors, "score.weight": torch.ones(1, 32)}, model / WEIGHTS, metadata={"format": "pt"})
+    open_policy(str(model))
+
+
+def test_a_model_that_could_not_be_saved_is_refused(model: Path) -> None:
+    change(model / CONFIG, output_attentions=True)
+    assert "output_attentions" in complaint(model)
