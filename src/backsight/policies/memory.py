@@ -7,8 +7,10 @@ the uninterrupted one; and a file that is changed later would change the weights
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -21,6 +23,24 @@ def move_to_own_memory(module: nn.Module) -> None:
     for tensor in itertools.chain(module.parameters(), module.buffers()):
         if tensor.device.type == "cpu" and not tensor.untyped_storage().is_shared():
             tensor.data = tensor.data.clone()  # memory that processes share stays where it is
+
+
+def in_full_precision(module: nn.Module) -> nn.Module:
+    """Return a copy of a module that computes in float32, which shares what is so already; or the module itself.
+
+    What is tried with it says whether two ways to compute are the same, and not how they happen to round: the answer is
+    the same for weights before training and in the middle of it.
+    """
+    weights = list(itertools.chain(module.parameters(), module.buffers()))
+    if all(weight.dtype not in (torch.bfloat16, torch.float16) for weight in weights):
+        return module
+    shared: dict[int, Any] = {id(weight): weight for weight in weights}
+    for weight in weights:
+        if weight.dtype in (torch.bfloat16, torch.float16):
+            exact = weight.detach().float()
+            is_parameter = isinstance(weight, nn.Parameter)
+            shared[id(weight)] = nn.Parameter(exact, requires_grad=False) if is_parameter else exact
+    return copy.deepcopy(module, shared)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
 from backsight.feedback.reward_model import RewardModel
-from backsight.policies.memory import load_tensors, move_to_own_memory
+from backsight.policies.memory import in_full_precision, load_tensors, move_to_own_memory
 from backsight.policies.opening import open_policy
 
 MAKERS = {
@@ -64,3 +64,13 @@ def test_tensors_are_aligned_and_the_same(tmp_path: Path) -> None:
     assert any(tensor.data_ptr() % 64 for tensor in mapped.values()), "or there is nothing to mend"
     assert all(tensor.data_ptr() % 64 == 0 for tensor in found.values())
     assert found.keys() == mapped.keys() and all(torch.equal(found[name], mapped[name]) for name in found)
+
+
+def test_a_copy_in_full_precision_leaves_the_module_as_it_was() -> None:
+    module = nn.Sequential(nn.Linear(2, 2).bfloat16(), nn.Linear(2, 2))
+    before = [weight.data_ptr() for weight in module.parameters()]
+    exact = in_full_precision(module)
+    assert {weight.dtype for weight in exact.parameters()} == {torch.float32}
+    assert [weight.data_ptr() for weight in module.parameters()] == before and module[0].weight.dtype == torch.bfloat16
+    assert exact[1].weight is module[1].weight and torch.equal(exact[0].weight, module[0].weight.float())
+    assert in_full_precision(exact) is exact

@@ -12,6 +12,7 @@ from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.decoding.step import (
     BLOCK,
     LeanStep,
+    _try_step,
     decode_step,
     draw_tokens,
     penalise,
@@ -63,6 +64,21 @@ def test_the_lean_step_is_taken_where_it_computes_the_same(architecture: str, dt
     """SmolLM3 has layers that turn nothing, which in bfloat16 shows only where tokens are far apart."""
     model = tiny_policy(architecture).model.to(dtype)
     assert isinstance(decode_step(model), LeanStep) == (architecture == "llama")
+
+
+def test_the_lean_step_is_tried_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In low precision, the outcome would depend on the weights: another one in a run that is resumed."""
+    tried: list[torch.dtype] = []
+
+    def try_step(step: Any, model: Any, stride: int) -> torch.Tensor:
+        tried.append(model.dtype)
+        return _try_step(step, model, stride)
+
+    monkeypatch.setattr("backsight.rollouts.decoding.step._try_step", try_step)
+    model = tiny_policy("llama").model.bfloat16()
+    step = decode_step(model)
+    assert isinstance(step, LeanStep) and step.model is model and model.dtype == torch.bfloat16
+    assert tried == [torch.float32] * 2
 
 
 @pytest.mark.parametrize(
