@@ -319,7 +319,7 @@ def test_rows_that_nobody_can_judge_are_refused(tmp_path: Path, model: str) -> N
         backsight.finetune(
             model,
             RowsTask(write_prompts(tmp_path)),
-            hindsight="supervised",
+            hindsight="outcome",
             stop={"max_steps": 1},
             output_dir=str(tmp_path / "runs"),
             **SMALL,
