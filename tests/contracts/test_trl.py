@@ -154,12 +154,18 @@ def test_loss_and_gradient_are_those_of_trl(name: str, drift: float, tmp_path: P
 
 @pytest.mark.parametrize("drift", [0.0, 0.2, 1.0])
 def test_rloo_is_trls_by_the_mean_length(drift: float, tmp_path: Path) -> None:
-    """TRL adds up the decisions of a response, and backsight averages over those of the batch."""
+    """TRL adds up the decisions of a response, and backsight averages over those of the batch.
+
+    On the policy that sampled, where no ratio is clipped, the default loss is the same.
+    """
     policy = tiny_policy()
     rows = sampled(policy, drift)
     trainer = trainer_of("RLOO", copy.deepcopy(policy.model), policy.tokenizer, tmp_path)
     loss = trainer._compute_loss(trainer.model, inputs_of(policy, rows, [torch.zeros(1)] * 4))
     loss.backward()
     mean_length = sum(map(len, RESPONSES)) / len(RESPONSES)
-    found = own(policy, rows, [torch.zeros(1)] * 4, algorithm="rloo")[1:] * mean_length
+    found = own(policy, rows, [torch.zeros(1)] * 4, algorithm="rloo", loss_type="sequence_clip")[1:] * mean_length
     torch.testing.assert_close(found, gradient_of(trainer.model), rtol=2e-5, atol=2e-6)
+    if drift == 0:
+        plain = own(tiny_policy(), rows, [torch.zeros(1)] * 4, algorithm="rloo")[1:] * mean_length
+        torch.testing.assert_close(plain, found, rtol=2e-5, atol=2e-6)

@@ -40,7 +40,7 @@ class Algorithm:
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm("reinforce", "token_mean", "Williams 1992"),
-    "rloo": Algorithm("rloo", "token_mean", "Ahmadian 2024, arXiv:2402.14740", "sequence_clip"),
+    "rloo": Algorithm("rloo", "token_mean", "Ahmadian 2024, arXiv:2402.14740"),
     "grpo": Algorithm("grpo", "sequence_mean", "Shao 2024, arXiv:2402.03300"),
     "dr_grpo": Algorithm("dr_grpo", "constant", "Liu 2025, arXiv:2503.20783"),
     "dapo": Algorithm("grpo", "token_mean", "Yu 2025, arXiv:2503.14476", epsilon_high=0.28),
