@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from backsight.errors import RunFolderError
+from backsight.errors import RunFolderError, reason
 
 PARTIAL, REPLACED = ".partial", ".replaced"
 """Ends of the names of folders that are being written, and of those that are being deleted."""
@@ -28,7 +28,7 @@ def disk_errors(path: Path, remedy: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
             raise
-        raise RunFolderError("disk", path, f"cannot be written ({_reason(error)}); {remedy}") from error
+        raise RunFolderError("disk", path, f"cannot be written ({reason(error)}); {remedy}") from error
 
 
 @contextmanager
@@ -131,9 +131,3 @@ def open_to_others(folder: Path) -> None:
     for path in folder.glob("*.safetensors"):
         if path.stat().st_mode & 0o777 != rights:  # some file systems know no rights, and refuse to set them
             path.chmod(rights)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split())[:100]

@@ -150,7 +150,7 @@ def _clean(value: object) -> str:
     """Return the text of a value in one line, with characters that a terminal would obey written out."""
     try:
         text = " ".join(str(value).split())
-    except Exception:  # whoever wrote the value may have forgotten that it can be printed
+    except (Exception, SystemExit):  # whoever wrote the value may have forgotten that it can be printed
         text = f"a {type(value).__name__} that cannot be shown"
     return printable(text)
 
