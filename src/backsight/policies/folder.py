@@ -45,7 +45,9 @@ def check_folder(path: str) -> None:
     if folder.is_dir():
         _check_files(path, folder)
     elif path.startswith((".", "/", "~")) or path.count("/") != 1:
-        raise ModelError("policy", path, "no such folder; give a model folder, a hub id (owner/name) or 'pocket'")
+        raise ModelError(
+            "policy", path, "no such folder; give a model folder, a GGUF file, a hub id (owner/name) or 'smollm2'"
+        )
 
 
 def _check_files(path: str, folder: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from backsight.policies import adapters, folder
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.config import AdapterConfig
+from backsight.policies.quiet import quiet
 from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.policies.text import TextPolicy
 
@@ -111,7 +110,7 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
 
     folder.check_folder(path)
     what = "has no configuration that loads" if Path(path).is_dir() else "is no folder here, and no model of the hub"
-    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}{REMEDY}")), _quiet():
+    with border(lambda reason: ModelError("policy", path, f"{what}: {reason}{REMEDY}")), quiet():
         config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code)
         folder.check_size(path, config)
     return config
@@ -135,7 +134,7 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
     }[kind]
     with (
         border(lambda reason: ModelError("policy", path, f"cannot be loaded as a {kind} model: {reason}{REMEDY}")),
-        _quiet(),
+        quiet(),
     ):
         _check_on_paper(path, loader, trust_remote_code, settings)
         with torch.random.fork_rng(devices=[]):
@@ -171,21 +170,6 @@ def _check_on_paper(path: str, loader: Any, trust_remote_code: bool, settings: M
         folder.check_shapes(path, loader.from_config(config, trust_remote_code=trust_remote_code))
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from printing: what has to be said of a model is said in one line."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # the terminal belongs to the run
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logging.set_verbosity(level)
-
-
 def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
     """Load the tokenizer that lies beside the model.
 
@@ -194,7 +178,7 @@ def load_tokenizer(path: str, trust_remote_code: bool) -> Any:
     """
     import transformers
 
-    with border(lambda reason: ModelError("policy", path, f"has no tokenizer that loads: {reason}{REMEDY}")), _quiet():
+    with border(lambda reason: ModelError("policy", path, f"has no tokenizer that loads: {reason}{REMEDY}")), quiet():
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
     # the policy checks lengths itself, with a remedy; this warning would come before that
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True

@@ -40,7 +40,8 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
     largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
     return [
         *((f"gold answers of {split}", outcome) for split, outcome in outcomes.items()),
-        ("prompts", parts.message or f"leave room for {config.max_completion_length} tokens"),
+        *([] if parts.storage is None else [("policy", parts.storage)]),
+        ("prompts", parts.cut or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
     ]
 

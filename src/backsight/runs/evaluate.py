@@ -164,7 +164,7 @@ def assess(  # noqa: PLR0913  (the options of the command)
         estimates={role: _estimates(each, evaluations[role]) for role, each in scores.items()},
         comparisons=comparisons,
         alarms=_alarms(evaluations[POLICY], comparisons, own.feedback),
-        messages=[] if own.message is None else [own.message],
+        messages=own.messages,
     )
 
 

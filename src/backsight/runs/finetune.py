@@ -216,10 +216,8 @@ class _Training:
             trainer.progress.base_log_probs = turn_log_probs(self.policy, self.turns)
         self.base_log_probs = trainer.progress.base_log_probs
         trainer.progress.origin = self.start.origin
-        messages = self.start.notes if self.start.checkpoint is not None else [self.parts.message]
-        for message in messages:
-            if message is not None:
-                log.tell(trainer.progress, message)
+        for message in self.start.notes if self.start.checkpoint is not None else self.parts.messages:
+            log.tell(trainer.progress, message)
 
     def _save_policy(self) -> None:
         if self.config.adapter is not None and self.config.adapter.merge:

@@ -19,6 +19,7 @@ from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies.chat import MESSAGES
 from backsight.policies.config import AdapterConfig
+from backsight.policies.gguf import ENDING, convert, storage_of
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
 from backsight.registry import Registry
@@ -35,7 +36,9 @@ PolicyChoice = str | os.PathLike[str] | TextPolicy
 
 DEFAULT_POLICY = "pocket"
 
-MODELS: Registry[Callable[[], str]] = Registry("backsight.policies", "policy", {})
+MODELS: Registry[Callable[[], str]] = Registry(
+    "backsight.policies", "policy", {"smollm2": "backsight.policies.smollm2:find"}
+)
 """Models that are known by a name. Each is a function that returns the folder in which the model lies."""
 
 
@@ -50,8 +53,15 @@ class RunParts:
     engine: Engine
     """The engine, which acts with the policy's own weights."""
     feedback: FeedbackSource
-    message: str | None
+    cut: str | None = None
     """Message to the user about prompts that were cut; None if none were."""
+    storage: str | None = None
+    """Message to the user about weights that were stored in another form; None if they were not."""
+
+    @property
+    def messages(self) -> list[str]:
+        """All messages to the user."""
+        return [message for message in (self.storage, self.cut) if message is not None]
 
     @property
     def environments(self) -> EnvironmentFactory:
@@ -84,12 +94,14 @@ def begin(
     Raises:
         BacksightError: when the model, a prompt or a reward function does not fit.
     """
+    storage = None
     if policy is None or isinstance(policy, str):
+        storage = storage_of(place_of_policy(policy or config.policy))
         policy = open_model(policy or config.policy, config, task)
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
     counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
     with patience(config.reward_timeout):  # an environment may show the prompts
-        task, message = fit_prompts(
+        task, cut = fit_prompts(
             task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
         )
     if splits is None and config.hindsight.needs_gold_answers:
@@ -100,7 +112,8 @@ def begin(
         policy=policy,
         engine=config.engine.build(policy, own_weights=False),
         feedback=feedback or _feedback(task, reward_funcs),
-        message=message,
+        cut=cut,
+        storage=storage,
     )
 
 
@@ -141,18 +154,21 @@ def load_policy(
 
 
 def place_of_policy(path: str) -> str:
-    """Return the folder or hub id of a model: of a run folder, its trained policy.
+    """Return the folder or hub id of a model: of a run folder its trained policy, of a GGUF file what it converts to.
 
     A known name goes before a folder of that name, which is meant by ``./NAME``.
 
     Raises:
-        ConfigError: when the default model is asked for and not installed.
+        ConfigError: when a model known by name is not installed.
+        ModelError: when a GGUF file cannot be converted.
     """
     trained = Path(path) / POLICY
     if trained.is_dir():
         return str(trained)
     if path in MODELS.names():
         return MODELS.find(path)()
+    if path.endswith(ENDING):
+        return convert(path)
     if path == DEFAULT_POLICY and not Path(path).exists():
         remedy = "is not installed; pip install backsight-pocket (here: pip install ./pocket), or set policy=FOLDER"
         raise ConfigError("policy", path, remedy)

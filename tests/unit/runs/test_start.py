@@ -41,7 +41,7 @@ def test_a_run_has_the_judge_of_its_task_or_another_one(policy: TextPolicy) -> N
         return [1.0] * len(completions)
 
     parts = begin(config_of(), SayWord(), policy)
-    assert parts.policy is policy and isinstance(parts.feedback, TaskVerifier) and parts.message is None
+    assert parts.policy is policy and isinstance(parts.feedback, TaskVerifier) and parts.messages == []
     rewarded = begin(config_of(), SayWord(), policy, reward_funcs=one).feedback
     assert isinstance(rewarded, RewardFunctions) and list(rewarded.functions) == ["one"]
     combined = Combined([TaskVerifier(SayWord())])
@@ -85,8 +85,8 @@ def test_the_prompts_that_will_be_attempted_are_checked(policy: TextPolicy) -> N
         begin(config_of(), LongInTest(1), policy)
     with pytest.raises(DataError, match="test/long.prompt"):
         begin(config_of(), LongInTest(1), policy, splits=["test"])
-    assert begin(config_of(), LongInTest(1), policy, splits=["train"]).message is None
-    assert begin(config_of(eval_items=1), LongInTest(1), policy).message is None
+    assert begin(config_of(), LongInTest(1), policy, splits=["train"]).messages == []
+    assert begin(config_of(eval_items=1), LongInTest(1), policy).messages == []
     with pytest.raises(DataError, match="test/long.prompt"):
         begin(config_of(), LongInTest(1), tiny_policy(words=WORDS), beside=[policy])
 
