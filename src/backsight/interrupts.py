@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -12,8 +12,10 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 @contextmanager
-def calling_on_interrupt(call: Callable[[], None]) -> Iterator[None]:
-    """Call the function when a signal asks the program to end; a second signal does what it did before the block.
+def calling_on_interrupt(
+    call: Callable[[], None], signals: Sequence[signal.Signals] = tuple(SIGNALS)
+) -> Iterator[None]:
+    """Call the function when one of the signals asks the program to end; the next does what it did before the block.
 
     Outside of the main thread, nothing is changed: only the main thread gets signals.
     """
@@ -31,7 +33,7 @@ def calling_on_interrupt(call: Callable[[], None]) -> Iterator[None]:
         restore()
 
     # `nohup` has the end of the terminal ignored, and means it
-    heard = [each for each in SIGNALS if each == signal.SIGINT or signal.getsignal(each) is not signal.SIG_IGN]
+    heard = [each for each in signals if each == signal.SIGINT or signal.getsignal(each) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield

@@ -52,3 +52,12 @@ def test_another_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGINT)]
+
+
+def test_only_the_named_signals_are_passed_on() -> None:
+    treat_all_as_ctrl_c()
+    heard: list[str] = []
+    with pytest.raises(KeyboardInterrupt), calling_on_interrupt(lambda: heard.append("once"), [signal.SIGINT]):
+        signal.raise_signal(signal.SIGINT)
+        assert heard == ["once"]
+        signal.raise_signal(signal.SIGTERM)

@@ -5,7 +5,7 @@ An engine is given weights; it does not own the policy. What only some engines c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, cast
 
 from torch import Tensor
@@ -15,8 +15,9 @@ from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.types import Action, Observation, Sampling
 
-Capability = Literal["act as"]
-"""``act as``: the engine can act with the weights of another policy of this process; see `ActsAsOthers`."""
+Capability = Literal["act as", "stream"]
+"""``act as``: the engine can act with the weights of another policy of this process; see `ActsAsOthers`. ``stream``: it
+can show an action while it is still growing; see `StreamsActions`."""
 
 
 class Engine(Protocol):
@@ -59,6 +60,22 @@ class ActsAsOthers(Engine, Protocol):
     def acting_as(self, policy: Policy) -> Engine:
         """Return an engine that acts with the weights of `policy`, whatever weights this one has."""
         ...
+
+
+class StreamsActions(Engine, Protocol):
+    """An engine with the capability ``stream``."""
+
+    def stream(self, observation: Observation, sampling: Sampling, seed: int) -> Iterator[Action]:
+        """Yield the action after each of its tokens; the last one is the action that `act` yields for the seed."""
+        ...
+
+
+def stream(engine: Engine, observation: Observation, sampling: Sampling, seed: int) -> Iterator[Action]:
+    """Yield an action while it grows, or once it is whole where the engine cannot show it before."""
+    if "stream" in engine.capabilities:
+        yield from cast(StreamsActions, engine).stream(observation, sampling, seed)
+    else:
+        yield from (action for _, action in engine.act([observation], sampling, [seed]))
 
 
 def acting_as(engine: Engine, policy: Policy, purpose: str) -> Engine:

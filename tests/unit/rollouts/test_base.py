@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 import pytest
-from tiny_models import tiny_policy
+from tiny_models import tiny_classifier, tiny_policy
 
 from backsight.errors import ConfigError
-from backsight.rollouts.base import acting_as
+from backsight.rollouts.base import acting_as, stream
 from backsight.rollouts.engines import engine_for
 from backsight.types import Action, Observation, Sampling
 
@@ -42,3 +42,11 @@ def test_an_engine_with_the_capability_acts_with_the_other_policys_weights() -> 
     own = dict(engine.act(["a", "b"], sampling, [0, 1]))
     assert [found[index].value for index in (0, 1)] == [expected[index].value for index in (0, 1)]
     assert [found[index].value for index in (0, 1)] != [own[index].value for index in (0, 1)]
+
+
+def test_an_action_that_cannot_be_shown_while_it_grows_comes_whole() -> None:
+    engine, sampling = engine_for(tiny_classifier(("no", "yes"))), Sampling()
+    assert "stream" not in engine.capabilities
+    [shown] = stream(engine, "a", sampling, 3)
+    [(_, action)] = engine.act(["a"], sampling, [3])
+    assert (shown.value, shown.text) == (action.value, action.text)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from backsight.policies.scoring.log_probs import behaviour_logits
 from backsight.policies.text import LanguageModelPolicy, begun_tokens
+from backsight.rollouts.base import Capability
 from backsight.rollouts.decoding.batch import Batch, DecodeCache
 from backsight.rollouts.decoding.step import draw_tokens, most_likely, penalise, uniform_numbers
 from backsight.rollouts.in_process import InProcessEngine
@@ -56,6 +57,8 @@ PolicyT = TypeVar("PolicyT", bound=LanguageModelPolicy)
 
 class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt]):
     """An engine that decides which rows are decoded together and draws their tokens; subclasses run the model."""
+
+    capabilities: frozenset[Capability] = frozenset({"act as", "stream"})
 
     @abstractmethod
     def _prompt(self, observation: Observation) -> Prompt:
@@ -96,7 +99,7 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         for observation in observations:
             self.policy.check_prompt(observation, sampling.max_completion_length)
         requests = [
-            Request(index, self._prompt(observation), seed, len(begun_tokens(observation)))
+            self._request(index, observation, seed)
             for index, (observation, seed) in enumerate(zip(observations, seeds, strict=True))
         ]
         waiting = deque(sorted(requests, key=lambda request: self._order(request.prompt)))
@@ -111,6 +114,24 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
                 yield index, self._action(observations[index], tokens, log_probs, sampling)
             if not len(batch):
                 batch = None
+
+    @torch.no_grad()
+    def stream(self, observation: Observation, sampling: Sampling, seed: int) -> Iterator[Action]:
+        self.policy.check_prompt(observation, sampling.max_completion_length)
+        request = self._request(0, observation, seed)
+        self._rows_at_once([request.prompt], sampling)  # it tries whether the model can be sampled from
+        batch = self._admit(None, [request], sampling)
+        while True:
+            length = int(batch.lengths_B[0])
+            log_probs = batch.log_probs_BC[0, :length].cpu()
+            yield self._action(observation, batch.tokens_BC[0, :length].tolist(), log_probs, sampling)
+            if not batch.is_alive_B[0]:
+                return
+            with self.profile.phase("decode", 1):
+                self._draw(batch, self._logits(batch), sampling)
+
+    def _request(self, index: int, observation: Observation, seed: int) -> Request[Prompt]:
+        return Request(index, self._prompt(observation), seed, len(begun_tokens(observation)))
 
     def _admit(self, batch: Batch | None, requests: Sequence[Request[Prompt]], sampling: Sampling) -> Batch:
         """Read the prompts of some requests, draw the first token of each, and let them join the batch."""

@@ -61,3 +61,31 @@ def test_decoded_tokens_are_counted(make: Callable[[], Any]) -> None:
     taken = sum(len(action.value) for _, action in engine.act(PROMPTS, SAMPLING, SEEDS))
     # the first token of each row comes from the prompt's own pass
     assert taken - len(PROMPTS) <= engine.profile.tokens["decode"] <= len(PROMPTS) * SAMPLING.max_completion_length
+
+
+@MAKERS
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("begun", [0, 3])
+def test_a_streamed_action_grows_by_a_token_into_the_one_of_a_batch(
+    make: Callable[[], Any], temperature: float, begun: int
+) -> None:
+    policy = make()
+    engine, sampling = engine_for(policy), Sampling(temperature=temperature, max_completion_length=12)
+    prompts = [PartialCompletion(prompt, tuple(policy.encode("the cat"))[:begun]) for prompt in PROMPTS[:3]]
+    for index, action in engine.act(prompts, sampling, SEEDS[:3]):
+        shown = list(engine.stream(prompts[index], sampling, SEEDS[index]))
+        assert shown[-1].value == action.value and shown[-1].is_truncated == action.is_truncated
+        assert shown[-1].text == action.text
+        torch.testing.assert_close(shown[-1].log_probs, action.log_probs, atol=1e-5, rtol=1e-5)
+        values = dict.fromkeys(each.value for each in shown)
+        assert list(values) == [action.value[: length + 1] for length in range(len(action.value))]
+
+
+@MAKERS
+def test_a_stream_that_is_left_changes_nothing(make: Callable[[], Any]) -> None:
+    engine = engine_for(make())
+    expected = [action.value for _, action in engine.act(["the cat"], SAMPLING, [1])]
+    begun = engine.stream("the cat", SAMPLING, 1)
+    assert next(begun).value == expected[0][:1]
+    begun.close()
+    assert [action.value for _, action in engine.act(["the cat"], SAMPLING, [1])] == expected
