@@ -27,15 +27,16 @@ REMEDY = "; take it again from where it came, or another model"
 def open_policy(
     path: str,
     *,
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | None = (),
     trust_remote_code: bool = False,
     adapter: AdapterConfig | None = None,
 ) -> TextPolicy:
     """Open a language model, decoder-only or encoder-decoder, or an encoder-only classifier, as its configuration says.
 
-    `labels` are the answers that the task allows, if it lists them. An encoder without a head for them gets a fresh
-    one, the same in every run. If `path` is the folder of an adapter, the model that it names is loaded and the adapter
-    is put on; if not, `adapter` says whether to put a fresh one on.
+    `labels` are the answers that the task allows, if it lists them; None: there is no task, and a classifier has labels
+    of its own. An encoder without a head for them gets a fresh one, the same in every run. If `path` is the folder of
+    an adapter, the model that it names is loaded and the adapter is put on; if not, `adapter` says whether to put a
+    fresh one on.
 
     Raises:
         ModelError: when nothing can be loaded from `path`, when it is a classifier and the task has no labels or others
@@ -71,17 +72,19 @@ def kind_of(config: Any) -> Kind:
     return "classifier" if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "causal_lm"
 
 
-def _label_settings(path: str, config: Any, labels: Sequence[str]) -> dict[str, Any]:
+def _label_settings(path: str, config: Any, labels: Sequence[str] | None) -> dict[str, Any]:
     """Return the labels that the configuration of a classifier has to be given; none when its head has the task's own.
 
     Raises:
         ModelError: when the task has no labels, or others than the head.
     """
+    is_classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
+    if labels is None and is_classifier:
+        return {}
     if not labels:
         remedy = "is an encoder that chooses a label, and this task wants text; use preset sentiment, or another model"
         raise ModelError("policy", path, remedy)
     own = [str(name) for name in (config.id2label or {}).values()]
-    is_classifier = (config.architectures or [""])[0].endswith("ForSequenceClassification")
     if is_classifier and {name.casefold() for name in own} == {label.casefold() for label in labels}:
         return {}
     if is_classifier and not all(name.startswith("LABEL_") for name in own):

@@ -138,14 +138,14 @@ def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
 def load_policy(
     path: str,
     *,
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | None = (),
     trust_remote_code: bool = False,
     adapter: AdapterConfig | None = None,
 ) -> TextPolicy:
     """Open a model by its name, a run folder (its trained policy), a model folder or a hub id.
 
-    `labels` are the possible answers of a task that has such a set: a classifier chooses from them. `adapter` is put on
-    the model, unless it has one.
+    `labels` are the possible answers of a task that has such a set: a classifier chooses from them; None takes its own.
+    `adapter` is put on the model, unless it has one.
 
     Raises:
         BacksightError: when there is no such model, or it does not load.

@@ -62,6 +62,14 @@ def test_a_task_without_labels_is_none_for_a_classifier(tmp_path: Path) -> None:
         open_policy(str(tmp_path))
 
 
+def test_without_a_task_a_classifier_has_its_own_labels(tmp_path: Path) -> None:
+    tiny_classifier(LABELS).save(tmp_path / "head")
+    policy = open_policy(str(tmp_path / "head"), labels=None)
+    assert isinstance(policy, ClassifierPolicy) and policy.labels == LABELS
+    tiny_policy().save(tmp_path / "model")
+    assert open_policy(str(tmp_path / "model"), labels=None).kind == "causal_lm"
+
+
 def test_other_labels_than_the_tasks_are_named(tmp_path: Path) -> None:
     tiny_classifier(LABELS).save(tmp_path)
     with pytest.raises(ModelError, match="its labels are bad, good, the task's bad, great; rename them in one"):
