@@ -118,6 +118,38 @@ def tiny_classifier(
     return ClassifierPolicy(model, tokenizer)
 
 
+CHAT_TEMPLATE = (
+    "{% for each in messages %}[{{ each.role }}] {{ each.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]:{% endif %}"
+)
+
+
+def reciting_policy(text: str, *, without_end: bool = False, template: str | None = CHAT_TEMPLATE) -> CausalLMPolicy:
+    """A policy that answers every prompt with the text, whose bytes have to differ, once or without end.
+
+    No layer adds anything: what follows a token depends on that token alone, by one direction for each. All tokens
+    that are not in the text, such as the end of the prompt's last line, are followed by its beginning.
+    """
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = template
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert len(tokens) == len(set(tokens)) < SIZES["hidden_size"]
+    model = make_small_model(tokenizer, **LLAMA, tie_word_embeddings=False)
+    read, written = model.get_input_embeddings().weight.data, model.get_output_embeddings().weight.data
+    for layer in model.base_model.layers:
+        layer.self_attn.o_proj.weight.data.zero_()
+        layer.mlp.down_proj.weight.data.zero_()
+    directions = torch.eye(SIZES["hidden_size"])
+    read[:], written[:] = directions[-1], 0
+    read[tokens] = directions[: len(tokens)]
+    written[tokens[0]] = 10 * directions[-1]
+    for token, follower in zip(
+        tokens, [*tokens[1:], tokens[0] if without_end else tokenizer.eos_token_id], strict=True
+    ):
+        written[follower] += 10 * read[token]
+    return CausalLMPolicy(model, tokenizer)
+
+
 def _named(labels: tuple[str, ...]) -> Shape:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
 

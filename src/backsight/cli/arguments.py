@@ -18,6 +18,19 @@ PRESET = typer.Argument(
     "or a preset of an installed package.",
 )
 
+POLICY = typer.Argument(
+    metavar="POLICY", help="Who answers: a name such as pocket, a model folder, a run folder or a hub id."
+)
+
+TEMPERATURE = 0.3
+System = Annotated[str | None, typer.Option(metavar="TEXT", help="What the model is told before everything else.")]
+Temperature = Annotated[float, typer.Option(metavar="T", help="Divisor of the logits; 0 takes the likeliest token.")]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Most tokens of an answer; by default 256, or fewer where the context is small."),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the answers: the same one gives the same answers.")]
+
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings by dotted key: stop.max_steps=100.")
 ]

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from backsight import __version__
+from backsight.cli.chat import chat
 from backsight.cli.check import check
 from backsight.cli.compare import compare
 from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
 from backsight.cli.train import train
+from backsight.cli.try_prompts import try_prompts
 from backsight.interrupts import treat_all_as_ctrl_c
 from backsight.reports.terminal import steady_output
 
@@ -20,6 +22,8 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(check)
+app.command()(chat)
+app.command("try")(try_prompts)
 
 
 def _print_version(is_asked: bool) -> None:

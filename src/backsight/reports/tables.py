@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backsight.errors import printable
+from backsight.reports.terminal import printable_lines
 
 TIME = "time/"
 SMALLEST_SHARE = 0.01
@@ -65,6 +66,16 @@ def text_table(title: str, rows: Mapping[str, Mapping[str, str]]) -> Table:
         table.add_column(Text(printable(column)), justify="right")
     for label, cells in rows.items():
         table.add_row(*(Text(printable(text)) for text in (label, *(cells.get(column, "–") for column in columns))))
+    return table
+
+
+def answers_table(title: str, answers: Mapping[str, Sequence[str]]) -> Table:
+    """Make a table of answers side by side: a column for each who answered, a row for each sample."""
+    table = Table(title=Text(printable_lines(title)), title_justify="left", show_lines=True, expand=True)
+    for name in answers:
+        table.add_column(Text(printable(name)), ratio=1, overflow="fold")
+    for row in zip(*answers.values(), strict=True):
+        table.add_row(*(Text(printable_lines(text)) for text in row))
     return table
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
@@ -71,6 +72,11 @@ def steady_output() -> Iterator[None]:
             if stream is not None:
                 stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines with all control characters written out but those that end a line, and tabs."""
+    return "".join(part if part in ("\n", "\t") else printable(part) for part in re.split(r"([\n\t])", text))
 
 
 def say(console: Console, text: str) -> None:

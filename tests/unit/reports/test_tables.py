@@ -6,7 +6,14 @@ from rich.table import Table
 from backsight.evaluation.evaluator import Scores
 from backsight.evaluation.paired import Comparison
 from backsight.evaluation.statistics import Estimate
-from backsight.reports.tables import differences_table, interval_text, scores_table, text_table, time_summary
+from backsight.reports.tables import (
+    answers_table,
+    differences_table,
+    interval_text,
+    scores_table,
+    text_table,
+    time_summary,
+)
 
 
 def printed(table: Table) -> str:
@@ -30,6 +37,13 @@ def test_a_missing_cell_is_a_dash_and_nothing_is_markup() -> None:
     assert ["", "x", "y"] in rows
     assert ["[red]a", "1", "–"] in rows
     assert ["b", "–", "[/]"] in rows
+
+
+def test_answers_stand_side_by_side_and_keep_their_lines() -> None:
+    text = printed(answers_table("[b]why?", {"one": ["a\nb", "c"], "two": ["[red]x", ""]}))
+    assert text.startswith("[b]why?")
+    rows = [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in text.splitlines()]
+    assert ["one", "two"] in rows and ["a", "[red]x"] in rows and ["b", ""] in rows and ["c", ""] in rows
 
 
 def test_evaluations_stand_side_by_side() -> None:

@@ -16,8 +16,8 @@ from backsight.errors import DataError, printable
 from backsight.reports.document import Report, Table
 from backsight.reports.markdown import markdown
 from backsight.reports.progress import TrainingProgress
-from backsight.reports.tables import text_table
-from backsight.reports.terminal import SteadyStream, say, steady, steady_output
+from backsight.reports.tables import answers_table, text_table
+from backsight.reports.terminal import SteadyStream, printable_lines, say, steady, steady_output
 
 TEXT = "größe – 日本 ━ ✓"
 
@@ -97,16 +97,22 @@ def test_control_characters_are_written_out(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
+def test_lines_and_tabs_of_an_answer_stay() -> None:
+    assert printable_lines(f"a\n\tb{EVIL}") == "a\n\tb" + SHOWN.replace(r"\n", "\n")
+    assert printable_lines("") == ""
+
+
 def test_every_way_to_the_terminal_writes_them_out() -> None:
     console = Console(file=io.StringIO(), width=500)
     say(console, f"[bold]{EVIL}")
     console.print(text_table(EVIL, {EVIL: {EVIL: EVIL}}))
+    console.print(answers_table(EVIL, {EVIL: [EVIL]}))
     progress = TrainingProgress("outcome", console=console)
     progress.tell(EVIL)
     written = console.file.getvalue()  # type: ignore[attr-defined]
     assert written.startswith(f"[bold]{SHOWN}\n")
     assert all(line.replace("─", "").isprintable() for line in written.split("\n"))
-    assert written.count("gone") == written.count(r"\x1b[2Jgone") == 6
+    assert written.count("gone") == written.count(r"\x1b[2Jgone") == 9
 
 
 def test_errors_are_one_line_whatever_they_hold() -> None:
