@@ -53,19 +53,24 @@ class Combined:
         for source, weight in zip(self.sources, self.weights, strict=True):
             asked = [trajectory.with_feedback(each) for trajectory, each in zip(trajectories, known, strict=True)]
             said = ask_source(source, asked, seeds)
-            known = [_unite(one, two, weight) for one, two in zip(known, said, strict=True)]
+            known = [_unite_weighted(one, two, weight) for one, two in zip(known, said, strict=True)]
         return known
 
 
-def _unite(known: Feedback, said: Feedback, weight: float) -> Feedback:
+def unite(known: Feedback, said: Feedback) -> Feedback:
+    """Return what two sources say together: all named rewards and comments, and else what was known first.
+
+    Rewards that are to be summed stay those of the first.
+
+    Raises:
+        RewardError: when both gave a reward of the same name.
+    """
     shared = known.rewards.keys() & said.rewards.keys()
     if shared:
         raise RewardError(f"reward '{min(shared)}'", "given by two sources", "give one of them another name")
     return replace(
         known,
         rewards={**known.rewards, **said.rewards},
-        reward=_sum(known.reward, said.reward, weight),
-        step_rewards=_step_sum(known.step_rewards, said.step_rewards, weight),
         success=_first(known.success, said.success),
         achieved_prompts=_first(known.achieved_prompts, said.achieved_prompts),
         achieved_prompts_by_step=_first(known.achieved_prompts_by_step, said.achieved_prompts_by_step),
@@ -74,6 +79,14 @@ def _unite(known: Feedback, said: Feedback, weight: float) -> Feedback:
         correction=_first(known.correction, said.correction),
         outcome=_first(known.outcome, said.outcome),
         sources=(*known.sources, *said.sources),
+    )
+
+
+def _unite_weighted(known: Feedback, said: Feedback, weight: float) -> Feedback:
+    return replace(
+        unite(known, said),
+        reward=_sum(known.reward, said.reward, weight),
+        step_rewards=_step_sum(known.step_rewards, said.step_rewards, weight),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reward functions as they are written for TRL, used without changes."""
+"""Reward functions as they are written for TRL, used without changes. They may say more than a number (`records`)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from backsight.errors import ConfigError, RewardError, shown
 from backsight.feedback.asking import ask, insisting
+from backsight.feedback.combined import unite
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.numbers import LARGEST, finite_reward, in_order
+from backsight.feedback.records import FeedbackRecord, fit_prompts, read_record
 from backsight.rounding import difference, total
 from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
 _T = TypeVar("_T")
 
-RewardFunction = Callable[..., Sequence[float | None] | Awaitable[Sequence[float | None]]]
+Answers = Sequence[float | FeedbackRecord | None]
+"""What a function says of each completion, in order."""
+
+RewardFunction = Callable[..., Answers | Awaitable[Answers]]
 """A function ``f(prompts, completions, completion_ids, **columns)``, called by keyword, that returns one reward for
 each completion, in order: a list, an array, a tensor or a generator.
 
+In place of a number may stand a `FeedbackRecord`, a dictionary with all that the function knows of the completion.
 ``None`` says that the function does not apply to a completion. A function without ``**kwargs`` receives only what it
 names. `columns` are those of the data, one list each, with None where a row lacks the column. The completion of a chat
 prompt comes as ``[{"role": "assistant", "content": text}]``. All of this are copies, which the function may change.
@@ -92,12 +98,16 @@ class RewardFunctions:
 
     A weight of 0 makes a function a metric. A function that returned None is left out of the sum and of the named
     rewards. If every function that counts did, nobody has scored the attempt: it has no reward, and its success is
-    unknown.
+    unknown unless a function says it.
+
+    Of records, comments are all kept, in the order of the functions; a correction, an outcome and an achieved prompt
+    are those of the first function that gives one. An attempt is a success if a function says so and none says that it
+    failed: what is doubtful is not imitated. A weight concerns the reward alone.
 
     Args:
         functions: the functions, synchronous or asynchronous.
         weights: one weight for each function; 1 by default.
-        full_marks: the reward from which an episode counts as a success; None: no success is known.
+        full_marks: the reward from which an episode counts as a success where no function says it; None: unknown.
 
     Raises:
         ConfigError: when there is no function, two share a name, or there is not one finite weight for each function.
@@ -130,27 +140,37 @@ class RewardFunctions:
         """
         if not trajectories:
             return []
-        rewards = self._rewards(_arguments(trajectories), len(trajectories))
-        return [self._feedback(dict(zip(rewards, row, strict=True))) for row in zip(*rewards.values(), strict=True)]
+        said = self._said(_arguments(trajectories), len(trajectories))
+        return [
+            self._feedback(trajectory, dict(zip(said, row, strict=True)))
+            for trajectory, row in zip(trajectories, zip(*said.values(), strict=True), strict=True)
+        ]
 
-    def _feedback(self, answers: Mapping[str, float | None]) -> Feedback:
-        rewards = {name: answer for name, answer in answers.items() if answer is not None}
-        weights = dict(zip(answers, self.weights, strict=True))
+    def _feedback(self, trajectory: Trajectory, answers: Mapping[str, Feedback]) -> Feedback:
+        for name, said in answers.items():
+            if said.achieved_prompts is not None:
+                prompts = fit_prompts(said.achieved_prompts, trajectory, _label(name))
+                answers = {**answers, name: replace(said, achieved_prompts=prompts)}
+        known = functools.reduce(unite, answers.values(), Feedback())
+        reward = self._reward({name: each.reward for name, each in answers.items() if each.reward is not None})
+        verdicts = [each.success for each in answers.values() if each.success is not None]
+        success = all(verdicts) if verdicts else None
+        if success is None and reward is not None and self.full_marks is not None:
+            success = difference(reward, self.full_marks) >= 0
+        return replace(known, reward=reward, success=success)
+
+    def _reward(self, rewards: Mapping[str, float]) -> float | None:
+        """Return the weighted sum of the rewards by function; None if none of them counts."""
+        weights = dict(zip(self.functions, self.weights, strict=True))
         counted = [weights[name] * value for name, value in rewards.items() if weights[name] != 0]
-        if not counted:
-            return Feedback(rewards=rewards, sources=tuple(rewards))
         if sum(map(abs, counted)) > LARGEST:
             who = ", ".join(map(_label, rewards))
             raise RewardError(who, f"give {counted} together", "is beyond what float32 holds; lower the weights")
-        reward = total(counted)
-        success = None
-        if self.full_marks is not None:
-            success = difference(reward, self.full_marks) >= 0
-        return Feedback(rewards=rewards, reward=reward, success=success, sources=tuple(rewards))
+        return total(counted) if counted else None
 
-    def _rewards(self, known: Mapping[str, Any], expected: int) -> dict[str, list[float | None]]:
-        """Return the rewards by name. What an asynchronous function returns is awaited, all of it together."""
-        rewards: dict[str, list[float | None]] = dict.fromkeys(self.functions, [])
+    def _said(self, known: Mapping[str, Any], expected: int) -> dict[str, list[Feedback]]:
+        """Return what each function says. What an asynchronous function returns is awaited, all of it together."""
+        said: dict[str, list[Feedback]] = dict.fromkeys(self.functions, [])
         waiting: dict[str, Awaitable[object]] = {}
 
         def call(name: str, arguments: Mapping[str, Any]) -> None:
@@ -158,7 +178,7 @@ class RewardFunctions:
             if inspect.isawaitable(answer):
                 waiting[name] = answer
             else:
-                rewards[name] = _numbers(name, answer, expected)
+                said[name] = _numbers(name, answer, expected)
 
         try:
             for name, function in self.functions.items():
@@ -171,27 +191,27 @@ class RewardFunctions:
                     answer.close()
             raise
         if waiting:
-            rewards |= self._await(waiting, expected)
-        return rewards
+            said |= self._await(waiting, expected)
+        return said
 
-    def _await(self, waiting: Mapping[str, Awaitable[object]], expected: int) -> dict[str, list[float | None]]:
-        """Return the rewards that asynchronous functions come to."""
+    def _await(self, waiting: Mapping[str, Awaitable[object]], expected: int) -> dict[str, list[Feedback]]:
+        """Return what asynchronous functions come to say."""
 
-        async def answer(name: str) -> list[float | None] | BaseException:
+        async def answer(name: str) -> list[Feedback] | BaseException:
             with self._mark_busy(name):
                 try:
                     return _numbers(name, await waiting[name], expected)
                 except BaseException as error:  # raised again below: some errors would end the loop
                     return error
 
-        async def answers() -> list[list[float | None] | BaseException]:
+        async def answers() -> list[list[Feedback] | BaseException]:
             return await asyncio.gather(*map(answer, waiting))
 
-        rewards = {}
+        said = {}
         known = ask(lambda: ", ".join(sorted(self.busy or map(_label, waiting))), REMEDY, self._run, answers)
-        for name, numbers in zip(waiting, known, strict=True):
-            rewards[name] = ask(_label(name), REMEDY, _unwrap, numbers)
-        return rewards
+        for name, found in zip(waiting, known, strict=True):
+            said[name] = ask(_label(name), REMEDY, _unwrap, found)
+        return said
 
     def _run(self, function: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return self._loop.run(function())
@@ -293,22 +313,31 @@ def _ignore(*_: object, **__: object) -> None:
     """Do nothing, in place of TRL's callbacks that log from within a reward function."""
 
 
-def _numbers(name: str, answer: object, expected: int) -> list[float | None]:
-    rewards = in_order(answer, expected)
-    if rewards is None:
+def _numbers(name: str, answer: object, expected: int) -> list[Feedback]:
+    """Return what a function says of each completion, in order and with plain numbers."""
+    answers = in_order(answer, expected)
+    if answers is None:
         remedy = f"return a list of {expected} numbers, one a completion"
         raise RewardError(_label(name), f"returned {shown(answer)}", remedy)
-    if len(rewards) != expected:
-        count = len(answer) if isinstance(answer, Sized) else len(rewards)
+    if len(answers) != expected:
+        count = len(answer) if isinstance(answer, Sized) else len(answers)
         raise RewardError(_label(name), f"returned {count} rewards", f"return {expected}, one a completion")
-    return [_number(name, row, reward) for row, reward in enumerate(rewards)]
+    return [_number(name, row, each) for row, each in enumerate(answers)]
 
 
-def _number(name: str, row: int, reward: object) -> float | None:
-    if reward is None:
-        return None
-    remedy = "return a finite number, or None where the function does not apply"
-    return finite_reward(reward, _label(name), f"returned {{}} for completion {row}", remedy)
+def _number(name: str, row: int, answer: object) -> Feedback:
+    """Return what a function says of one completion: a number, a record, or nothing."""
+    if answer is None:
+        return Feedback()
+    if not isinstance(answer, Mapping):
+        remedy = "return a finite number, a record, or None where the function does not apply"
+        said = Feedback(reward=finite_reward(answer, _label(name), f"returned {{}} for completion {row}", remedy))
+    else:
+        said = read_record(answer, _label(name), row)
+    if said == Feedback():
+        return said
+    own = Feedback(reward=said.reward, rewards={} if said.reward is None else {name: said.reward}, sources=(name,))
+    return unite(own, said)
 
 
 def _label(name: str) -> str:
