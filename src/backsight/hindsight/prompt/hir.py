@@ -72,7 +72,7 @@ class HIR(Hindsight[HIROptions]):
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         self.num_steps += 1  # so that every step draws other slices
-        attempts = [each for group in groups for each in self._relabel(group)]
+        attempts = [each for group in groups for each in self._relabel(group, scorer)]
         rng = random.Random(derive_seed("hir", self.num_steps))
         rows = []
         for attempt, shares in zip(attempts, self._shares(attempts, scorer), strict=True):
@@ -90,8 +90,9 @@ class HIR(Hindsight[HIROptions]):
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         self.num_steps = int(state["num_steps"])
 
-    def _relabel(self, group: Group) -> list[Relabelled]:
-        pairs = [(each, prompts) for each in group.trajectories if (prompts := self._instruction(each)) is not None]
+    def _relabel(self, group: Group, scorer: Scorer) -> list[Relabelled]:
+        told = [(each, self._instruction(each)) for each in group.trajectories]
+        pairs = [(each, prompts) for each, prompts in told if prompts is not None and scorer.fits(prompts)]
         if self.options.contrastive_weight == 0 or not all(_is_completion(each) for each, _ in pairs):
             return [Relabelled(each, prompts, (prompts,)) for each, prompts in pairs]
         among = _distinct([prompts for _, prompts in pairs])

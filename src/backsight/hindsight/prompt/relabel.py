@@ -33,6 +33,8 @@ tokens, is estimated by their mean -log π_b, which costs no call of the model.
 HIR's label smoothing and entropy bonus are settings of the update (`label_smoothing_factor`, `entropy_coef`). They are
 off: its ablation calls them load-bearing, but on the pocket model they hurt.
 
+A rewritten prompt that leaves no room for a completion is not learnt.
+
 When not to use it: where the goal cannot be read off the result (a wrong label is right for no text), or where nobody
 would ask for what failed attempts achieve.
 """
@@ -82,7 +84,10 @@ class Relabel(Hindsight[RelabelOptions]):
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
         self.num_steps += 1  # for the curriculum, and so that every step draws other goals
-        replays = [self._replays(group, f"{self.num_steps}/{number}") for number, group in enumerate(groups)]
+        replays = [
+            [each for each in self._replays(group, f"{self.num_steps}/{number}") if scorer.fits(each.prompts)]
+            for number, group in enumerate(groups)
+        ]
         weights = self._weights([replay for own in replays for replay in own], scorer)
         if not self.options.reinforce_replays:
             return LookBack(groups, [self._row(replay, imitation_weights=weights_T) for replay, weights_T in weights])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from unit.hindsight.fakes import FAILURE, SUCCESS, FakeScorer, Method, attempt, group_of, make_rows, refuse
+from unit.hindsight.fakes import FAILURE, SUCCESS, Cramped, FakeScorer, Method, attempt, group_of, make_rows, refuse
 
 from backsight.errors import DataError
 from backsight.hindsight.prompt.options import HIROptions
@@ -154,6 +154,10 @@ def test_episodes_are_imitated_under_their_goals_and_not_contrasted() -> None:
     rows = relabel(HIROptions(), group_of(episode(1.0), episode(2.0)))
     assert [each.prompts[0].tolist() for each in rows] == [[1.0, 1.0], [2.0, 2.0]]
     assert all(each.advantages is None for each in rows)
+
+
+def test_a_prompt_that_leaves_no_room_is_not_learnt() -> None:
+    assert make_rows(HIROptions(), group_of(attempt((1,), achieve("A"))), scorer=Cramped()) == []
 
 
 def test_numbers_have_no_room_for_a_verdict() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from unit.hindsight.fakes import FAILURE, SUCCESS, FakeScorer, attempt, group_of, make_rows
+from unit.hindsight.fakes import FAILURE, SUCCESS, Cramped, FakeScorer, attempt, group_of, make_rows
 
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.types import Action, Feedback, Group, Step, Trajectory
@@ -83,6 +83,10 @@ ALL_FORMS: list[dict[str, Any]] = [
 def test_nothing_teaches_nothing(options: dict[str, Any]) -> None:
     for groups in ([], [Group("start")], [group(FAILURE)], [group(FAILURE, FAILURE)]):
         assert make_rows(RelabelOptions(outcome_weight=0.0, **options), *groups) == []
+
+
+def test_a_prompt_that_leaves_no_room_is_not_learnt() -> None:
+    assert make_rows(RelabelOptions(outcome_weight=0.0), group(FAILED, FAILED), scorer=Cramped()) == []
 
 
 def test_a_replay_of_the_way_ends_where_its_goal_was_achieved() -> None:
