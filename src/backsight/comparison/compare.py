@@ -28,7 +28,7 @@ from backsight.errors import BacksightError
 from backsight.evaluation.evaluator import Evaluation, evaluate_splits
 from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log_probs
 from backsight.policies.text import TextPolicy
-from backsight.presets.base import configure
+from backsight.presets.base import TaskChoice, configure
 from backsight.reports.files import write_whole
 from backsight.reports.lock import only_writer
 from backsight.reports.markdown import markdown
@@ -37,8 +37,7 @@ from backsight.reports.run_folder import RunReader
 from backsight.reports.terminal import steady
 from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY, ItemScores
 from backsight.runs.finetune import Result, train
-from backsight.runs.start import RunParts, begin
-from backsight.tasks.base import Task
+from backsight.runs.start import RewardFuncs, RunParts, begin, functions_as_source
 from backsight.training.config import StopConfig
 from backsight.types import FeedbackSource
 
@@ -47,11 +46,12 @@ OUTPUT_DIR = "comparisons"
 
 def compare(
     policy: str | os.PathLike[str],
-    task: str | Task,
+    task: TaskChoice,
     methods: Sequence[Any],
     *,
     seeds: int = 3,
     general_text: str | os.PathLike[str] | None = None,
+    reward_funcs: RewardFuncs | None = None,
     feedback: FeedbackSource | None = None,
     show_progress: bool = True,
     **settings: Any,
@@ -60,8 +60,8 @@ def compare(
 
     `methods` are names of hindsight methods, or other values of the setting `hindsight`. The settings are those of
     `RunConfig`, by name, for all methods. `stop` is the budget of each run, in place of the preset's. `run_name` is
-    NAME: a second call with the same name and arguments continues a comparison that was interrupted. `feedback`
-    replaces the task's own judge.
+    NAME: a second call with the same name and arguments continues a comparison that was interrupted. `task`,
+    `reward_funcs` and `feedback` are those of `finetune`.
 
         backsight.compare("pocket", "instructions", ["sft", "outcome", "relabel"], stop={"max_attempts": 20_000})
 
@@ -74,6 +74,8 @@ def compare(
     config, build_task = configure(task, settings)
     text = None if general_text is None else Path(general_text)
     request = make_request(config, build_task, methods, seeds, text)
+    if feedback is None and reward_funcs is not None:
+        feedback = functions_as_source(reward_funcs)
     return run(request, feedback=feedback, show_progress=show_progress)
 
 

@@ -12,7 +12,8 @@ from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.response.options import GoldAnchorOptions
 from backsight.presets.catalogue import PRESETS, TASKS
 from backsight.tasks.base import Task
-from backsight.tasks.rows import FileTask
+from backsight.tasks.rows import FileTask, RowsTask
+from backsight.tasks.tables import Source
 from backsight.training.config import StopConfig
 
 START: Mapping[str, Any] = {
@@ -106,23 +107,27 @@ def _bare_preset(name: str, make_task: Callable[[RunConfig], Task]) -> Preset:
     return Preset(name, "a task of another package", config, make_task, needs_data=None)
 
 
-def configure(task: str | Task, *changes: Mapping[str, Any]) -> tuple[RunConfig, Callable[[RunConfig], Task]]:
+TaskChoice = Task | Source
+"""The name of a preset, a task, or rows (see `Source`), which become a `RowsTask`."""
+
+
+def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig, Callable[[RunConfig], Task]]:
     """Return the configuration with these changes, and a function that makes the task from it.
 
-    `task` is the name of a preset, or a task of the caller's own. Later changes override earlier ones.
+    `task` is the name of a preset, or a task or rows of the caller's own. Later changes override earlier ones.
 
     Raises:
         ConfigError: when there is no such preset or task, or a setting does not fit.
+        DataError: when it is none of these, or rows cannot be used.
     """
     if isinstance(task, str):
         preset = find_preset(task, *changes)
         return preset.configure(*changes), preset.task
-    if not isinstance(task, Task):
-        raise ConfigError("task", task, "name a preset, or give a Task such as backsight.RowsTask(FILE)")
+    own = task if isinstance(task, Task) else RowsTask(task)
     base = RunConfig(
-        preset=task.name, policy=START["policy"], hindsight=OutcomeOptions(), stop=StopConfig(max_steps=200)
+        preset=own.name, policy=START["policy"], hindsight=OutcomeOptions(), stop=StopConfig(max_steps=200)
     )
-    return change_config(base, *changes), lambda config: task
+    return change_config(base, *changes), lambda config: own
 
 
 def make_task(config: RunConfig) -> Task:

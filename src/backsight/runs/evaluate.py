@@ -19,7 +19,7 @@ from backsight.evaluation.pass_at_k import item_passes
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.feedback.asking import patience
 from backsight.policies.text import TextPolicy
-from backsight.presets.base import configure
+from backsight.presets.base import TaskChoice, configure
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
 from backsight.tasks.base import Task
 from backsight.types import FeedbackSource
@@ -70,7 +70,7 @@ class Assessment:
 
 def evaluate(
     policy: PolicyChoice,
-    task: str | Task,
+    task: TaskChoice,
     *,
     against: str | os.PathLike[str] | None = None,
     samples: int = 1,

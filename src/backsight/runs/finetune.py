@@ -18,13 +18,12 @@ from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
-from backsight.presets.base import configure, make_task
+from backsight.presets.base import TaskChoice, configure, make_task
 from backsight.reports.lock import only_writer
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
-from backsight.tasks.base import Task
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import Progress, stop_reason, used_share
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -62,7 +61,7 @@ class Result:
 
 def finetune(
     policy: PolicyChoice,
-    task: str | Task,
+    task: TaskChoice,
     *,
     reward_funcs: RewardFuncs | None = None,
     feedback: FeedbackSource | None = None,
@@ -71,10 +70,11 @@ def finetune(
 ) -> Result:
     """Fine-tune a language model on a task; the settings are those of `RunConfig`, by name.
 
-    `policy` is the name of a model, a model folder, a hub id or a loaded policy; `task` the name of a preset or a
-    `Task`. With an adapter, a loaded policy has the adapter afterwards; with adapter.merge, the merged weights.
-    `reward_funcs`, written for TRL, replace the task's own judge, and so does `feedback`: a judge model, or several
-    sources together (`backsight.feedback`).
+    `policy` is the name of a model, a model folder, a hub id or a loaded policy. `task` is the name of a preset, a
+    `Task`, or rows with a column `prompt` (a list of dictionaries, a `datasets.Dataset`, a frame of pandas or polars),
+    which become a `RowsTask`. With an adapter, a loaded policy has the adapter afterwards; with adapter.merge, the
+    merged weights. `reward_funcs`, written for TRL, replace the task's own judge, and so does `feedback`: a judge
+    model, or several sources together (`backsight.feedback`).
 
         backsight.finetune("path/to/model", task, hindsight="relabel", stop={"max_seconds": 60})
 

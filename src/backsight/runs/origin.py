@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,9 @@ from backsight.errors import ConfigError
 from backsight.policies import adapters
 from backsight.runs.start import place_of_policy
 from backsight.tasks.base import Task
+from backsight.tasks.recorded import RecordedTask
+from backsight.tasks.rows import FileTask
+from backsight.tasks.tables import Source, read_source
 
 SETTINGS = "settings"
 MAY_CHANGE = {"stop", "output_dir", "run_name"}
@@ -28,6 +32,8 @@ def find_origin(config: RunConfig, task: Task) -> dict[str, str]:
     for field in ("data", "eval_data", "ood_data"):
         if (path := getattr(config, field)) is not None and Path(path).exists():
             origin[f"{field} {path}"] = _digest_files([Path(path)])
+    if config.data is None and isinstance(task, FileTask | RecordedTask):  # it was given in Python
+        origin |= {f"rows of {split}": _digest_source(source) for split, source in task.sources.items()}
     place = Path(place_of_policy(config.policy))
     if place.exists():
         origin[f"model {config.policy}"] = _digest_files({place, Path(adapters.base_of(str(place)))})
@@ -69,6 +75,19 @@ def _digest_files(places: Iterable[Path], pattern: str = "*") -> str:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             whole.update(f"{path.relative_to(place)} {digest}\n".encode())
+    return whole.hexdigest()
+
+
+def _digest_source(source: Source) -> str:
+    """Return a checksum of the rows of a source: of those in a file by its bytes, of those at hand by what they hold.
+
+    Rows of the Hub have the name that they are known by.
+    """
+    if isinstance(source, str | os.PathLike):
+        return _digest_files([Path(source)]) if Path(source).exists() else os.fspath(source)
+    whole = hashlib.sha256()
+    for row in read_source(source):
+        whole.update(f"{json.dumps(row, sort_keys=True, default=repr)}\n".encode())
     return whole.hexdigest()
 
 

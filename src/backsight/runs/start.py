@@ -178,6 +178,15 @@ def place_of_policy(path: str) -> str:
 def _feedback(task: Task, reward_funcs: RewardFuncs | None) -> FeedbackSource:
     if reward_funcs is None:
         return ask(f"task '{task.name}', feedback", "mend the task", task.feedback)
+    return functions_as_source(reward_funcs)
+
+
+def functions_as_source(reward_funcs: RewardFuncs) -> RewardFunctions:
+    """Return one reward function, or a list of them, as a source of feedback.
+
+    Raises:
+        ConfigError: when they are no functions.
+    """
     if callable(reward_funcs):
         return RewardFunctions([reward_funcs])
     if not isinstance(reward_funcs, Sequence) or isinstance(reward_funcs, str):

@@ -10,7 +10,8 @@ from typing import Any
 
 from backsight.errors import DataError
 from backsight.settings import plain_value
-from backsight.tasks.files import Source, read_literal, read_rows
+from backsight.tasks.files import read_literal
+from backsight.tasks.tables import Source, is_none, read_source, source_name
 from backsight.types import Messages, Observation, is_chat
 
 EXACT_BELOW = 1e16
@@ -136,18 +137,16 @@ class Row:
 
 
 def read_numbered_rows(source: Source) -> list[Row]:
-    """Read the rows of a source, and number them from 1; see `read_rows`."""
-    return [Row(str(source), number, columns) for number, columns in enumerate(read_rows(source), start=1)]
+    """Read the rows of a source, and number them from 1; see `read_source`."""
+    name = source_name(source)
+    return [Row(name, number, columns) for number, columns in enumerate(read_source(source), start=1)]
 
 
 def is_missing(cell: Any) -> bool:
     """Return whether nothing stands in a cell: None, blank text, an empty list, or a number or date that is none."""
     if cell is None or isinstance(cell, str | list):
         return not cell or (isinstance(cell, str) and not cell.strip())
-    try:
-        return bool(cell != cell)  # as "not a number" and "not a time" are
-    except (ValueError, TypeError, ArithmeticError):
-        return False
+    return is_none(cell)
 
 
 def number_text(cell: Any) -> str | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from backsight.tasks.base import Item
 from backsight.tasks.cells import Row
-from backsight.tasks.files import Source
 from backsight.tasks.recorded import RecordedTask, number_in, text_in, transcript
+from backsight.tasks.tables import Source
 from backsight.types import Messages, Observation
 
 _OWN_FIELDS = ("reward", "feedback", "correction")

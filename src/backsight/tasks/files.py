@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ import numpy
 from backsight.errors import DataError, border
 
 Rows = list[dict[str, Any]]
-Source = str | os.PathLike[str]
-"""A path, or a name of the Hub; see `read_rows`."""
 
 UNPACKED_TIMES = 100
 UNPACKED_FREE = 2**26
@@ -35,7 +33,7 @@ _CHAT = re.compile(r"""\s*(array\()?\[\s*\{.*?["']role["']\s*:""", re.DOTALL)
 _INSTALL = "pip install 'backsight[data]'"
 
 
-def read_rows(source: Source) -> Rows:
+def read_rows(source: str | os.PathLike[str]) -> Rows:
     """Read all rows of a data file or of a data set of the Hub, as dictionaries from column to value.
 
     `source` is a path to ``.jsonl``, ``.ndjson`` or ``.json`` (one object a line) or ``.csv`` (with a
@@ -133,7 +131,7 @@ def _read_csv(path: Path, source: str) -> Rows:
     rows = []
     try:
         header = [name.strip() for name in next(records, [])]
-        _check_names(f"{source}:1", header)
+        check_names(f"{source}:1", header)
         for record in records:
             if record and len(record) != len(header):
                 remedy = f"{len(record)} fields where the header has {len(header)}; quote fields with commas"
@@ -180,27 +178,29 @@ def _read_parquet(path: Path, source: str) -> Rows:
         if max(cells, sum(groups)) > most:
             raise _too_large(source, most)
         table = file.read()
-        rows: Rows = table.to_pylist()
-        for name, column in zip(table.column_names, table.columns, strict=True):
-            if pyarrow.types.is_float16(column.type) or pyarrow.types.is_float32(column.type):
-                _write_briefly(rows, name, numpy.dtype(column.type.to_pandas_dtype()).type)
+        rows = arrow_rows(table)
     except DataError:
         raise
     except Exception as error:  # pyarrow's own classes, and those of dates, time zones and texts that Python has not
         remedy = "not a Parquet file that can be read; write it again"
         raise DataError(source, f"{type(error).__name__}: {error}", remedy) from error
-    _check_names(source, table.column_names)
+    check_names(source, table.column_names)
     return rows
 
 
-def _write_briefly(rows: Rows, name: str, precise: Callable[[float], Any]) -> None:
-    """Give each number of a column the fewest decimals that stand for it: 0.1 in float32 is 0.10000000149 in Python."""
-    for row in rows:
-        if row[name] is not None:
-            row[name] = float(str(precise(row[name])))
+def arrow_rows(table: Any) -> Rows:
+    """Return the rows of an Arrow table. Numbers of less than 64 bits get the fewest decimals that stand for them: 0.1
+    in float32 is 0.10000000149 in Python."""
+    rows: Rows = table.to_pylist()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if str(column.type) in ("halffloat", "float"):
+            precise = numpy.dtype(column.type.to_pandas_dtype()).type
+            for row in rows:
+                row[name] = None if row[name] is None else float(str(precise(row[name])))
+    return rows
 
 
-def _check_names(place: str, names: list[str]) -> None:
+def check_names(place: str, names: Sequence[str]) -> None:
     """Raise `DataError` when two columns share a name, of which a row would silently keep the last."""
     if len(set(names)) < len(names):
         raise DataError(place, ",".join(names), "two columns share a name; rename one")

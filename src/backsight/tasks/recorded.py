@@ -18,9 +18,9 @@ from backsight.errors import DataError, nearest
 from backsight.settings import plain_value
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, read_numbered_rows
-from backsight.tasks.files import Source
 from backsight.tasks.overlap import likeness
 from backsight.tasks.rows import without_test
+from backsight.tasks.tables import Source, source_by_split, source_name
 from backsight.types import Feedback, Observation
 
 _TRUTHS = {"true": 1.0, "false": 0.0}
@@ -43,18 +43,19 @@ class RecordedTask(PromptTask):
     metrics = ("overlap", "exact")
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
+        data, test = source_by_split(data, test)
         rows = read_numbered_rows(data)
         if test is None:
             rows, tested = without_test(rows, self.start_of)
         else:
             tested = read_numbered_rows(test)
         sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": read_numbered_rows(ood)})}
+        self.sources = {"train": data, "test": data if test is None else test, **({} if ood is None else {"ood": ood})}
         self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in sources.items()}
         for split, items in self._items.items():
             if not items:
-                source = {"train": data, "test": test or data}.get(split, ood)
-                remedy = f"no judged turn in its {len(sources[split])} rows; give it a file with some"
-                raise DataError(f"split '{split}'", source, remedy)
+                remedy = f"no judged turn in its {len(sources[split])} rows; give it a source with some"
+                raise DataError(f"split '{split}'", source_name(self.sources[split]), remedy)
         self._tell_mean()
         good = {f"{split}_good": self._keep_good_replies(split) for split in self._items if split != "train"}
         self._items |= good

@@ -1,4 +1,4 @@
-"""Tasks made of rows: `FileTask`, which turns data files into splits of items, and `RowsTask`, for any columns."""
+"""Tasks made of rows: `FileTask`, which turns sources of rows into splits of items, and `RowsTask`, for any columns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from backsight.errors import DataError, RewardError, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, is_missing, number_text, read_numbered_rows
-from backsight.tasks.files import Source
 from backsight.tasks.scripts import WORD
+from backsight.tasks.tables import Source, source_by_split, source_name
 from backsight.types import Feedback, FeedbackSource, Observation
 
 Member = TypeVar("Member")
@@ -27,11 +27,11 @@ _OWN_COLUMNS = ("prompt", "completion")
 
 
 class FileTask(PromptTask):
-    """A task whose items come from data files.
+    """A task whose items come from rows, in data files or at hand.
 
     `data` becomes the train split. Without `test`, about a tenth of it is held back as the test split: the side of an
     item depends only on its start (its prompt, unless a task overrides `start_of`), so that it is the same in every
-    run, and equal starts fall to the same side. `ood`, data from another domain, is only evaluated. See `read_rows` for
+    run, and equal starts fall to the same side. `ood`, data from another domain, is only evaluated. See `Source` for
     what a source may be.
 
     Raises:
@@ -44,21 +44,22 @@ class FileTask(PromptTask):
     """Word for an item, for the error about a source without any."""
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
+        data, test = source_by_split(data, test)
         items = self._read("train", data)
         if test is None:
             items, tested = without_test(items, self.start_of)
         else:
             tested = self._read("test", test)
         self._items = {"train": items, "test": tested}
-        self.sources = {"train": data, "test": test or data}
+        self.sources = {"train": data, "test": data if test is None else test}
         if ood is not None:
             self._items["ood"] = self._read("ood", ood)
             self.sources["ood"] = ood
         self.eval_splits = tuple(self._items)[1:]
         for split, members in self._items.items():
             if not members:
-                remedy = f"none of {len(items) + len(tested)} items fell to it; give it a file of its own"
-                raise DataError(f"split '{split}'", self.sources[split], remedy)
+                remedy = f"none of {len(items) + len(tested)} items fell to it; give it rows of its own"
+                raise DataError(f"split '{split}'", source_name(self.sources[split]), remedy)
 
     def items(self, split: str) -> Sequence[Item]:
         if split not in self._items:
@@ -92,8 +93,8 @@ class FileTask(PromptTask):
         rows = read_numbered_rows(source)
         items = self.items_from(rows)
         if not items:
-            remedy = f"no {self.unit} in its {len(rows)} rows; give it a file with some"
-            raise DataError(f"split '{split}'", source, remedy)
+            remedy = f"no {self.unit} in its {len(rows)} rows; give it a source with some"
+            raise DataError(f"split '{split}'", source_name(source), remedy)
         return items
 
 
@@ -113,7 +114,7 @@ class RowsTask(FileTask):
 
     def feedback(self) -> FeedbackSource:
         if all(item.target is None for item in self.items(self.train_split)):
-            source = self.sources[self.train_split]
+            source = source_name(self.sources[self.train_split])
             raise RewardError("task 'rows'", source, "no row has a gold answer; give gold answers or reward functions")
         return super().feedback()
 

@@ -11,8 +11,8 @@ from statistics import fmean
 from backsight.errors import DataError, nearest
 from backsight.tasks.base import Item
 from backsight.tasks.cells import Row, number_text
-from backsight.tasks.files import Source
 from backsight.tasks.rows import FileTask
+from backsight.tasks.tables import Source, source_name
 from backsight.types import Feedback
 
 MAX_LABELS = 20
@@ -43,11 +43,11 @@ class SentimentTask(FileTask):
         self.labels = tuple(_in_order({_label(item) for item in self.items("train")}))
         if not 2 <= len(self.labels) <= MAX_LABELS:
             remedy = f"{len(self.labels)} distinct labels; this task takes 2 to {MAX_LABELS}"
-            raise DataError(f"{data}, column 'label'", ", ".join(self.labels), remedy)
+            raise DataError(f"{source_name(self.sources['train'])}, column 'label'", ", ".join(self.labels), remedy)
         for split in self.eval_splits:
             for item in self.items(split):
                 if _label(item) not in self.labels:
-                    place = f"{self.sources[split]}: row {item.id}, column 'label'"
+                    place = f"{source_name(self.sources[split])}: row {item.id}, column 'label'"
                     remedy = f"not a label of the train split; {nearest(_label(item), self.labels)}"
                     raise DataError(place, _label(item), remedy)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from backsight.tasks.base import Item
 from backsight.tasks.cells import Row
-from backsight.tasks.files import Source
 from backsight.tasks.rows import FileTask
 from backsight.tasks.scripts import WORD
+from backsight.tasks.tables import Source
 from backsight.types import Feedback
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """What a run is made of is known again, and what has changed is named."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from backsight.config import RunConfig
 from backsight.errors import ConfigError
 from backsight.hindsight.options import OutcomeOptions
 from backsight.runs.origin import find_changes, find_origin
+from backsight.tasks.rows import RowsTask
 from backsight.training.config import StopConfig
 
 
@@ -66,3 +68,15 @@ def test_an_edited_setting_is_refused(config: RunConfig) -> None:
 
 def test_a_checkpoint_that_knows_nothing_of_it_is_no_error(config: RunConfig) -> None:
     assert "code of backsight" in changes(config, {})
+
+
+def test_rows_given_in_python_are_known_by_what_they_hold(config: RunConfig, tmp_path: Path) -> None:
+    own = config.model_copy(update={"data": None, "eval_data": None})
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"prompt": "a"}\n')
+    rows = [{"prompt": "a", "when": datetime.date(2026, 1, 2)}, {"prompt": "b"}]
+    before = find_origin(own, RowsTask(rows, test=file))
+    assert find_changes(before, find_origin(own, RowsTask([dict(row) for row in rows], test=file))) == []
+    assert find_changes(before, find_origin(own, RowsTask(rows[::-1], test=file))) == ["rows of train"]
+    file.write_text('{"prompt": "c"}\n')
+    assert find_changes(before, find_origin(own, RowsTask(rows, test=file))) == ["rows of test"]

@@ -55,7 +55,7 @@ def test_every_cell_is_used_or_named(kind: Any, columns: list[str], monkeypatch:
     for value in VALUES * 3:
         row = {name: generator.choice(["text", *VALUES]) for name in generator.sample(columns, len(columns) // 2)}
         row |= {"prompt": "q", generator.choice(columns): value}
-        monkeypatch.setattr(cells, "read_rows", _twice(row, kind))
+        monkeypatch.setattr(cells, "read_source", _twice(row, kind))
         try:
             task = kind("rows", test="rows")
             task.validate("train")
