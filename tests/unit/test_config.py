@@ -236,6 +236,32 @@ def test_an_algorithm_brings_its_loss_and_settings_win() -> None:
     assert all(changed(f"algorithm={name}").loss.loss_type == known.loss_type for name, known in ALGORITHMS.items())
 
 
+@pytest.mark.parametrize(
+    ("overrides", "estimator"),
+    [
+        ([], "grpo"),
+        (["scale_rewards=group", "algorithm=dr_grpo"], "grpo"),
+        (["scale_rewards=true", "algorithm=dr_grpo"], "grpo"),
+        (["scale_rewards=batch", "algorithm=dapo"], "batch_grpo"),
+        (["scale_rewards=none", "algorithm=gspo"], "dr_grpo"),
+        (["scale_rewards=false"], "dr_grpo"),
+        (["algorithm=dr_grpo"], "dr_grpo"),
+        (["algorithm=rloo"], "rloo"),
+    ],
+)
+def test_rewards_are_scaled_by_the_names_of_trl(overrides: list[str], estimator: str, tmp_path: Path) -> None:
+    config = changed("algorithm=grpo", *overrides)
+    assert config.estimator == estimator
+    (tmp_path / "config.yaml").write_text(dump_config(config))
+    assert read_config(tmp_path / "config.yaml").estimator == estimator
+
+
+@pytest.mark.parametrize("algorithm", ["rloo", "reinforce", "ppo"])
+def test_an_algorithm_that_scales_in_its_own_way_says_so(algorithm: str) -> None:
+    with pytest.raises(ConfigError, match=f"^scale_rewards: batch: algorithm={algorithm} scales .*, or take grpo"):
+        changed("scale_rewards=batch", f"algorithm={algorithm}")
+
+
 def test_sampling_is_what_the_settings_say() -> None:
     config = changed("top_p=0.9", "min_completion_length=2", "stop_strings=['\\n', END]", "temperature=0.5")
     assert config.sampling == Sampling(0.5, top_p=0.9, min_completion_length=2, stop_strings=("\\n", "END"))

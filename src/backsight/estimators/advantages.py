@@ -79,6 +79,15 @@ def grpo(returns: Returns) -> Advantages:
     return _compare_siblings(returns, lambda total_G: (total_G - total_G.mean()) / (total_G.std() + GRPO_EPSILON))
 
 
+def batch_grpo(returns: Returns) -> Advantages:
+    """Calculate A = (R - mean of the siblings) / (std of the batch + 1e-4) (Liu 2025, arXiv:2508.08221).
+
+    The deviation is that of all returns together, which a group of nearly equal ones does not blow up.
+    """
+    total_N = torch.stack([each[0] for group in returns for each in group])
+    return _compare_siblings(returns, lambda total_G: (total_G - total_G.mean()) / (total_N.std() + GRPO_EPSILON))
+
+
 def dr_grpo(returns: Returns) -> Advantages:
     """Calculate A = R - mean over the siblings, undivided (Liu 2025, arXiv:2503.20783)."""
     return _compare_siblings(returns, lambda total_G: total_G - total_G.mean())
@@ -95,7 +104,13 @@ def _compare_siblings(returns: Returns, advantage: Callable[[Tensor], Tensor]) -
     return advantages
 
 
-ESTIMATORS: Mapping[str, Estimator] = {"reinforce": reinforce, "rloo": rloo, "grpo": grpo, "dr_grpo": dr_grpo}
+ESTIMATORS: Mapping[str, Estimator] = {
+    "reinforce": reinforce,
+    "rloo": rloo,
+    "grpo": grpo,
+    "batch_grpo": batch_grpo,
+    "dr_grpo": dr_grpo,
+}
 
 
 def generalised_advantages(

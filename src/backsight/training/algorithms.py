@@ -12,6 +12,8 @@ from typing import Literal
 
 CRITIC = "critic"
 """Name of the estimator that learns what to expect (`critic.py`)."""
+SCALES = {"group": "grpo", "batch": "batch_grpo", "none": "dr_grpo"}
+"""Estimators that subtract the mean of the siblings, by the deviation that they divide by (`scale_rewards`)."""
 LOSS_TYPES = ("pg", "clip", "dual_clip", "gspo", "sequence_clip", "tis", "cispo", "sapo")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from backsight.errors import ConfigError
 from backsight.settings import OneOf, Settings
-from backsight.training.algorithms import ALGORITHMS, LOSS_TYPES
+from backsight.training.algorithms import ALGORITHMS, LOSS_TYPES, SCALES
 from backsight.types import Sampling
 
 Count = Annotated[int, Field(ge=1)]
@@ -85,6 +85,10 @@ class AlgorithmConfig(Settings):
     """Speed at which the gradient fades with the ratio for positive advantages, with `loss_type=sapo`."""
     sapo_temperature_neg: Positive = 1.05
     """Speed at which the gradient fades with the ratio for other advantages, with `loss_type=sapo`."""
+    scale_rewards: Literal["auto", "group", "batch", "none"] = "auto"
+    """Deviation that rewards are divided by after the mean of their group is subtracted: that of the group (`group` or
+    true), of all attempts of the step (`batch`), or none (`none` or false). Every algorithm but `reinforce`, `rloo` and
+    `ppo` takes it; `auto` is the algorithm's own, `none` for `dr_grpo` and `group` for the others."""
     beta: Amount = 0.0
     """Weight of the divergence from the reference, which is the policy before training, or the base beneath an adapter;
     0 keeps no reference."""
@@ -105,6 +109,12 @@ class AlgorithmConfig(Settings):
     """Learning rate of the critic of `algorithm=ppo`."""
 
     @property
+    def estimator(self) -> str:
+        """Name of the estimator: the algorithm's, unless `scale_rewards` says how rewards are scaled."""
+        own = ALGORITHMS[self.algorithm].estimator
+        return own if self.scale_rewards == "auto" else SCALES[self.scale_rewards]
+
+    @property
     def penalises_kl(self) -> bool:
         """Whether the divergence from the reference is a part of the loss."""
         return self.beta > 0 and self.kl_estimator != "k1_reward"
@@ -116,6 +126,20 @@ class AlgorithmConfig(Settings):
         low = known.epsilon if self.epsilon is None else self.epsilon
         high = max(low, known.epsilon_high) if self.epsilon_high is None else self.epsilon_high
         return Loss(self.loss_type or known.loss_type, low, high)
+
+    @field_validator("scale_rewards", mode="before")
+    @classmethod
+    def _is_named_as_in_trl(cls, value: object) -> object:
+        # the command line reads `none` as no value at all
+        return "group" if value is True else "none" if value is False or value is None else value
+
+    @model_validator(mode="after")
+    def _scales_what_is_compared(self) -> AlgorithmConfig:
+        if self.scale_rewards != "auto" and ALGORITHMS[self.algorithm].estimator not in SCALES.values():
+            known = [name for name, each in ALGORITHMS.items() if each.estimator in SCALES.values()]
+            remedy = f"algorithm={self.algorithm} scales in its own way; leave it out, or take {', '.join(known)}"
+            raise ConfigError("scale_rewards", self.scale_rewards, remedy)
+        return self
 
     @model_validator(mode="after")
     def _clips_in_order(self) -> AlgorithmConfig:

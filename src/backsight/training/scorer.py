@@ -54,9 +54,8 @@ class RunScorer:
         self.policy, self.teacher, self.engine, self.pool = policy, teacher, engine, pool
         self.reference = reference if config.kl_estimator == "k1_reward" else None
         self.config, self.update_state = config, update_state
-        estimator = ALGORITHMS[config.algorithm].estimator
-        self.critic = Critic(policy, config) if estimator == CRITIC else None
-        self.estimator = ESTIMATORS.get(estimator)
+        self.critic = Critic(policy, config) if config.estimator == CRITIC else None
+        self.estimator = ESTIMATORS.get(config.estimator)
         self.compares_siblings = ALGORITHMS[config.algorithm].compares_siblings
         self.extra_attempts = 0
         """Number of actions sampled for hindsight since `begin`."""

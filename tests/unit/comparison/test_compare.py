@@ -231,3 +231,24 @@ def test_bad_input_leaves_nothing(change: dict[str, Any], complaint: str, model:
     with pytest.raises(BacksightError, match=complaint):
         compared(model, tmp_path, ["outcome"], **change)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_functions_and_rows_are_compared_as_they_are_trained(model: str, tmp_path: Path) -> None:
+    def judge(completions: list[str]) -> list[dict[str, Any]]:
+        return [{"reward": 0.5, "success": False, "achieved_prompt": " red"} for _ in completions]
+
+    rows = [{"prompt": f" {word}"} for word in WORDS]
+    result = backsight.compare(
+        model,
+        {"train": rows, "test": rows},
+        ["relabel"],
+        reward_funcs=judge,
+        seeds=1,
+        stop={"max_attempts": 16},
+        output_dir=tmp_path,
+        prompts_per_step=2,
+        num_generations=8,
+        max_completion_length=8,
+        show_progress=False,
+    )
+    assert "0.5" in (result.folder / "report.md").read_text()

@@ -8,6 +8,7 @@ import torch
 from backsight.errors import ConfigError
 from backsight.estimators.advantages import (
     ESTIMATORS,
+    batch_grpo,
     discounted_returns,
     dr_grpo,
     generalised_advantages,
@@ -46,6 +47,16 @@ def test_grpo_divides_by_the_deviation_and_a_little() -> None:
     assert second == pytest.approx([-first[0]])
 
 
+def test_grpo_scaled_by_the_batch_divides_all_groups_by_one_deviation() -> None:
+    # means 0.5 and 3; the four rewards 0, 1, 2, 4 have the mean 1.75 and the variance 8.75 / 3
+    advantages = flat(batch_grpo(returns([[0.0], [1.0]], [[2.0], [4.0]])))
+    scale = math.sqrt(8.75 / 3) + 1e-4
+    assert [each[0] for each in advantages] == pytest.approx([each / scale for each in (-0.5, 0.5, -1.0, 1.0)])
+    silent = flat(batch_grpo(returns([[0.5], [0.5]], [[0.0], [1.0]])))
+    assert silent[:2] == [[0.0], [0.0]]
+    assert silent[3] == pytest.approx([0.5 / (math.sqrt(1 / 6) + 1e-4)])
+
+
 def test_dr_grpo_only_subtracts_the_mean() -> None:
     assert flat(dr_grpo(returns([[3.0], [1.0]]))) == [[1.0], [-1.0]]
 
@@ -66,7 +77,7 @@ def test_equal_returns_give_no_advantage(name: str) -> None:
     assert flat(ESTIMATORS[name](returns([[1.0], [1.0], [1.0]]))) == [[0.0], [0.0], [0.0]]
 
 
-@pytest.mark.parametrize("name", ["rloo", "grpo", "dr_grpo"])
+@pytest.mark.parametrize("name", ["rloo", "grpo", "batch_grpo", "dr_grpo"])
 def test_a_group_of_one_is_refused_where_siblings_are_compared(name: str) -> None:
     with pytest.raises(ConfigError, match="num_generations: 1"):
         ESTIMATORS[name](returns([[1.0]]))

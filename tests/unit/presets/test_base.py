@@ -11,12 +11,13 @@ import pytest
 from toy_tasks import GoalString, SayWord
 
 from backsight.config import RunConfig, read_changes
-from backsight.errors import ConfigError
+from backsight.errors import ConfigError, DataError
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.presets.base import START, Preset, configure, find_preset, make_task, on_rows
 from backsight.presets.catalogue import PRESETS
 from backsight.tasks.base import Task
+from backsight.tasks.rows import RowsTask
 from backsight.tasks.sentiment import SentimentTask
 from backsight.training.config import StopConfig
 
@@ -198,3 +199,12 @@ def test_data_in_a_file_decide_as_well_as_on_the_command_line(tmp_path: Path) ->
     assert configure("sentiment", *read_changes([path], None))[0].hindsight.name == "gold_anchor"
     with pytest.raises(ConfigError, match="preset: sentimant: unknown; did you mean 'sentiment'"):
         configure("sentimant")
+
+
+def test_rows_in_place_of_a_task_become_one() -> None:
+    rows = [{"prompt": "a"}]
+    config, make = configure({"train": rows, "test": rows}, {"seed": 3})
+    task = make(config)
+    assert isinstance(task, RowsTask) and (config.preset, config.seed) == ("rows", 3)
+    with pytest.raises(DataError, match="^data: 5: give a path, a hub id, a list"):
+        configure(5)  # type: ignore[arg-type]

@@ -97,6 +97,37 @@ def test_reward_functions_replace_the_judge(tmp_path: Path, model: str) -> None:
     assert "hint" in seen["columns"]
 
 
+@pytest.mark.parametrize(
+    ("method", "record", "loss"),
+    [
+        ("relabel", {"success": False, "achieved_prompt": " red"}, "loss/imitation"),
+        ("self_distill", {"success": False, "text": "say blue"}, "loss/distillation"),
+        ("self_distill", {"success": False, "correction": " blue"}, "loss/distillation"),
+    ],
+)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_records_of_a_function_are_learnt_from(
+    tmp_path: Path, model: str, method: str, record: dict[str, Any], loss: str, workers: int
+) -> None:
+    def judge(completions: list[str]) -> list[dict[str, Any]]:
+        return [{"reward": 0.0, **record} for _ in completions]
+
+    rows = [{"prompt": f" {word}"} for word in WORDS]
+    result = backsight.finetune(
+        model,
+        {"train": rows, "test": rows},
+        reward_funcs=judge,
+        hindsight=method,
+        teacher={"check_steps": 0},
+        stop={"max_steps": 1},
+        output_dir=str(tmp_path / "r"),
+        reward_workers=workers,
+        **{**SMALL, "num_generations": 16, "max_completion_length": 12},
+    )
+    (row,) = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    assert row[loss] > 0
+
+
 def test_a_reward_function_with_too_few_results_is_named(tmp_path: Path, model: str) -> None:
     def broken(completions: list[str], **columns: Any) -> list[float]:
         return [1.0]
