@@ -58,7 +58,8 @@ class FileTask(PromptTask):
         self.eval_splits = tuple(self._items)[1:]
         for split, members in self._items.items():
             if not members:
-                remedy = f"none of {len(items) + len(tested)} items fell to it; give it rows of its own: test=…, eval_data=…"
+                count = len(items) + len(tested)
+                remedy = f"none of {count} items fell to it; give it rows of its own (test=, eval_data=)"
                 raise DataError(f"split '{split}'", source_name(self.sources[split]), remedy)
 
     def items(self, split: str) -> Sequence[Item]:
