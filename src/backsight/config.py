@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from backsight.errors import ConfigError, border, nearest
 from backsight.hindsight.catalogue import HindsightOptions
+from backsight.policies.chat import OF_THE_CALL
 from backsight.policies.config import AdapterConfig
 from backsight.registry import Registry
 from backsight.rollouts.engines import EngineChoice, InProcessOptions
@@ -46,6 +47,18 @@ class RunConfig(TrainingConfig):
     long_prompts: Literal["refuse", "truncate"] = "refuse"
     """Treatment of a prompt that leaves no room for a completion: the run does not start, or words are left out (at the
     end of the user's text; of a dialogue the oldest turns), and the run says of how many items."""
+    prompt_format: Literal["auto", "chat", "plain"] = "auto"
+    """Form of the prompts: chat messages with an instruction, or plain text; `auto` takes messages where the model has
+    a chat template."""
+    instruction: str | None = None
+    """Template of the user's message over the columns of a row, such as ``Translate into German: {source}``; None takes
+    the preset's own."""
+    system_prompt: str | None = None
+    """Text of the system's message in chats; None leaves it to the chat template, or to the preset."""
+    shots: Annotated[int, Field(ge=0, le=64)] | None = None
+    """Number of solved examples from the train split in each prompt; None leaves it to the preset."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """Settings of the model's chat template, such as ``{enable_thinking: false}``."""
     hindsight: HindsightOptions
     """The hindsight method, or several of them."""
     engine: EngineChoice = InProcessOptions()
@@ -71,6 +84,13 @@ class RunConfig(TrainingConfig):
                 self.num_generations,
                 f"algorithm={self.algorithm} compares siblings; set it to 2 or more, or algorithm=reinforce",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_the_template_its_words(self) -> RunConfig:
+        for key in self.chat_template_kwargs.keys() & OF_THE_CALL:
+            value = self.chat_template_kwargs[key]
+            raise ConfigError(f"chat_template_kwargs.{key}", value, "backsight sets it; leave it out")
         return self
 
     @model_validator(mode="after")

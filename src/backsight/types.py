@@ -99,9 +99,16 @@ class Action:
     log_probs: Tensor
     """Log-probabilities under the behaviour policy, temperature included, (T_a,)."""
     text: str | None = None
-    """The completion of a language model as text, for judges. It is never tokenised again."""
+    """The completion of a language model as text. It is never tokenised again."""
     is_truncated: bool = False
     """Whether the limit of the length ended the action, and not the policy."""
+    thought_end: int = 0
+    """Number of characters at the beginning of the text that are thinking."""
+
+    @property
+    def answer(self) -> str | None:
+        """What judges read of the text: all but the thinking."""
+        return None if self.text is None else self.text[self.thought_end :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems
+from backsight.tasks.base import Item, LazyItems, PromptTask
 from backsight.tasks.translation import TranslationTask
 from backsight_pocket import world
 from backsight_pocket.splits import TRAIN_ITEMS, generate_items, is_held_out, items_of
@@ -33,6 +33,8 @@ class PocketTranslationTask(TranslationTask):
 
     name = "pocket_translation"
     eval_splits = ("in_domain", "domains", "longer")
+
+    in_form = PromptTask.in_form  # it speaks to the pocket model, which knows no chat
 
     # The rows of `TranslationTask` come from files, and these come from the world: its `__init__` has nothing to read.
     def __init__(self, eval_items: int = 500) -> None:

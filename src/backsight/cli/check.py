@@ -12,7 +12,7 @@ def check(
     overrides: Overrides = None,
     config: ConfigFiles = None,
 ) -> None:
-    """Check, before any training, that gold answers score full marks, prompts fit, and sampler and learner agree."""
+    """Check gold answers, prompts, sampler and learner before any training, and show a prompt and three answers."""
     from rich.console import Console
 
     from backsight.config import read_changes

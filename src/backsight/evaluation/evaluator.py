@@ -128,7 +128,7 @@ def _split_estimates(
     metrics: SplitMetrics, items: Sequence[Item], attempts: Sequence[Sequence[Trajectory]]
 ) -> dict[str, Estimate]:
     """Compute the metrics of a split, with intervals from draws of items together with all attempts at them."""
-    texts = [[each.steps[-1].action.text or "" for each in own] for own in attempts]
+    texts = [[each.steps[-1].action.answer or "" for each in own] for own in attempts]
 
     def metrics_of(drawn: Sequence[int]) -> Mapping[str, float]:
         pairs = [(items[index], text) for index in drawn for text in texts[index]]

@@ -15,33 +15,68 @@ from backsight.types import Messages
 
 MESSAGES = "messages"
 """Field of the errors about messages that a template makes nothing of."""
+OF_THE_CALL = frozenset(
+    {
+        "add_generation_prompt",
+        "chat_template",
+        "continue_final_message",
+        "conversation",
+        "documents",
+        "max_length",
+        "messages",
+        "padding",
+        "return_assistant_tokens_mask",
+        "return_dict",
+        "return_tensors",
+        "tokenize",
+        "tokenizer_kwargs",
+        "tools",
+        "truncation",
+    }
+)
+"""Names that are no settings of a template."""
 SECONDS = 10.0
 """Time after which a template is taken not to end; an honest one takes a thousandth of a second."""
 
 
-def chat_tokens(tokenizer: Any, messages: Messages) -> tuple[int, ...]:
+def chat_tokens(tokenizer: Any, messages: Messages, settings: Mapping[str, Any]) -> tuple[int, ...]:
     """Tokenise messages by the chat template of the tokenizer, up to the cue for the answer.
+
+    If the last message is the assistant's, the answer goes on from it. `settings` are passed on to the template.
 
     Raises:
         DataError: when the template refuses the messages, fails on them, or has not ended after `SECONDS`.
     """
-    encoded = _rendered(tokenizer, messages, add_generation_prompt=True, tokenize=True)
+    ending = "continue_final_message" if messages[-1]["role"] == "assistant" else "add_generation_prompt"
+    encoded = _rendered(tokenizer, messages, **{**settings, ending: True, "tokenize": True})
     tokens = tuple(encoded["input_ids"] if isinstance(encoded, Mapping) else encoded)
     if not tokens:
         raise DataError(MESSAGES, messages, "the model's chat template makes no tokens of it; take another template")
     return tokens
 
 
-def chat_text(tokenizer: Any, messages: Messages) -> str:
-    """Write messages by the chat template of the tokenizer, without a cue for a further one.
+def chat_text(
+    tokenizer: Any, messages: Messages, settings: Mapping[str, Any] | None = None, *, is_asked: bool = False
+) -> str:
+    """Write messages by the chat template of the tokenizer; `is_asked` adds the cue for an answer.
 
     Raises:
         DataError: as `chat_tokens`.
     """
-    return str(_rendered(tokenizer, messages, tokenize=False))
+    how = {**(settings or {}), "add_generation_prompt": is_asked, "tokenize": False}
+    return str(_rendered(tokenizer, messages, **how))
 
 
-def _rendered(tokenizer: Any, messages: Messages, **how: bool) -> Any:
+def takes_system(tokenizer: Any) -> bool:
+    """Return whether the chat template of the tokenizer takes messages of the system, and writes what they say."""
+    words = "a word of the system"
+    try:
+        return words in chat_text(tokenizer, [{"role": "system", "content": words}, {"role": "user", "content": "0"}])
+    except DataError:
+        return False
+
+
+def _rendered(tokenizer: Any, messages: Messages, **how: Any) -> Any:
     rendering = _Rendering(tokenizer, messages, how)
     rendering.start()
     rendering.join(SECONDS)
@@ -58,7 +93,7 @@ def _rendered(tokenizer: Any, messages: Messages, **how: bool) -> Any:
 class _Rendering(threading.Thread):
     """One call of a template, in a thread that can be left alone."""
 
-    def __init__(self, tokenizer: Any, messages: Messages, how: Mapping[str, bool]) -> None:
+    def __init__(self, tokenizer: Any, messages: Messages, how: Mapping[str, Any]) -> None:
         super().__init__(daemon=True, name="chat template")
         self.tokenizer, self.messages, self.how = tokenizer, messages, how
         self.answer: Any = None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,13 +20,26 @@ from torch.utils.checkpoint import checkpoint
 from backsight.disk import open_to_others
 from backsight.errors import ConfigError, DataError, ModelError, border
 from backsight.policies import adapters, limits
-from backsight.policies.chat import MESSAGES, chat_tokens
+from backsight.policies.chat import MESSAGES, chat_text, chat_tokens
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import sibling_batches
 from backsight.policies.scoring.log_probs import States, score
+from backsight.policies.thinking import MARKS, begins_thought
 from backsight.profiling import Profile
-from backsight.types import ActionValue, Decisions, Example, Observation, PartialCompletion, Sampling, ScoreRequest
+from backsight.types import (
+    ActionValue,
+    Decisions,
+    Example,
+    Messages,
+    Observation,
+    PartialCompletion,
+    Sampling,
+    ScoreRequest,
+    is_chat,
+)
 
+ASKED: Messages = [{"role": "user", "content": "0"}]
+"""A chat on which templates are tried."""
 PLAIN = Sampling()
 NO_EXTRAS = ScoreRequest()
 
@@ -39,6 +53,7 @@ class TextPolicy(ABC):
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled
         move_to_own_memory(self.model)
         self.tokenizer = tokenizer
+        self.chat_template_kwargs: Mapping[str, Any] = {}
         self.recomputes = False
         self.profile = Profile(model.device)
         # a prompt is asked for when it is sampled, measured and scored, once for each sibling
@@ -121,7 +136,7 @@ class TextPolicy(ABC):
             return self.prompt_tokens(prompt.prompt) + prompt.tokens
         if self.tokenizer.chat_template is None:
             raise ModelError("policy", self.tokenizer.name_or_path, "has no chat template; give prompts as text")
-        return self._known(chat_tokens(self.tokenizer, prompt))
+        return self._known(chat_tokens(self.tokenizer, prompt, self.chat_template_kwargs))
 
     def siblings(self, examples: Sequence[Example]) -> list[list[int]]:
         """Return the indices of the examples, those with the same prompts together."""
@@ -236,9 +251,27 @@ class LanguageModelPolicy(TextPolicy):
         return (*self._known(self._text_ids(text, add_special_tokens=False)), self.end_tokens[0])
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Decode a completion to text, without special tokens."""
-        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        return text
+        """Decode a completion to text, without special tokens; those between which the model thinks stay."""
+        texts = []
+        for is_mark, part in groupby(tokens, lambda token: token in self._thought_marks):
+            texts.append(self.tokenizer.decode(list(part), skip_special_tokens=not is_mark))
+        return "".join(texts)
+
+    def begins_in_thought(self, prompt: Observation) -> bool:
+        """Return whether a completion of this prompt goes on with a thought that the chat template has begun."""
+        if isinstance(prompt, PartialCompletion):
+            return self.begins_in_thought(prompt.prompt)
+        return is_chat(prompt) and self._template_begins_thought
+
+    @cached_property
+    def _thought_marks(self) -> frozenset[int]:
+        """Special tokens between which the model thinks."""
+        marks = {mark for pair in MARKS for mark in pair} & set(self.tokenizer.all_special_tokens)
+        return frozenset(map(self.tokenizer.convert_tokens_to_ids, marks))
+
+    @cached_property
+    def _template_begins_thought(self) -> bool:
+        return begins_thought(chat_text(self.tokenizer, ASKED, self.chat_template_kwargs, is_asked=True))
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
         """Cut the indices of the examples into parts that take at most `budget` tokens each when scored.

@@ -1,4 +1,4 @@
-"""Checks before any training: gold answers, prompts, and whether sampler and learner agree."""
+"""Checks before any training: gold answers, prompts, answers, and whether sampler and learner agree."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backsight.evaluation.agreement import sampler_learner_difference
 from backsight.feedback.asking import ask, patience
 from backsight.policies.text import LanguageModelPolicy
 from backsight.runs.start import RunParts, begin
+from backsight.runs.trial import try_out
 from backsight.tasks.base import PromptTask, Task, draw_items, has_full_marks
 from backsight.types import Feedback
 
@@ -23,7 +24,7 @@ SHOWN = 60
 
 
 def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
-    """Run all checks, and return the name and outcome of each. A check that fails raises.
+    """Run all checks, and return the name and outcome of each, a prompt and answers at last. One that fails raises.
 
     Raises:
         DataError: when a gold answer does not get full marks, or a prompt is too long.
@@ -35,6 +36,7 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
     with patience(config.reward_timeout):
         graded = {split: _ask(task, task.validate, split, GRADED) for split in splits}
         outcomes = {split: "".join(_outcome(parts, split, count)) for split, count in graded.items()}
+        tried = list(try_out(parts))
     if config.bf16:
         parts.policy.module.bfloat16()
     largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
@@ -43,6 +45,7 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
         *([] if parts.storage is None else [("policy", parts.storage)]),
         ("prompts", parts.cut or f"leave room for {config.max_completion_length} tokens"),
         ("sampler and learner", f"log-probabilities differ by at most {largest:.1e}"),
+        *tried,
     ]
 
 

@@ -17,7 +17,7 @@ from backsight.config import RunConfig
 from backsight.errors import ConfigError, DataError, ModelError, shown
 from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
-from backsight.policies.chat import MESSAGES
+from backsight.policies.chat import MESSAGES, takes_system
 from backsight.policies.config import AdapterConfig
 from backsight.policies.gguf import ENDING, convert, storage_of
 from backsight.policies.opening import open_policy
@@ -26,6 +26,7 @@ from backsight.registry import Registry
 from backsight.reports.run_folder import POLICY
 from backsight.rollouts.base import Engine
 from backsight.tasks.base import Item, Task, draw_indices
+from backsight.tasks.forms import PromptForm
 from backsight.types import EnvironmentFactory, FeedbackSource, Observation, is_chat
 
 RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
@@ -61,7 +62,7 @@ class RunParts:
     @property
     def messages(self) -> list[str]:
         """All messages to the user."""
-        return [message for message in (self.storage, self.cut) if message is not None]
+        return [message for message in (self.storage, *self.task.remarks, self.cut) if message is not None]
 
     @property
     def environments(self) -> EnvironmentFactory:
@@ -98,6 +99,8 @@ def begin(
     if policy is None or isinstance(policy, str):
         storage = storage_of(place_of_policy(policy or config.policy))
         policy = open_model(policy or config.policy, config, task)
+    with patience(config.reward_timeout):  # a task may be anybody's code
+        task = ask(f"task '{task.name}', in_form", "mend the task", in_form, task, policy, config)
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
     counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
     with patience(config.reward_timeout):  # an environment may show the prompts
@@ -132,7 +135,34 @@ def choose_policy(policy: PolicyChoice) -> tuple[str | TextPolicy, str]:
 
 def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
     """Open the policy at `path`, with the adapter of the configuration and the labels of the task."""
-    return load_policy(path, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=config.adapter)
+    policy = load_policy(path, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=config.adapter)
+    policy.chat_template_kwargs = config.chat_template_kwargs
+    return policy
+
+
+def in_form(task: Task, policy: TextPolicy, config: RunConfig) -> Task:
+    """Return the task with prompts in the form that the configuration and the policy want.
+
+    Raises:
+        ConfigError: when a setting of the form does not fit the task or the policy.
+    """
+    has_template = policy.tokenizer.chat_template is not None and policy.kind != "classifier"
+    if config.prompt_format == "chat" and not has_template:
+        raise ConfigError("prompt_format", "chat", "the policy has no chat template; set prompt_format=plain")
+    is_chat = has_template and config.prompt_format != "plain"
+    if config.system_prompt is not None and not is_chat:
+        remedy = "there are no chat messages for it; put it into instruction, or take a policy with a chat template"
+        raise ConfigError("system_prompt", config.system_prompt, remedy)
+    return task.in_form(
+        PromptForm(
+            is_chat,
+            is_chosen=config.prompt_format == "chat" or config.system_prompt is not None,
+            instruction=config.instruction,
+            system_prompt=config.system_prompt,
+            shots=config.shots,
+            takes_system=is_chat and takes_system(policy.tokenizer),
+        )
+    )
 
 
 def load_policy(
@@ -294,7 +324,8 @@ def _refuse(
             policy.check_prompt(item.prompt, max_completion_length)
         except DataError as error:
             if error.field == MESSAGES:
-                raise DataError(f"{place}.prompt", error.value, f"{error.remedy}; {share} are refused") from error
+                remedy = f"{error.remedy}; {share} are refused; see system_prompt and prompt_format"
+                raise DataError(f"{place}.prompt", error.value, remedy) from error
             if error.field != "prompt":  # no prompt would fit
                 raise
             remedy = f"{error.remedy}{remedy} ({share} are too long)"

@@ -14,6 +14,7 @@ from typing import Any, Self, overload
 
 from backsight.errors import DataError, RewardError, describe
 from backsight.seeds import derive_seed
+from backsight.tasks.forms import INSTRUCTION, SHOTS, SYSTEM_PROMPT, PromptForm
 from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
 
 
@@ -88,8 +89,15 @@ class Task(ABC):
     """Reward of a gold answer."""
     labels: tuple[str, ...] = ()
     """All possible answers, where they can be listed: a classifier chooses from them."""
+    understood: str | None = None
+    """Name of the reward that says whether an answer could be understood, where there is one."""
     metrics: tuple[str, ...] = ()
     """Names of rewards to report beside the reward, such as ``("chrf", "exact")``."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the user should know of the data before the run; nothing by default."""
+        return ()
 
     @abstractmethod
     def items(self, split: str) -> Sequence[Item]:
@@ -118,6 +126,15 @@ class Task(ABC):
     def shorten(self, item: Item, fits: Fits) -> Item | None:
         """Return the item with as much of its prompt as `fits` allows; None when nothing can be left out."""
         return None
+
+    def in_form(self, form: PromptForm) -> Self:
+        """Return the task with its prompts in this form. By default they stay as the task writes them.
+
+        Raises:
+            ConfigError: when a setting of the form does not fit.
+        """
+        form.refuse(self.name, INSTRUCTION, SYSTEM_PROMPT, SHOTS)
+        return self
 
     def with_items(self, items: Mapping[str, Sequence[Item]]) -> Self:
         """Return the same task with other items in these splits. A task that shortens items has to define this."""
@@ -235,12 +252,12 @@ class TaskVerifier:
 
 
 def completion_text(trajectory: Trajectory) -> str:
-    """Return the text of the last action.
+    """Return the text of the last action, without thinking.
 
     Raises:
         RewardError: when the action has no text, so that there is nothing to judge.
     """
-    text = trajectory.steps[-1].action.text
+    text = trajectory.steps[-1].action.answer
     if text is None:
         raise RewardError("action.text", None, "only a language model's completions can be judged as text")
     return text

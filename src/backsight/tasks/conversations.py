@@ -22,12 +22,13 @@ _OWN_FIELDS = ("reward", "feedback", "correction")
 class ConversationsTask(RecordedTask):
     """Judged turns of conversations. An item's id is the row's number and the turn's, as in ``7.2``.
 
+    As plain text, for models without a chat template, a prompt has one line a message; in a chat it is the messages.
+
     Rows fall to the train or the test split by their messages up to the first one of the user, so that a conversation
     stays whole, and so do several rows that are prefixes of one conversation.
 
     Args:
         data, test, ood: see `RecordedTask`.
-        as_text: whether prompts are text, one line a message (for models without a chat template), or messages.
         next_turn_is_feedback: whether the user's next turn is taken for feedback on a turn that has none of its own.
     """
 
@@ -39,10 +40,9 @@ class ConversationsTask(RecordedTask):
         *,
         test: Source | None = None,
         ood: Source | None = None,
-        as_text: bool = True,
         next_turn_is_feedback: bool = False,
     ) -> None:
-        self.as_text, self.next_turn_is_feedback = as_text, next_turn_is_feedback
+        self.next_turn_is_feedback = next_turn_is_feedback
         super().__init__(data, test=test, ood=ood)
 
     def start_of(self, row: Row) -> Observation:
@@ -59,7 +59,7 @@ class ConversationsTask(RecordedTask):
             turn += 1
             columns = self._judgement(row, messages, index)
             is_judged = any(value is not None for value in columns.values())
-            if is_judged and (index > 0 or self.as_text):  # a chat template needs a message to answer
+            if is_judged and (index > 0 or not self.form.is_chat):  # a chat template needs a message to answer
                 yield self._item(f"{row.number}.{turn}", _plain(messages[:index]), message["content"], columns)
 
     def _judgement(self, row: Row, messages: Messages, index: int) -> dict[str, Any]:
@@ -78,8 +78,8 @@ class ConversationsTask(RecordedTask):
         }
 
     def _item(self, place: str, before: Messages, said: str, columns: Mapping[str, Any]) -> Item:
-        if not self.as_text:
-            return Item(id=place, prompt=before, target=said, columns=columns)
+        if self.form.is_chat:
+            return Item(id=place, prompt=self.form.with_system(before), target=said.strip(), columns=columns)
         correction = columns["correction"]
         return Item(
             id=place,

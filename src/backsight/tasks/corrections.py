@@ -54,4 +54,4 @@ class CorrectionsTask(RecordedTask):
         prompt, said = row.exchange(column)
         if not said.strip():
             raise row.unusable(column, "the answer has no text; write what was said, or remove the row")
-        return Item(id=place, prompt=prompt, target=said, columns=columns)
+        return Item(id=place, prompt=self.form.wrap(prompt), target=said, columns=columns)

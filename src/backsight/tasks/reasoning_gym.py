@@ -14,11 +14,12 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Self
 
 from backsight.errors import ConfigError, DataError, nearest
 from backsight.tasks.base import Item, LazyItems, PromptTask
+from backsight.tasks.forms import SHOTS, PromptForm, check_template, fill
 from backsight.types import Feedback
 
 REFUSED = {
@@ -81,6 +82,7 @@ class ReasoningGymTask(PromptTask):
 
     eval_splits = ("test",)
     metrics = ("readable",)
+    understood = "readable"
 
     def __init__(
         self,
@@ -110,6 +112,28 @@ class ReasoningGymTask(PromptTask):
         if split not in self._splits:
             raise DataError("split", split, nearest(split, self._splits))
         return self._splits[split]
+
+    def in_form(self, form: PromptForm) -> Self:
+        """Return the task in this form. An instruction is a template of the `question`.
+
+        Raises:
+            ConfigError: when the instruction does not name it, or there are to be examples.
+        """
+        form.refuse(self.name, SHOTS)
+        if form.instruction is not None:
+            check_template(form.instruction, ["question"])
+
+        def written(items: LazyItems) -> LazyItems:
+            def make(number: int) -> Item:
+                item = items[number]
+                asked = item.prompt if form.instruction is None else fill(form.instruction, item.columns)
+                return replace(item, prompt=form.wrap(asked))
+
+            return LazyItems(len(items), make)
+
+        twin = copy.copy(self)
+        twin._splits = {split: written(items) for split, items in self._splits.items()}
+        return twin
 
     def judge(self, item: Item, completion: str) -> Feedback:
         answer = _answer(completion)

@@ -6,18 +6,20 @@ An item's target is what was said, good or bad. Its columns hold what became kno
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
 from backsight.errors import DataError, nearest
 from backsight.settings import plain_value
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, read_numbered_rows
+from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, PromptForm
 from backsight.tasks.overlap import likeness
 from backsight.tasks.rows import without_test
 from backsight.tasks.tables import Source, source_by_split, source_name
@@ -41,25 +43,42 @@ class RecordedTask(PromptTask):
     """
 
     metrics = ("overlap", "exact")
+    form: PromptForm = PLAIN
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         data, test = source_by_split(data, test)
+        self.sources = {"train": data, "test": data if test is None else test, **({} if ood is None else {"ood": ood})}
         rows = read_numbered_rows(data)
         if test is None:
             rows, tested = without_test(rows, self.start_of)
         else:
             tested = read_numbered_rows(test)
-        sources = {"train": rows, "test": tested, **({} if ood is None else {"ood": read_numbered_rows(ood)})}
-        self.sources = {"train": data, "test": data if test is None else test, **({} if ood is None else {"ood": ood})}
-        self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in sources.items()}
+        self._rows = {"train": rows, "test": tested, **({} if ood is None else {"ood": read_numbered_rows(ood)})}
+        self._make_items()
+
+    def _make_items(self) -> None:
+        """Make the items of all splits from their rows."""
+        self._items = {split: [item for row in own for item in self.items_of(row)] for split, own in self._rows.items()}
         for split, items in self._items.items():
             if not items:
-                remedy = f"no judged turn in its {len(sources[split])} rows; give it a source with some"
+                remedy = f"no judged turn in its {len(self._rows[split])} rows; give it a source with some"
                 raise DataError(f"split '{split}'", source_name(self.sources[split]), remedy)
         self._tell_mean()
         good = {f"{split}_good": self._keep_good_replies(split) for split in self._items if split != "train"}
         self._items |= good
         self.eval_splits = tuple(split for split, items in good.items() if items)
+
+    def in_form(self, form: PromptForm) -> Self:
+        """Return the task in this form: prompts as text, or as messages behind the system's one.
+
+        Raises:
+            ConfigError: when there is an instruction, or there are to be examples: a log holds its prompts.
+        """
+        form.refuse(self.name, INSTRUCTION, SHOTS)
+        twin = copy.copy(self)
+        twin.form = form
+        twin._make_items()
+        return twin
 
     @abstractmethod
     def start_of(self, row: Row) -> Observation:

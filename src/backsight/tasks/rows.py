@@ -14,6 +14,7 @@ from backsight.errors import DataError, RewardError, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, is_missing, number_text, read_numbered_rows
+from backsight.tasks.forms import INSTRUCTION, SHOTS, PromptForm
 from backsight.tasks.scripts import WORD
 from backsight.tasks.tables import Source, source_by_split, source_name
 from backsight.types import Feedback, FeedbackSource, Observation
@@ -39,7 +40,7 @@ class FileTask(PromptTask):
     """
 
     cue = ""
-    """Text that stands in a prompt behind the user's text."""
+    """Text that stands in a plain prompt behind the user's text."""
     unit = "item"
     """Word for an item, for the error about a source without any."""
 
@@ -105,13 +106,29 @@ class RowsTask(FileTask):
     The gold answer, where there is one, is the column `completion` (text, messages, or a conversation that ends with
     it) or else `target` (text, a number, or a list of these, any of which is right). An empty cell holds none. Every
     column but `prompt` and `completion` is passed on, for reward functions to ask for by name. The judge compares with
-    the gold answer; without one it gives no reward, so that reward functions are needed.
+    the gold answer; without one it gives no reward, so that reward functions are needed. Prompts stay as they are, text
+    or messages, unless the run chooses ``prompt_format=chat`` or a system prompt.
     """
 
     name = "rows"
 
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         return [_item(row) for row in rows]
+
+    def in_form(self, form: PromptForm) -> Self:
+        """Return the task in the form that was chosen; if none was, prompts stay as the rows hold them, as in TRL.
+
+        Raises:
+            ConfigError: when there is an instruction, or there are to be examples.
+        """
+        form.refuse("RowsTask", INSTRUCTION, SHOTS)
+        if not form.is_chosen:
+            return self
+        wrapped = {
+            split: [replace(item, prompt=form.wrap(item.prompt)) for item in items]
+            for split, items in self._items.items()
+        }
+        return self.with_items(wrapped)
 
     def feedback(self) -> FeedbackSource:
         if all(item.target is None for item in self.items(self.train_split)):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backsight.tasks.base import Item
 from backsight.tasks.cells import Row
-from backsight.tasks.rows import FileTask
+from backsight.tasks.questions import QuestionTask
 from backsight.tasks.scripts import WORD
 from backsight.tasks.tables import Source
 from backsight.types import Feedback
@@ -23,7 +23,7 @@ WINDOW_SHARE = 0.9
 """Share of the train split's references whose lengths lie in the window; as many are too short as too long."""
 
 
-class SummarizationTask(FileTask):
+class SummarizationTask(QuestionTask):
     """Documents to summarise, from rows with the columns `document` and `summary` or `references` (a list).
 
     The first reference is the gold answer. The reward is ROUGE-L, the F1 of the longest common subsequence of words,
@@ -36,12 +36,15 @@ class SummarizationTask(FileTask):
     split does not widen it for all.
 
     The feedback on a failed attempt holds the gold answer (`Feedback.correction`), which a teacher can be shown.
-    Nothing is relabelled: a summary of another document is no hindsight.
+    Nothing is relabelled: a summary of another document is no hindsight. An instruction may name `shortest` and
+    `longest`, the ends of the window.
     """
 
     name = "summarization"
     metrics = ("rouge_l", "rouge_1", "length")
     cue = "\nTL;DR:"
+    column = "document"
+    instruction = "Summarize this document in {shortest} to {longest} words.\n\n{document}"
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         super().__init__(data, test=test, ood=ood)
@@ -62,6 +65,9 @@ class SummarizationTask(FileTask):
             for row in rows
             for references in (_references(row),)
         ]
+
+    def words_for_templates(self) -> Mapping[str, str]:
+        return {"shortest": str(self.window[0]), "longest": str(self.window[1])}
 
     def judge(self, item: Item, completion: str) -> Feedback:
         references = item.columns["references"]

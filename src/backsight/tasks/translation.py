@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from backsight.tasks.base import Item
 from backsight.tasks.cells import Row
-from backsight.tasks.rows import FileTask
+from backsight.tasks.questions import QuestionTask
 from backsight.tasks.scripts import MOSTLY, is_chinese, unspaced_share
 from backsight.types import Feedback, Observation
 
@@ -22,7 +22,7 @@ SUCCESS_CHRF = 0.999
 """Least chrF of a success: such a translation differs from a reference in white space only."""
 
 
-class TranslationTask(FileTask):
+class TranslationTask(QuestionTask):
     """Texts to translate, from rows with the columns `source` and `target` or `references` (a list).
 
     Rows with the same source make one item, whose references are all their translations; the first one is the
@@ -35,6 +35,9 @@ class TranslationTask(FileTask):
 
     The feedback on a wrong translation holds the gold answer (`Feedback.correction`), which a teacher can be shown.
 
+    Rows do not say into which language. In a chat two solved examples show it; an `instruction` such as
+    ``Translate into German: {source}`` says it, with `shots` 0.
+
     Relabelling: a wrong translation that is, word for word, the translation of another training source was a
     good answer to that source.
     """
@@ -42,6 +45,12 @@ class TranslationTask(FileTask):
     name = "translation"
     metrics = ("chrf", "bleu", "exact")
     cue = "\n=>"
+    column = "source"
+    instruction = "Translate this text. Answer with the translation alone.\n\n{source}"
+
+    @property
+    def chat_shots(self) -> int:
+        return 2
 
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         first_rows: dict[str, Row] = {}

@@ -28,7 +28,8 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     earned the same) are over the attempts that somebody scored, and missing when nobody scored any; ``frac_unscored``
     is the share of the others. ``success``, ``rewards/NAME/mean``, ``completions/mean_length``,
     ``completions/clipped_ratio`` (ended by the length cap), ``num_tokens`` (decisions sampled) and ``entropy`` (nats a
-    decision, of the behaviour: estimated by the mean of -log π of what it drew).
+    decision, of the behaviour: estimated by the mean of -log π of what it drew). Where some completions think,
+    ``thinking/share`` is their share, and ``thinking/unfinished`` the share of those without an answer behind it.
     """
     trajectories = [trajectory for group in groups for trajectory in group.trajectories]
     if not trajectories:
@@ -41,6 +42,10 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "num_tokens": float(sum(lengths)),
         "entropy": -float(torch.cat([each.behaviour_log_probs for each in trajectories]).mean()),
     }
+    thoughts = [step.action for each in trajectories for step in each.steps if step.action.thought_end]
+    if thoughts:
+        metrics["thinking/share"] = len(thoughts) / sum(len(each.steps) for each in trajectories)
+        metrics["thinking/unfinished"] = _mean([float(not (each.answer or "").strip()) for each in thoughts])
     successes = [each.feedback.success for each in trajectories if each.feedback.success is not None]
     if successes:
         metrics["success"] = _mean(successes)

@@ -11,6 +11,7 @@ import pytest
 
 from backsight.errors import DataError
 from backsight.tasks.conversations import ConversationsTask
+from backsight.tasks.forms import PromptForm
 
 USER = {"role": "user", "content": "A latte\nplease."}
 TURN = {"role": "assistant", "content": "Milk?", "reward": 1}
@@ -45,7 +46,7 @@ def test_every_judged_turn_is_an_item(tmp_path: Path) -> None:
 
 
 def test_messages_lose_what_nobody_knew_when_they_were_said(tmp_path: Path) -> None:
-    first, second = conversations(tmp_path, CONVERSATION, as_text=False).items("train")
+    first, second = conversations(tmp_path, CONVERSATION).in_form(PromptForm(is_chat=True)).items("train")
     assert first.prompt == [USER]
     assert second.prompt == [USER, {"role": "assistant", "content": "Milk?"}, ANSWER]
     assert (second.target, second.columns["correction"]) == ("Sorry.", "A latte.")
@@ -62,7 +63,9 @@ def test_the_next_turn_as_feedback_yields_to_what_was_written_down(tmp_path: Pat
 def test_an_opening_turn_has_a_prompt_as_text_only(tmp_path: Path) -> None:
     opening = [{"role": "assistant", "content": "Welcome.", "reward": 1}, USER, TURN]
     assert [item.prompt for item in conversations(tmp_path, opening).items("train")][0] == "assistant:"
-    assert [item.id for item in conversations(tmp_path, opening, as_text=False).items("train")] == ["1.2"]
+    assert [item.id for item in conversations(tmp_path, opening).in_form(PromptForm(is_chat=True)).items("train")] == [
+        "1.2"
+    ]
 
 
 def test_a_conversation_and_its_prefixes_stay_on_one_side(tmp_path: Path) -> None:

@@ -57,7 +57,15 @@ def test_every_turn_that_answers_a_user_is_an_item(tmp_path: Path) -> None:
     assert [item.id for item in (hello, milk, done, enjoy)] == ["1.1", "2.2", "2.3", "2.4"]
     assert milk.prompt == ("system: You sell coffee.\nassistant: Welcome!\nuser: A latte\n  please.\nassistant:")
     assert milk.target == " With oat milk?"
-    assert milk.columns == {"next_turn": "No, with cow's milk.", "references": ["With oat milk?"]}
+    assert milk.columns == {
+        "messages": [
+            {"role": "system", "content": "You sell coffee."},
+            {"role": "assistant", "content": "Welcome!"},
+            {"role": "user", "content": "A latte\nplease."},
+        ],
+        "next_turn": "No, with cow's milk.",
+        "references": ["With oat milk?"],
+    }
     assert done.prompt == f"{milk.prompt} With oat milk?\nuser: No, with cow's milk.\nassistant:"
     assert enjoy.prompt == f"{done.prompt} It is done.\nassistant:"
     assert (hello.columns["next_turn"], done.columns["next_turn"], enjoy.columns["next_turn"]) == (None, None, None)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from backsight.policies.scoring.log_probs import behaviour_logits
 from backsight.policies.text import LanguageModelPolicy, begun_tokens
+from backsight.policies.thinking import thought_end
 from backsight.rollouts.base import Capability
 from backsight.rollouts.decoding.batch import Batch, DecodeCache
 from backsight.rollouts.decoding.step import draw_tokens, most_likely, penalise, uniform_numbers
@@ -190,7 +191,14 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         whole = [*begun, *tokens]
         has_ended = tokens[-1] in self.policy.end_tokens or _completes(self.policy.decode, whole, sampling.stop_strings)
         log_probs = log_probs[: len(tokens)]
-        return Action(tuple(tokens), log_probs, self.policy.decode(whole), is_truncated=not has_ended)
+        text = self.policy.decode(whole)
+        return Action(
+            tuple(tokens),
+            log_probs,
+            text,
+            is_truncated=not has_ended,
+            thought_end=thought_end(text, has_begun=self.policy.begins_in_thought(observation)),
+        )
 
     @property
     def _is_on_gpu(self) -> bool:
