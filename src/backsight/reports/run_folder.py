@@ -7,7 +7,7 @@ runs/NAME/
 ├── messages.jsonl      one line for each message to the user
 ├── evaluations.jsonl   one line for each evaluated split: step, split, scores
 ├── checkpoints/        the states that training can be resumed from
-└── policy/             the trained policy
+└── policy/             the trained policy, with its model card
 
 Tensors: T decisions of a trajectory.
 """

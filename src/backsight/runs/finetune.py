@@ -20,12 +20,14 @@ from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure, make_task
 from backsight.reports.lock import only_writer
+from backsight.reports.model_card import CARD, render
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
+from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
-from backsight.training.progress import Progress, stop_reason, used_share
+from backsight.training.progress import INTERRUPTED, Progress, stop_reason, used_share
 from backsight.training.trainer import EpisodeSource, Trainer
 from backsight.types import FeedbackSource, Group
 
@@ -194,17 +196,17 @@ class _Training:
                 try:
                     if not trainer.progress.is_interrupted:
                         after = self._evaluate(trainer.progress.step)
-                finally:
-                    self._save_policy()  # whatever the evaluation meets, what was trained is not lost
+                finally:  # whatever the evaluation meets, what was trained is not lost
+                    self._save_policy(trainer.progress, reason)
                 if not trainer.progress.is_interrupted:
                     self.recorder.add_message(trainer.progress.step, f"{STOPPED}{reason}")
-            except DivergedError:
-                self._save_policy()
+            except DivergedError as error:
+                self._save_policy(trainer.progress, f"{DIVERGED}: {error.value}")
                 raise
             except KeyboardInterrupt:
                 if trainer.progress.is_interrupted:  # for the second time: whoever asks wants no more of it
                     raise
-                trainer.progress.is_interrupted, reason = True, "interrupted"
+                trainer.progress.is_interrupted, reason = True, INTERRUPTED
         return Result(
             self.policy, self.recorder.folder, reason, trainer.progress, before, after, notes=self.start.notes
         )
@@ -219,7 +221,7 @@ class _Training:
         for message in self.start.notes if self.start.checkpoint is not None else self.parts.messages:
             log.tell(trainer.progress, message)
 
-    def _save_policy(self) -> None:
+    def _save_policy(self, progress: Progress, ending: str) -> None:
         if self.config.adapter is not None and self.config.adapter.merge:
             adapters.merge(self.policy.model)
         self.recorder.sync()
@@ -227,6 +229,8 @@ class _Training:
             self.recorder.policy, "make room and resume the run: its last step is in a checkpoint"
         ) as place:
             self.policy.save(place)
+            card = make_card(self.parts, self.recorder, progress, ending)
+            (place / CARD).write_text(render(card), encoding="utf-8")
 
     def _trainer(self, log: _RunLog) -> Trainer:
         parts, config = self.parts, self.config

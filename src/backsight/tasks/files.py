@@ -51,19 +51,31 @@ def read_rows(source: str | os.PathLike[str]) -> Rows:
         path = Path(source or " ").expanduser()
         exists = path.exists()
     reader = _READERS.get(_format(path))
-    hub_id = _HUB_ID.fullmatch(source)
+    hub_id = _hub_id(source)
     if exists:
         if reader is None or not path.is_file():
             raise DataError(source, _format(path) or "no format", f"name a file of {', '.join(_READERS)}")
         with border(lambda reason: DataError(source, reason, "cannot be read; check its permissions and format")):
             rows = reader(path, source)
-    elif hub_id and reader is None and not source.startswith((".", "~")):
+    elif hub_id is not None:
         rows = _read_hub(hub_id["name"], hub_id["split"] or "train")
     else:
         raise DataError("data", source, "there is no such file; a data set of the Hub is written owner/name")
     if not rows:
         raise DataError(source, "no rows", "the file is empty; name one with at least one row")
     return rows
+
+
+def hub_name(source: str) -> str | None:
+    """Return the name of a data set of the Hub, without its split; None for a file."""
+    hub_id = None if Path(source).exists() else _hub_id(source)
+    return None if hub_id is None else hub_id["name"]
+
+
+def _hub_id(source: str) -> re.Match[str] | None:
+    """Return the parts of what may be a data set of the Hub, if there is no such path."""
+    is_path = source.startswith((".", "~")) or _format(Path(source)) in _READERS
+    return None if is_path else _HUB_ID.fullmatch(source)
 
 
 def _format(path: Path) -> str:

@@ -14,6 +14,9 @@ from backsight.errors import DataError
 from backsight.seeds import derive_seed
 from backsight.training.config import StopConfig, TrainingConfig
 
+INTERRUPTED = "interrupted"
+"""Why a run is over that somebody stopped."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -42,7 +45,7 @@ class Progress:
 def stop_reason(stop: StopConfig, progress: Progress) -> str | None:
     """Return why the run is over, in words; None while it is not."""
     if progress.is_interrupted:
-        return "interrupted"
+        return INTERRUPTED
     for name, used, limit in _budgets(stop, progress):
         if used >= limit:
             return f"{name}={limit:g} reached"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from backsight.errors import DataError
-from backsight.tasks.files import read_rows
+from backsight.tasks.files import hub_name, read_rows
 
 ROWS = [{"text": "naïve café", "label": "positive"}, {"text": 'a "b",\nc', "label": "negative"}]
 
@@ -232,6 +232,20 @@ def test_a_path_that_is_not_there_is_never_asked_of_the_hub(source: str, monkeyp
     monkeypatch.setitem(sys.modules, "datasets", fake_datasets(lambda name, split: pytest.fail("asked the Hub")))
     with pytest.raises(DataError):
         read_rows(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("owner/name", "owner/name"), ("owner/name:test", "owner/name"), ("owner/rows.jsonl", None), ("./a", None)],
+)
+def test_a_data_set_of_the_hub_has_a_name(source: str, name: str | None) -> None:
+    assert hub_name(source) == name
+
+
+def test_a_path_that_is_there_is_no_data_set_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    assert hub_name("owner/name") is None
 
 
 def test_a_folder_or_a_foreign_format_is_refused_with_the_formats(tmp_path: Path) -> None:
