@@ -37,3 +37,4 @@ Overrides = Annotated[
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option(metavar="FILE.yaml", help="Settings from a file; may be repeated.")
 ]
+RUN = typer.Argument(metavar="RUN", help="A run folder (its trained policy), or a model folder.")

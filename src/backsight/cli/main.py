@@ -12,6 +12,7 @@ from backsight.cli.check import check
 from backsight.cli.compare import compare
 from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
+from backsight.cli.export import export
 from backsight.cli.train import train
 from backsight.cli.try_prompts import try_prompts
 from backsight.interrupts import treat_all_as_ctrl_c
@@ -24,6 +25,7 @@ app.command()(compare)
 app.command()(check)
 app.command()(chat)
 app.command("try")(try_prompts)
+app.command()(export)
 
 
 def _print_version(is_asked: bool) -> None:

@@ -50,3 +50,13 @@ def write_whole(path: Path, text: str) -> None:
         sync(draft)
         os.replace(draft, path)
         sync(path.parent)
+
+
+def size_text(num_bytes: int) -> str:
+    """Return a size for a person: ``712 B``, ``12.9 kB``, ``538 MB``."""
+    size, unit = float(num_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"

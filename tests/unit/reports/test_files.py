@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backsight.errors import ConfigError
-from backsight.reports.files import check_new_file, write_json
+from backsight.reports.files import check_new_file, size_text, write_json
 
 
 def test_what_can_be_made_and_what_not(tmp_path: Path) -> None:
@@ -22,3 +22,11 @@ def test_json_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_json(path, {})
     assert json.loads(path.read_text()) == {"a": [1.5, None]}
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (12_949, "12.9 kB"), (999_600, "1 MB"), (538_000_000, "538 MB")],
+)
+def test_sizes_have_three_digits(size: int, text: str) -> None:
+    assert size_text(size) == text
