@@ -7,7 +7,8 @@
     │   └── DivergedError                its training broke in several steps in a row; the last whole policy was kept
     ├── SpaceError        (TypeError)    a Gymnasium space does not fit the policy
     ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
-    └── RunFolderError    (OSError)      a run folder is taken, missing or damaged
+    ├── RunFolderError    (OSError)      a run folder is taken, missing or damaged
+    └── HubError          (RuntimeError) the Hugging Face hub refuses, or cannot be reached
 
 Every message names the field, the value and the remedy, in that order and in one line; the command line leaves words
 out of a long one (`one_line`). To add an error,
@@ -68,6 +69,10 @@ class RunFolderError(BacksightError, OSError):
 
     def __str__(self) -> str:  # OSError would print its arguments as an errno pair
         return str(self.args[0])
+
+
+class HubError(BacksightError, RuntimeError):
+    """A refusal of the Hugging Face hub, or a hub that cannot be reached."""
 
 
 def describe(error: BaseException) -> str:

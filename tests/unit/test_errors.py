@@ -10,6 +10,7 @@ BUILT_IN = {
     "SpaceError": TypeError,
     "RewardError": RuntimeError,
     "RunFolderError": OSError,
+    "HubError": RuntimeError,
 }
 
 

@@ -13,6 +13,7 @@ from backsight.cli.compare import compare
 from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
 from backsight.cli.export import export
+from backsight.cli.publish import publish
 from backsight.cli.train import train
 from backsight.cli.try_prompts import try_prompts
 from backsight.interrupts import treat_all_as_ctrl_c
@@ -26,6 +27,7 @@ app.command()(check)
 app.command()(chat)
 app.command("try")(try_prompts)
 app.command()(export)
+app.command()(publish)
 
 
 def _print_version(is_asked: bool) -> None:

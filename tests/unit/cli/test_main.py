@@ -30,7 +30,7 @@ def test_python_runs_it_as_a_module() -> None:
 def test_help_names_every_command(backsight: Command) -> None:
     code, out, _ = backsight("--help")
     assert code == 0
-    assert all(command in out for command in ("train", "evaluate", "compare", "check"))
+    assert all(command in out for command in ("train", "evaluate", "compare", "check", "export", "publish"))
 
 
 def test_help_is_quick_because_it_imports_little() -> None:
