@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backsight.disk import disk_errors
 from backsight.errors import ConfigError, HubError, ModelError, reason
 from backsight.policies import adapters
 from backsight.policies.folder import CONFIG, GENERATION, read_object
@@ -68,7 +69,8 @@ def prepare(path: str, repo: str, *, revision: str | None, private: bool, merge:
         yield Upload(repo, revision, private, source)
         return
     with tempfile.TemporaryDirectory(prefix="backsight-") as place:
-        save_whole(source, open_whole(source), Path(place))
+        with disk_errors(Path(place), "nothing was published; make room, or set TMPDIR to another place"):
+            save_whole(source, open_whole(source), Path(place))
         yield Upload(repo, revision, private, Source(Path(place), None))
 
 

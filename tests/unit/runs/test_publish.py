@@ -134,6 +134,18 @@ def test_a_hub_that_does_not_answer_is_said(hub: Hub, run: Path, monkeypatch: py
         upload(run)
 
 
+def test_a_full_disk_is_said_before_anybody_is_asked(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    tiny_policy().save(tmp_path / "base")
+    open_policy(str(tmp_path / "base"), adapter=AdapterConfig()).save(tmp_path / "adapter")
+    monkeypatch.setattr("backsight.runs.publish.save_whole", full)
+    with pytest.raises(BacksightError, match="No space left on device.*; nothing was published; make room"):
+        upload(tmp_path / "adapter", merge=True)
+    assert hub.asked == []
+
+
 @pytest.mark.parametrize("repo", ["a/b/c", "me/my model", "", "me/-x", "../up"])
 def test_a_name_that_no_repository_can_have(run: Path, repo: str) -> None:
     with pytest.raises(BacksightError, match="repo: .*: write it as OWNER/NAME"):
