@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 import torch
 from tiny_models import tiny_policy
 
+from backsight.feedback.overlong import soft_overlong_punishment
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores
 from backsight.training.objective import micro_batch_loss
 from backsight.training.weights import weigh_examples
-from backsight.types import Example
+from backsight.types import Action, Example, Step, Trajectory
 
 trl = pytest.importorskip("trl", reason="TRL is not installed: pip install -e '.[bench]'")
 
@@ -169,3 +171,38 @@ def test_rloo_is_trls_by_the_mean_length(drift: float, tmp_path: Path) -> None:
     if drift == 0:
         plain = own(tiny_policy(), rows, [torch.zeros(1)] * 4, algorithm="rloo")[1:] * mean_length
         torch.testing.assert_close(plain, found, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["grpo", "dr_grpo", "dapo", "gspo", "sapo", "unbiased divergence", "entropy"])
+def test_truncated_completions_are_left_out_as_trl_leaves_them_out(name: str, tmp_path: Path) -> None:
+    """Two of the four responses have no end: TRL's mask is zero there, and its denominators are what they are."""
+    mine, theirs = CASES[name]
+    policy = tiny_policy()
+    rows = [_with_attempt(each) for each in sampled(policy, 1.0)]
+    with torch.no_grad():
+        references = [tiny_policy(seed=1).log_probs([each]).log_probs_N for each in rows]
+    trainer = trainer_of("GRPO", copy.deepcopy(policy.model), policy.tokenizer, tmp_path, **theirs)
+    inputs = inputs_of(policy, rows, references)
+    inputs["completion_mask"] *= torch.tensor([[int(response[-1] == 0)] for response in RESPONSES])
+    inputs["num_items_in_batch"] = inputs["completion_mask"].sum().float()
+    loss = trainer._compute_loss(trainer.model, inputs)
+    loss.backward()
+    expected = torch.cat([loss.detach()[None], gradient_of(trainer.model)])
+    found = own(policy, rows, references, mask_truncated_completions=True, **mine)
+    assert float(expected.abs().max()) > 1e-2
+    torch.testing.assert_close(found, expected, rtol=2e-5, atol=2e-6)
+
+
+def _with_attempt(row: Example) -> Example:
+    """The row with the attempt that it is of, which is cut off where it does not end in the end of text."""
+    (tokens,), (prompt,) = row.responses, row.prompts
+    action = Action(tokens, torch.zeros(len(tokens)), is_truncated=tokens[-1] != 0)
+    return replace(row, trajectory=Trajectory(prompt, (Step(prompt, action),)))
+
+
+@pytest.mark.parametrize("length", range(1, 11))
+def test_the_overlong_punishment_is_that_of_trl(length: int) -> None:
+    from trl.rewards import get_soft_overlong_punishment
+
+    (expected,) = get_soft_overlong_punishment(10, 4)(completion_ids=[[7] * length])
+    assert soft_overlong_punishment(length, 10, 4) == expected

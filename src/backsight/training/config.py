@@ -245,6 +245,12 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Number of attempts at each prompt: the size of a group."""
     prompts_per_step: Several = 32
     """Number of groups in a step, which samples prompts_per_step x num_generations attempts."""
+    mask_truncated_completions: bool = False
+    """Whether completions that the limit of the length cut off are left out of the loss, as TRL leaves them out: their
+    rewards still count where siblings are compared."""
+    overlong_buffer: Cadence = 0
+    """Number of tokens before max_completion_length over which a completion loses up to 1 of its reward, in proportion
+    (DAPO's soft overlong punishment). Evaluations are not punished."""
     num_iterations: Several = 1
     """Number of passes over the attempts of a step."""
     mini_batches: Several = 1
@@ -277,6 +283,13 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
             raise ConfigError(
                 "loss_type", "pg", "one_step_off needs a ratio to the weights that sampled; set it to tis"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _punishes_within_the_limit(self) -> TrainingConfig:
+        if self.overlong_buffer > self.max_completion_length:
+            remedy = f"is above max_completion_length={self.max_completion_length}, the longest there is; lower it"
+            raise ConfigError("overlong_buffer", self.overlong_buffer, remedy)
         return self
 
     @model_validator(mode="after")

@@ -130,6 +130,9 @@ def nothing_to_learn(groups: Sequence[Group], examples: Sequence[Example], confi
     attempts = [each for group in groups for each in group.trajectories]
     if not attempts or any(has_signal(each, config) for each in examples):
         return None
+    if config.mask_truncated_completions and all(each.is_unfinished for each in attempts):
+        cause = f"all {len(attempts)} attempts were cut off, and mask_truncated_completions leaves them out"
+        return f"nothing to learn: {cause}; raise max_completion_length"
     rewards = sorted({round(each.total_reward, 6) for group in groups for each in group.scored})
     earned = f"{rewards[0]:g}" if len(rewards) == 1 else "the same as their siblings" if rewards else "nothing"
     count = "the only group" if len(groups) == 1 else f"all {len(groups)} groups"

@@ -25,13 +25,20 @@ from backsight.losses.targets import distillation, imitation, reference_kl
 from backsight.policies.base import Policy
 from backsight.training.config import TrainingConfig
 from backsight.training.frozen_scores import Target, join_references, join_targets
-from backsight.training.weights import WeightedExample
+from backsight.training.weights import WeightedExample, is_left_out
 from backsight.types import Decisions, Example, ScoreRequest
 
 
 def has_signal(example: Example, config: TrainingConfig) -> bool:
     """Return whether the example can change the policy. Those that cannot are skipped, after they were counted."""
-    if example.imitation_weights is not None or config.entropy_coef > 0 or config.penalises_kl:
+    if is_left_out(example, config):
+        return False
+    return teaches(example) or config.entropy_coef > 0 or config.penalises_kl
+
+
+def teaches(example: Example) -> bool:
+    """Return whether the example says of a decision that it was right or wrong."""
+    if example.imitation_weights is not None:
         return True
     if example.teacher_weights is not None and bool(example.teacher_weights.any()):
         return True

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from backsight.errors import DivergedError
+from backsight.feedback.overlong import OverlongPunishment
 from backsight.feedback.pool import FeedbackPool, PendingFeedback
 from backsight.hindsight.base import Hindsight, number_attempts
 from backsight.hindsight.options import MethodOptions
@@ -95,7 +96,7 @@ class Trainer:
         self.reference = policy.reference() if config.beta > 0 else None
         self.teacher = Teacher(policy, config.teacher) if hindsight.options.needs_teacher else None
         self.num_generations = config.num_generations if hindsight.options.learns_from_attempts else 0
-        self.pool = FeedbackPool(source.feedback, config.reward_timeout, config.reward_workers)
+        self.pool = FeedbackPool(_punishing(source.feedback, config), config.reward_timeout, config.reward_workers)
         self.update_state = UpdateState(config.micro_batch_size, Profile(next(policy.module.parameters()).device))
         self.scorer = RunScorer(
             policy, self.teacher, source.engine, self.pool, config, self.update_state, self.reference
@@ -314,6 +315,13 @@ class Trainer:
 
     def _stop_after_this_step(self) -> None:
         self.progress.is_interrupted = True
+
+
+def _punishing(feedback: FeedbackSource, config: TrainingConfig) -> FeedbackSource:
+    """Return the source of feedback on attempts to learn from, which punishes long ones if that is set."""
+    if config.overlong_buffer == 0:
+        return feedback
+    return OverlongPunishment(feedback, config.max_completion_length, config.overlong_buffer)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -43,19 +43,20 @@ def weigh_examples(scored: Sequence[ScoredExample], config: TrainingConfig) -> l
     """Compute the weight of each decision in each part of the loss."""
     reduction = REDUCTIONS[ALGORITHMS[config.algorithm].reduction]
     examples = [example for example, _ in scored]
+    counted = [0 if is_left_out(each, config) else each.num_decisions for each in examples]
 
     def reduce(lengths: Sequence[int]) -> Tensor:
         return reduction(lengths, config.max_completion_length)
 
     takes_kl = _kl_source(examples)
     columns = zip(
-        _spread(examples, _gradient_source, reduce),
-        _spread(examples, _imitation_source, token_mean),
-        _weigh_taught(examples),
-        _spread(examples, takes_kl, reduce),
-        _spread(examples, lambda each: "all", token_mean),
-        _spread(examples, takes_kl, token_mean),
-        _spread(examples, lambda each: "all" if _has_ratio(each) else None, token_mean),
+        _spread(examples, counted, _gradient_source, reduce),
+        _spread(examples, counted, _imitation_source, token_mean),
+        _weigh_taught(examples, counted),
+        _spread(examples, counted, takes_kl, reduce),
+        _spread(examples, counted, lambda each: "all", token_mean),
+        _spread(examples, counted, takes_kl, token_mean),
+        _spread(examples, counted, lambda each: "all" if _has_ratio(each) else None, token_mean),
         strict=True,
     )
     return [
@@ -74,6 +75,19 @@ def weigh_examples(scored: Sequence[ScoredExample], config: TrainingConfig) -> l
             scored, columns, strict=True
         )
     ]
+
+
+def is_left_out(example: Example, config: TrainingConfig) -> bool:
+    """Return whether `mask_truncated_completions` keeps the example out of the loss: it holds an attempt of which the
+    limit of the length cut off an answer.
+
+    As with TRL's setting, none of its decisions counts, while the example still counts where rows are counted
+    (`sequence_mean`, `constant`).
+    """
+    attempt = example.trajectory
+    if not config.mask_truncated_completions or attempt is None or not attempt.is_unfinished:
+        return False
+    return all(own is sampled for own, sampled in zip(example.responses, attempt.responses, strict=False))
 
 
 def _kl_source(examples: Sequence[Example]) -> Callable[[Example], Hashable | None]:
@@ -100,10 +114,14 @@ def _imitation_source(example: Example) -> Hashable | None:
 
 def _spread(
     examples: Sequence[Example],
+    counted: Sequence[int],
     source_of: Callable[[Example], Hashable | None],
     reduction: Callable[[Sequence[int]], Tensor],
 ) -> list[Tensor]:
-    """Return the weights of each example, (T,), reduced over those of the same source; zero for those without one."""
+    """Return the weights of each example, (T,), reduced over those of the same source; zero for those without one.
+
+    `counted` are the numbers of decisions that count: all of an example, or none.
+    """
     weights = [torch.zeros(example.num_decisions) for example in examples]
     places: dict[Hashable, list[int]] = {}
     for place, example in enumerate(examples):
@@ -111,22 +129,23 @@ def _spread(
         if source is not None:
             places.setdefault(source, []).append(place)
     for own in places.values():
-        lengths = [examples[place].num_decisions for place in own]
+        lengths = [counted[place] for place in own]
         for place, weights_T in zip(own, torch.split(reduction(lengths), lengths), strict=True):
-            weights[place] = weights_T
+            if counted[place]:
+                weights[place] = weights_T
     return weights
 
 
-def _weigh_taught(examples: Sequence[Example]) -> list[Tensor]:
+def _weigh_taught(examples: Sequence[Example], counted: Sequence[int]) -> list[Tensor]:
     """Return the weights of the mean over the decisions that a teacher teaches, (T,): those with a weight above 0."""
     counts: dict[Hashable, int] = {}
-    for example in examples:
-        if example.teacher_weights is not None:
+    for example, count in zip(examples, counted, strict=True):
+        if example.teacher_weights is not None and count:
             source = example.sources.teacher
             counts[source] = counts.get(source, 0) + int(example.teacher_weights.count_nonzero())
     return [
         torch.zeros(example.num_decisions)
-        if example.teacher_weights is None
+        if example.teacher_weights is None or not count
         else torch.full((example.num_decisions,), 1 / max(1, counts[example.sources.teacher]))
-        for example in examples
+        for example, count in zip(examples, counted, strict=True)
     ]

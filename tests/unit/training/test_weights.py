@@ -1,5 +1,6 @@
 """The weight of each decision, worked out by hand: each source of rows has a denominator of its own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,3 +80,31 @@ def test_an_attempt_that_nobody_scored_is_not_in_the_mean(algorithm: str) -> Non
     assert not beside[2].gradient_T.any()
     judged = weigh(*scored, attempt(7, None, 0.5), algorithm=algorithm)[2]
     assert judged.gradient_T.all(), "a teacher may have an opinion of it"
+
+
+def cut_off(length: int, prompt: str = "p", **parts: Any) -> Example:
+    """A row of an attempt that the limit of the length ended, perhaps under another prompt."""
+    tokens = (5,) * length
+    attempt = Trajectory("p", (Step("p", Action(tokens, torch.zeros(length), is_truncated=True)),))
+    return Example((prompt,), (tokens,), "relabel" if parts else "outcome", trajectory=attempt, **parts)
+
+
+@pytest.mark.parametrize(("algorithm", "expected"), [("rloo", 1 / 2), ("grpo", 1 / 4), ("dr_grpo", 1 / 20)])
+def test_truncated_completions_are_masked_as_trl_masks_them(algorithm: str, expected: float) -> None:
+    """Tokens no longer count; rows do where rows are counted."""
+    long = replace(cut_off(3), advantages=torch.ones(3), behaviour_log_probs=torch.zeros(3))
+    settings = {"algorithm": algorithm, "max_completion_length": 10}
+    whole, masked = weigh(sampled(2), long, mask_truncated_completions=True, **settings)
+    assert whole.gradient_T.tolist() == pytest.approx([expected] * 2)
+    for weights in (masked.gradient_T, masked.kl_T, masked.entropy_T, masked.mean_kl_T, masked.mean_ratio_T):
+        assert weights.tolist() == [0.0] * 3
+    assert all(each.gradient_T.any() for each in weigh(sampled(2), long, **settings)), "it is off by default"
+
+
+def test_what_a_method_makes_of_a_truncated_completion_is_masked_and_other_answers_are_not() -> None:
+    replay = cut_off(3, "other prompt", imitation_weights=torch.ones(3))
+    taught = cut_off(3, teacher_weights=torch.ones(3))
+    gold = replace(replay, responses=((7, 8),), imitation_weights=torch.ones(2))
+    rows = weigh(replay, taught, gold, mask_truncated_completions=True)
+    assert rows[0].imitation_T.tolist() == [0.0] * 3 and rows[1].teacher_T.tolist() == [0.0] * 3
+    assert rows[2].imitation_T.tolist() == pytest.approx([1 / 2] * 2)
