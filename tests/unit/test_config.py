@@ -190,6 +190,8 @@ def test_what_is_dumped_loads_back(tmp_path: Path, overrides: list[str]) -> None
         ("policy=[a", "policy: [a: is not YAML; put it into quotes"),
         ("seed", "override: seed: write it as key=value"),
         ("num_generations=1", "num_generations: 1: algorithm=grpo compares siblings; set it to 2 or more"),
+        ("overlong_buffer=65", "overlong_buffer: 65: is above max_completion_length=64"),
+        ("keep_best=true", "eval_steps: 0: keep_best chooses among evaluations"),
         ("top_p=0", "top_p: 0: must be greater than 0"),
         ("min_p=1", "min_p: 1: must be less than 1"),
         ("top_k=-1", "top_k: -1: must be greater than or equal to 0"),

@@ -44,7 +44,7 @@ def make_card(parts: RunParts, reader: RunReader, progress: Progress, ending: st
             "Preset": config.preset,
             "Method": f"hindsight={config.hindsight.label}, algorithm={config.algorithm}",
             "Settings": ", ".join(_settings(config)),
-            "Training": f"step {progress.step}; {ending}",
+            "Training": _training(config, progress, ending),
             "Cost": _cost(progress, parts.policy),
             "Software": ", ".join(_software(progress)),
         },
@@ -53,7 +53,7 @@ def make_card(parts: RunParts, reader: RunReader, progress: Progress, ending: st
         base_model=base.hub_id,
         datasets=list(dict.fromkeys(name for source in sources if (name := hub_name(source)) is not None)),
         tags=list(dict.fromkeys([config.hindsight.label, config.algorithm])),
-        notes=_notes(reader, progress, ending),
+        notes=_notes(config, reader, progress, ending),
     )
 
 
@@ -72,14 +72,25 @@ def _license(base: Base) -> str:
     return f"{UNKNOWN}: ask the authors of the base" if base.license == UNKNOWN else base.license
 
 
-def _notes(reader: RunReader, progress: Progress, ending: str) -> list[str]:
+def _saved_step(config: RunConfig, progress: Progress) -> int:
+    """Return the step whose policy is saved: the last one, or the best one if the run keeps that."""
+    return progress.best_step if config.keep_best and progress.best_score is not None else progress.step
+
+
+def _training(config: RunConfig, progress: Progress, ending: str) -> str:
+    saved = _saved_step(config, progress)
+    chosen = "" if saved == progress.step else f"; this is the policy of step {saved}, the best on the dev split"
+    return f"step {progress.step}; {ending}{chosen}"
+
+
+def _notes(config: RunConfig, reader: RunReader, progress: Progress, ending: str) -> list[str]:
     """Return what a reader of the card has to know first."""
     told = []
     if ending == INTERRUPTED:
         told.append(f"The run was interrupted after step {progress.step}: it is not finished.")
     if ending.startswith(DIVERGED):
         told.append("The training diverged. This is the last policy whose numbers were all finite.")
-    if all(row["step"] != progress.step for row in reader.evaluations()):
+    if all(row["step"] != _saved_step(config, progress) for row in reader.evaluations()):
         told.append("It has not been scored since its training ended.")
     return told
 

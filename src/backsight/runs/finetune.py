@@ -26,6 +26,7 @@ from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
+from backsight.training.best import Kept
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import INTERRUPTED, Progress, stop_reason, used_share
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -52,9 +53,12 @@ class Result:
     before: Evaluation = field(default_factory=dict)
     """Scores by split before training; empty when the run was resumed."""
     after: Evaluation = field(default_factory=dict)
-    """Scores by split after training; empty when the run was interrupted, or had been finished before."""
+    """Scores by split of the policy that was saved; empty when the run was interrupted or had been finished."""
     notes: tuple[str, ...] = ()
     """What was noticed when the run was resumed: damaged checkpoints, and what has changed since."""
+    kept: Kept | None = None
+    """With `keep_best`, which policy was saved, and both scores; None when the run was interrupted or had been
+    finished."""
 
     @property
     def interrupted(self) -> bool:
@@ -184,6 +188,7 @@ class _Training:
         """Evaluate, train, evaluate again, and save the policy."""
         before: Evaluation = {}
         after: Evaluation = {}
+        kept: Kept | None = None
         progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
         with self._known_to_others(step=0), progress as bar:
             log = _RunLog(self.recorder, bar, self.config)
@@ -192,23 +197,26 @@ class _Training:
             try:
                 if self.start.checkpoint is None:
                     before = self._evaluate(step=0)
+                    trainer.consider(_score_of(before))
                 reason = trainer.train()
                 try:
                     if not trainer.progress.is_interrupted:
-                        after = self._evaluate(trainer.progress.step)
+                        after, kept = self._choose(trainer, self._evaluate(trainer.progress.step))
                 finally:  # whatever the evaluation meets, what was trained is not lost
-                    self._save_policy(trainer.progress, reason)
+                    self._save_policy(trainer, reason)
+                if kept is not None:
+                    log.tell(trainer.progress, kept.message)
                 if not trainer.progress.is_interrupted:
                     self.recorder.add_message(trainer.progress.step, f"{STOPPED}{reason}")
             except DivergedError as error:
-                self._save_policy(trainer.progress, f"{DIVERGED}: {error.value}")
+                self._save_policy(trainer, f"{DIVERGED}: {error.value}")
                 raise
             except KeyboardInterrupt:
                 if trainer.progress.is_interrupted:  # for the second time: whoever asks wants no more of it
                     raise
                 trainer.progress.is_interrupted, reason = True, INTERRUPTED
         return Result(
-            self.policy, self.recorder.folder, reason, trainer.progress, before, after, notes=self.start.notes
+            self.policy, self.recorder.folder, reason, trainer.progress, before, after, self.start.notes, kept
         )
 
     def _put_at_start(self, trainer: Trainer, log: _RunLog) -> None:
@@ -221,7 +229,20 @@ class _Training:
         for message in self.start.notes if self.start.checkpoint is not None else self.parts.messages:
             log.tell(trainer.progress, message)
 
-    def _save_policy(self, progress: Progress, ending: str) -> None:
+    def _choose(self, trainer: Trainer, last: Evaluation) -> tuple[Evaluation, Kept | None]:
+        """Set the policy to the best one, if the run keeps that, and return its scores, and which one it is."""
+        if trainer.best is None:
+            return last, None
+        trainer.consider(_score_of(last))
+        trainer.best.restore()
+        progress, split = trainer.progress, next(iter(last))
+        assert progress.best_score is not None
+        kept = Kept(split, progress.best_step, progress.best_score, progress.step, _score_of(last))
+        return (last if kept.step == kept.last_step else self._evaluate(kept.step)), kept
+
+    def _save_policy(self, trainer: Trainer, ending: str) -> None:
+        if trainer.best is not None:
+            trainer.best.restore()
         if self.config.adapter is not None and self.config.adapter.merge:
             adapters.merge(self.policy.model)
         self.recorder.sync()
@@ -229,7 +250,7 @@ class _Training:
             self.recorder.policy, "make room and resume the run: its last step is in a checkpoint"
         ) as place:
             self.policy.save(place)
-            card = make_card(self.parts, self.recorder, progress, ending)
+            card = make_card(self.parts, self.recorder, trainer.progress, ending)
             (place / CARD).write_text(render(card), encoding="utf-8")
 
     def _trainer(self, log: _RunLog) -> Trainer:
@@ -273,7 +294,12 @@ class _Training:
 
     def _score(self, progress: Progress) -> float:
         """Evaluate, and return what stop conditions look at: the mean reward on the first evaluation split."""
-        return next(iter(self._evaluate(progress.step).values())).reward.mean
+        return _score_of(self._evaluate(progress.step))
+
+
+def _score_of(evaluation: Evaluation) -> float:
+    """Return the mean reward on the first evaluation split."""
+    return next(iter(evaluation.values())).reward.mean
 
 
 class _RunLog:

@@ -266,6 +266,9 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Whether the attempts of the next step are sampled while this one is learnt, with the weights from before it."""
     eval_steps: Cadence = 0
     """Number of steps between evaluations; 0 evaluates only before and after training."""
+    keep_best: bool = False
+    """Whether the policy that is saved is the one with the best score on the first evaluation split, that of the start
+    included, and not the last one. That score is optimistic: it was chosen by."""
     eval_items: Count = 200
     """Number of items of each split in an evaluation."""
     logging_steps: Count = 1
@@ -297,6 +300,8 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
         stop = self.stop
         if (stop.target is not None or stop.patience is not None) and self.eval_steps == 0:
             raise ConfigError("eval_steps", 0, "stop.target and stop.patience need evaluations; set it to 1 or more")
+        if self.keep_best and self.eval_steps == 0:
+            raise ConfigError("eval_steps", 0, "keep_best chooses among evaluations; set it to 1 or more")
         if self.lr_scheduler_type != "constant" and not stop.has_budget:
             raise ConfigError(
                 "lr_scheduler_type",

@@ -29,6 +29,10 @@ class Progress:
     """Wall-clock seconds of training; evaluations are not counted."""
     scores: list[float] = field(default_factory=list)
     """Score on the first evaluation split, one an evaluation."""
+    best_step: int = 0
+    """Step after which the policy had its best score, with `keep_best`."""
+    best_score: float | None = None
+    """The best score; None as long as there was no evaluation."""
     teacher_trials: list[list[float]] = field(default_factory=list)
     """Mean rewards of the teacher and of the policy at the same starts, one pair a trial."""
     broken_steps: int = 0

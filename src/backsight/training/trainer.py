@@ -27,6 +27,7 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
 from backsight.seeds import derive_seed
 from backsight.training.agreement import Agreement
+from backsight.training.best import BestPolicy
 from backsight.training.checkpoints import (
     load_companion,
     load_learnt,
@@ -104,6 +105,7 @@ class Trainer:
         self.agreement = Agreement(policy, source.engine, config)
         self.meter = Meter(policy)
         self.safeguard = Safeguard(policy, self.optimizer)
+        self.best = BestPolicy(policy) if config.keep_best else None
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
         self._saved_step: int | None = None
@@ -259,9 +261,16 @@ class Trainer:
             if broken := ", ".join(sorted(metrics.keys() - finite.keys())):
                 recorder.tell(self.progress, f"not finite in step {self.progress.step}, and left out: {broken}")
         if self.evaluate and self.config.eval_steps and self.progress.step % self.config.eval_steps == 0:
-            self.progress.scores.append(self.evaluate(self.progress))
+            score = self.evaluate(self.progress)
+            self.progress.scores.append(score)
+            self.consider(score)
         if self.config.save_steps and self.progress.step % self.config.save_steps == 0:
             self.save()
+
+    def consider(self, score: float) -> None:
+        """Keep the present policy if it is the best so far, and the run is to keep that."""
+        if self.best is not None:
+            self.best.consider(self.progress, score)
 
     def save(self) -> None:
         """Write a checkpoint, if the run has a folder for them, after the records of its steps."""
@@ -286,6 +295,8 @@ class Trainer:
             weights["reference"] = trained_weights(self.reference.module)
         if self.teacher is not None and self.teacher.copy is not self.policy:
             weights["teacher"] = self.teacher.weights
+        if self.best is not None:
+            weights["best"] = self.best.weights
         return {name: own for name, own in weights.items() if own}
 
     def _learnt(self) -> dict[str, Tensor]:
