@@ -94,6 +94,13 @@ class RunConfig(TrainingConfig):
         return self
 
     @model_validator(mode="after")
+    def _samples_what_it_resamples(self) -> RunConfig:
+        if self.max_resample_rounds and not self.hindsight.learns_from_attempts:
+            remedy = f"{self.hindsight.label} samples no attempts; leave it out"
+            raise ConfigError("max_resample_rounds", self.max_resample_rounds, remedy)
+        return self
+
+    @model_validator(mode="after")
     def _rounds_once(self) -> RunConfig:
         if self.bf16 and self.adapter is not None and self.adapter.quantize:
             raise ConfigError("bf16", True, "adapter.quantize computes in bfloat16 already; leave bf16 out")

@@ -230,6 +230,12 @@ def test_attempts_of_another_policy_need_a_ratio_to_it() -> None:
     assert changed("one_step_off=true", "loss_type=tis").one_step_off
 
 
+def test_what_samples_nothing_cannot_resample() -> None:
+    assert complaint("max_resample_rounds=2", "hindsight=supervised") == (
+        "max_resample_rounds: 2: supervised samples no attempts; leave it out"
+    )
+
+
 def test_an_algorithm_brings_its_loss_and_settings_win() -> None:
     assert changed("algorithm=gspo").loss == ("gspo", 3e-4, 4e-4)
     assert changed("algorithm=dapo").loss == ("clip", 0.2, 0.28)

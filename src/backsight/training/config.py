@@ -251,6 +251,9 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     overlong_buffer: Cadence = 0
     """Number of tokens before max_completion_length over which a completion loses up to 1 of its reward, in proportion
     (DAPO's soft overlong punishment). Evaluations are not punished."""
+    max_resample_rounds: Cadence = 0
+    """Number of further rounds in which a step tries other prompts in place of those that taught nothing (DAPO's
+    dynamic sampling), until prompts_per_step have; what taught nothing is left out of the means. 0 tries none."""
     num_iterations: Several = 1
     """Number of passes over the attempts of a step."""
     mini_batches: Several = 1
@@ -293,6 +296,13 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
         if self.overlong_buffer > self.max_completion_length:
             remedy = f"is above max_completion_length={self.max_completion_length}, the longest there is; lower it"
             raise ConfigError("overlong_buffer", self.overlong_buffer, remedy)
+        return self
+
+    @model_validator(mode="after")
+    def _judges_before_it_samples_again(self) -> TrainingConfig:
+        if self.one_step_off and self.max_resample_rounds:
+            remedy = "has to know what a step taught before the next is sampled; leave out one_step_off"
+            raise ConfigError("max_resample_rounds", self.max_resample_rounds, remedy)
         return self
 
     @model_validator(mode="after")

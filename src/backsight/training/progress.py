@@ -33,6 +33,8 @@ class Progress:
     """Step after which the policy had its best score, with `keep_best`."""
     best_score: float | None = None
     """The best score; None as long as there was no evaluation."""
+    num_resampled: int = 0
+    """Number of starts that were tried in place of others which taught nothing."""
     teacher_trials: list[list[float]] = field(default_factory=list)
     """Mean rewards of the teacher and of the policy at the same starts, one pair a trial."""
     broken_steps: int = 0
@@ -76,8 +78,8 @@ def learning_rate(config: TrainingConfig, progress: Progress) -> float:
     return config.learning_rate * rising * falling[config.lr_scheduler_type]
 
 
-def starts_of_step(starts: Sequence[Any], count: int, step: int, seed: int) -> list[Any]:
-    """Return the `count` starts of a step, a function of seed and step alone.
+def draw_starts(starts: Sequence[Any], first: int, count: int, seed: int) -> list[Any]:
+    """Return `count` starts after the `first` ones that were drawn, a function of its arguments alone.
 
     The data is passed over in a shuffled order: each pass takes every start once before any comes again.
 
@@ -86,7 +88,7 @@ def starts_of_step(starts: Sequence[Any], count: int, step: int, seed: int) -> l
     """
     if not len(starts):
         raise DataError("train", "0 items", "the training split is empty; give it some rows")
-    positions = range(step * count, (step + 1) * count)
+    positions = range(first, first + count)
     return [starts[_pass(len(starts), position // len(starts), seed)[position % len(starts)]] for position in positions]
 
 

@@ -78,6 +78,9 @@ class RunScorer:
         """
         self._seed, self._questions = derive_seed(self.config.seed, "look back", progress.step), 0
         self._progress, self._was_tried, self.trial, self.extra_attempts = progress, False, None, 0
+
+    def begin_round(self) -> None:
+        """Begin a round of the step: its attempts have keys of their own, which those of another round had as well."""
         self._drift.clear()
 
     def encode(self, text: str) -> ActionValue:
@@ -183,7 +186,7 @@ class RunScorer:
         ]
 
     def finish(self) -> None:
-        """End the step: let the critic, if there is one, learn from it."""
+        """End the round: let the critic, if there is one, learn from it."""
         if self.critic is not None:
             self.critic.learn()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from backsight.errors import DivergedError
 from backsight.feedback.overlong import OverlongPunishment
 from backsight.feedback.pool import FeedbackPool, PendingFeedback
-from backsight.hindsight.base import Hindsight, number_attempts
+from backsight.hindsight.base import Hindsight, LookBack, number_attempts
 from backsight.hindsight.options import MethodOptions
 from backsight.interrupts import calling_on_interrupt
 from backsight.policies.base import Policy, set_weights, trained_weights
@@ -37,7 +37,8 @@ from backsight.training.checkpoints import (
 )
 from backsight.training.config import TrainingConfig
 from backsight.training.metrics import Meter, example_metrics, nothing_to_learn, rollout_metrics, unscored
-from backsight.training.progress import Progress, learning_rate, starts_of_step, stop_reason
+from backsight.training.progress import Progress, draw_starts, learning_rate, stop_reason, used_share
+from backsight.training.resampling import fill_up
 from backsight.training.safeguard import MOST_BROKEN_STEPS, Safeguard
 from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.scorer import RunScorer
@@ -108,6 +109,7 @@ class Trainer:
         self.best = BestPolicy(policy) if config.keep_best else None
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
+        self._began = time.monotonic()
         self._saved_step: int | None = None
         source.engine.load_weights(policy)
 
@@ -124,12 +126,12 @@ class Trainer:
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
                 if self.ahead is None:  # forget the work of evaluations; what samples ahead is another engine
                     self.source.engine.profile.take()
-                started = time.monotonic()
+                self._began = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
                 examples, groups, metrics = self.look_back(self.reveal(attempts))
                 metrics |= self.update(examples, groups)
-                seconds = time.monotonic() - started
+                seconds = time.monotonic() - self._began
                 self.progress.seconds += seconds
                 self.record(groups, examples, metrics, seconds)
                 if self.progress.broken_steps >= MOST_BROKEN_STEPS:
@@ -157,9 +159,14 @@ class Trainer:
 
     def sample(self, step: int, attempts: int) -> PendingFeedback:
         """Act in the episodes of a step; `attempts` is the number of attempts before it."""
+        count = self.config.prompts_per_step
+        starts = draw_starts(self.source.starts, step * count + self.progress.num_resampled, count, self.config.seed)
+        return self._act(starts, step, attempts, (step,))
+
+    def _act(self, starts: list[Any], step: int, attempts: int, name: tuple[int, ...]) -> PendingFeedback:
+        """Act in episodes from these starts, with random draws of this name."""
         source, config = self.source, self.config
-        starts = starts_of_step(source.starts, config.prompts_per_step, step, config.seed)
-        seed = derive_seed(config.seed, "reveal", step)
+        seed = derive_seed(config.seed, "reveal", *name)
         if config.stop.max_attempts is not None:  # the last step is a short one
             attempts_left = config.stop.max_attempts - attempts
             starts = starts[: max(1, math.ceil(attempts_left / max(1, self.num_generations)))]
@@ -171,7 +178,7 @@ class Trainer:
             starts,
             self.num_generations,
             config.sampling,
-            derive_seed(config.seed, "collect", step),
+            derive_seed(config.seed, "collect", *name),
             side_by_side=source.side_by_side,
             success_threshold=config.success_threshold,
         )
@@ -183,17 +190,49 @@ class Trainer:
 
     def look_back(self, groups: Sequence[Group]) -> tuple[list[Example], Sequence[Group], dict[str, float]]:
         """3. Evaluate the behaviour in hindsight: the estimator's advantages, then the method's examples."""
-        with self.update_state.profile.phase("look_back"):
-            self.scorer.begin(self.progress)
-            groups = number_attempts(groups)
-            if self.num_generations:
-                groups = self.scorer.estimate(groups)
-            groups, examples = self.hindsight.look_back(groups, self.scorer)
-            self.scorer.finish()
+        self.scorer.begin(self.progress)
+        looked, metrics = self._look_back(groups), dict[str, float]()
+        if self.config.max_resample_rounds:
+            looked, metrics = fill_up(looked, self._try_others, self.config)
+        groups, examples = looked
         trial = self.scorer.trial
         complaint = None if trial is None else trial.complaint
         self._tell([complaint, unscored(groups), nothing_to_learn(groups, examples, self.config)])
-        return examples, groups, {**example_metrics(examples), **({} if trial is None else trial.metrics)}
+        return examples, groups, {**metrics, **example_metrics(examples), **({} if trial is None else trial.metrics)}
+
+    def _look_back(self, groups: Sequence[Group]) -> LookBack:
+        with self.update_state.profile.phase("look_back"):
+            self.scorer.begin_round()
+            groups = number_attempts(groups)
+            if self.num_generations:
+                groups = self.scorer.estimate(groups)
+            looked = self.hindsight.look_back(groups, self.scorer)
+            self.scorer.finish()
+        return looked
+
+    def _try_others(self, number: int, count: int, made: Sequence[Group]) -> LookBack | None:
+        """Take the next starts of the data in round `number` of the present step, whose groups so far are `made`.
+
+        Return None when they have used up the budget of the run.
+        """
+        progress, config = self._after(made), self.config
+        if used_share(config.stop, progress) >= 1:
+            return None
+        first = (progress.step + 1) * config.prompts_per_step + progress.num_resampled
+        starts = draw_starts(self.source.starts, first, count, config.seed)
+        self.progress.num_resampled += count
+        pending = self._act(starts, progress.step, progress.attempts, (progress.step, number))
+        return self._look_back(self.reveal(pending))
+
+    def _after(self, made: Sequence[Group]) -> Progress:
+        """Return the progress as it would be counted if the present step ended with these groups."""
+        attempts = [each for group in made for each in group.trajectories]
+        return replace(
+            self.progress,
+            attempts=self.progress.attempts + len(attempts) + self.scorer.extra_attempts,
+            tokens=self.progress.tokens + sum(each.num_decisions for each in attempts),
+            seconds=self.progress.seconds + time.monotonic() - self._began,
+        )
 
     def _tell(self, messages: Sequence[str | None]) -> None:
         """Tell the user each message once, for as long as it stays true."""

@@ -1,7 +1,7 @@
 import pytest
 
 from backsight.training.config import StopConfig, TrainingConfig
-from backsight.training.progress import Progress, learning_rate, starts_of_step, stop_reason, used_share
+from backsight.training.progress import Progress, draw_starts, learning_rate, stop_reason, used_share
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_warm_up_rises_to_the_full_rate() -> None:
 
 def test_a_pass_takes_every_start_once() -> None:
     starts = list(range(10))
-    first = [start for step in range(5) for start in starts_of_step(starts, 2, step, seed=0)]
-    second = [start for step in range(5, 10) for start in starts_of_step(starts, 2, step, seed=0)]
+    first = [start for step in range(5) for start in draw_starts(starts, 2 * step, 2, seed=0)]
+    second = [start for step in range(5, 10) for start in draw_starts(starts, 2 * step, 2, seed=0)]
     assert sorted(first) == sorted(second) == starts
     assert first != second != starts
