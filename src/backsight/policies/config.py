@@ -24,9 +24,10 @@ class AdapterConfig(Settings):
     ten times the learning rate of all weights.
     """
 
-    name: Literal["lora", "dora"] = "lora"
+    name: Literal["lora", "dora", "auto"] = "lora"
     """Kind of adapter: LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides
-    (arXiv:2402.09353)."""
+    (arXiv:2402.09353). With `auto` all weights are trained where memory is enough for that, and LoRA elsewhere, which
+    the run says."""
     r: Annotated[int, Field(ge=1, le=65_536)] = 16
     """Rank of the adapter: the number of directions a layer can change in."""
     lora_alpha: Annotated[int, Field(ge=1)] = 32
@@ -41,6 +42,20 @@ class AdapterConfig(Settings):
     """Whether the model itself is held in four bits (QLoRA, arXiv:2305.14314). Needs an NVIDIA GPU and bitsandbytes."""
     merge: bool = False
     """Whether the run leaves a whole model with the adapter added to its weights, instead of the adapter alone."""
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether the size of the model decides if there is an adapter."""
+        return self.name == "auto"
+
+    @model_validator(mode="after")
+    def _is_chosen_before_it_is_set(self) -> AdapterConfig:
+        for field in AdapterConfig.model_fields if self.is_left_open else ():
+            value = getattr(self, field)
+            if field != "name" and value != AdapterConfig.model_fields[field].default:
+                remedy = "is for an adapter that there is in any case; set adapter=lora as well"
+                raise ConfigError(f"adapter.{field}", value, remedy)
+        return self
 
     @model_validator(mode="after")
     def _does_not_merge_into_four_bits(self) -> AdapterConfig:

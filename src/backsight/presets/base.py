@@ -10,6 +10,7 @@ from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError, nearest
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.response.options import GoldAnchorOptions
+from backsight.policies.config import AdapterConfig
 from backsight.presets.catalogue import PRESETS, TASKS
 from backsight.tasks.base import Task
 from backsight.tasks.rows import FileTask, RowsTask
@@ -18,6 +19,7 @@ from backsight.training.config import StopConfig
 
 START: Mapping[str, Any] = {
     "policy": "pocket",
+    "adapter": AdapterConfig(name="auto"),
     "algorithm": "rloo",
     "learning_rate": 1e-4,
     "num_generations": 8,
@@ -124,9 +126,8 @@ def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig,
         preset = find_preset(task, *changes)
         return preset.configure(*changes), preset.task
     own = task if isinstance(task, Task) else RowsTask(task)
-    base = RunConfig(
-        preset=own.name, policy=START["policy"], hindsight=OutcomeOptions(), stop=StopConfig(max_steps=200)
-    )
+    fixed = {name: START[name] for name in ("policy", "adapter", "stop")}
+    base = RunConfig(preset=own.name, hindsight=OutcomeOptions(), **fixed)
     return change_config(base, *changes), lambda config: own
 
 

@@ -89,7 +89,7 @@ def finetune(
     """
     policy, settings["policy"] = choose_policy(policy)
     config, build_task = configure(task, settings)
-    if not isinstance(policy, str) and config.adapter is not None:
+    if not isinstance(policy, str) and config.adapter is not None and not config.adapter.is_left_open:
         adapters.put_on(policy.model, config.adapter)
     parts = begin(config, build_task(config), policy, reward_funcs=reward_funcs, feedback=feedback)
     return train(parts, show_progress=show_progress)

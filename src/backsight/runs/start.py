@@ -17,6 +17,7 @@ from backsight.config import RunConfig
 from backsight.errors import ConfigError, DataError, ModelError, shown
 from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
+from backsight.policies import adapters, footprint
 from backsight.policies.chat import MESSAGES, takes_system
 from backsight.policies.config import AdapterConfig
 from backsight.policies.gguf import ENDING, convert, storage_of
@@ -58,11 +59,13 @@ class RunParts:
     """Message to the user about prompts that were cut; None if none were."""
     storage: str | None = None
     """Message to the user about weights that were stored in another form; None if they were not."""
+    adapter: str | None = None
+    """Message to the user about an adapter that memory asked for; None if there is none."""
 
     @property
     def messages(self) -> list[str]:
         """All messages to the user."""
-        return [message for message in (self.storage, *self.task.remarks, self.cut) if message is not None]
+        return [each for each in (self.storage, self.adapter, *self.task.remarks, self.cut) if each is not None]
 
     @property
     def environments(self) -> EnvironmentFactory:
@@ -96,9 +99,12 @@ def begin(
         BacksightError: when the model, a prompt or a reward function does not fit.
     """
     storage = None
+    # a checkpoint has an adapter, or trains all weights, since its run began
+    is_open = splits is None and (not isinstance(policy, str) or policy == config.policy)
     if policy is None or isinstance(policy, str):
         storage = storage_of(place_of_policy(policy or config.policy))
         policy = open_model(policy or config.policy, config, task)
+    adapter = _decide_on_adapter(policy, config) if is_open else None
     with patience(config.reward_timeout):  # a task may be anybody's code
         task = ask(f"task '{task.name}', in_form", "mend the task", in_form, task, policy, config)
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
@@ -117,6 +123,7 @@ def begin(
         feedback=feedback or _feedback(task, reward_funcs),
         cut=cut,
         storage=storage,
+        adapter=adapter,
     )
 
 
@@ -135,7 +142,8 @@ def choose_policy(policy: PolicyChoice) -> tuple[str | TextPolicy, str]:
 
 def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
     """Open the policy at `path`, with the adapter of the configuration and the labels of the task."""
-    policy = load_policy(path, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=config.adapter)
+    adapter = None if config.adapter is None or config.adapter.is_left_open else config.adapter
+    policy = load_policy(path, labels=task.labels, trust_remote_code=config.trust_remote_code, adapter=adapter)
     policy.chat_template_kwargs = config.chat_template_kwargs
     return policy
 
@@ -163,6 +171,18 @@ def in_form(task: Task, policy: TextPolicy, config: RunConfig) -> Task:
             takes_system=is_chat and takes_system(policy.tokenizer),
         )
     )
+
+
+def _decide_on_adapter(policy: TextPolicy, config: RunConfig) -> str | None:
+    """Put an adapter on a policy that is too large to train all of it, if the settings leave that open; say why."""
+    if config.adapter is None or not config.adapter.is_left_open or adapters.has_adapter(policy.model):
+        return None
+    device = next(policy.module.parameters()).device
+    cause = footprint.why_too_large(policy.model, footprint.available_bytes(device))
+    if cause is None:
+        return None
+    adapters.put_on(policy.model, AdapterConfig())
+    return f"adapter=auto: {cause}; LoRA is trained instead, which wants about ten times the learning rate"
 
 
 def load_policy(

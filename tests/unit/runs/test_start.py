@@ -16,9 +16,12 @@ from backsight.environments.episodes import EpisodesTask
 from backsight.errors import BacksightError, ConfigError, DataError, ModelError
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
+from backsight.policies import footprint
+from backsight.policies.adapters import has_adapter
+from backsight.policies.config import AdapterConfig
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure
-from backsight.runs.start import CHECKED_PROMPTS, begin, fit_prompts, load_policy
+from backsight.runs.start import CHECKED_PROMPTS, RunParts, begin, fit_prompts, load_policy
 from backsight.tasks.base import Item, PromptTask, SingleTurn, TaskVerifier
 from backsight.tasks.rows import RowsTask
 from backsight.tasks.sentiment import SentimentTask
@@ -56,6 +59,35 @@ def test_the_configured_policy_is_opened(policy: TextPolicy, tmp_path: Path) -> 
     assert load_policy(str(tmp_path / "run")).encode(" red") == policy.encode(" red"), "a run's trained policy"
     with pytest.raises(ModelError, match="policy: ./nowhere: no such folder"):
         begin(config_of(policy="./nowhere"), SayWord())
+
+
+@pytest.mark.parametrize("given", ["a folder", "a loaded policy"])
+def test_a_model_that_is_too_large_for_all_its_weights_gets_an_adapter(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_policy(words=WORDS).save(tmp_path / "one")
+    config = config_of(policy=str(tmp_path / "one"))
+    assert config.adapter == AdapterConfig(name="auto")
+
+    def choose(config: RunConfig, path: str | None = None, **named: Any) -> RunParts:
+        given_policy = load_policy(config.policy) if given == "a loaded policy" and path is None else path
+        return begin(config, SayWord(), given_policy, **named)
+
+    parts = choose(config)
+    assert not has_adapter(parts.policy.model) and parts.adapter_message is None, "it is small"
+    monkeypatch.setattr(footprint, "available_bytes", lambda device: 1000)
+    parts = choose(config)
+    assert has_adapter(parts.policy.model) and parts.adapter_message is not None
+    assert parts.adapter_message.startswith("adapter=auto: training all 0 million weights takes about 0.0 GiB")
+    parts.policy.save(tmp_path / "checkpoint")
+    for settled in (
+        choose(config, str(tmp_path / "checkpoint")),  # it has one already
+        choose(config_of(policy=str(tmp_path / "one"), adapter=None)),
+        choose(config, splits=["test"]),  # nothing is trained
+        begin(config_of(policy="elsewhere"), SayWord(), str(tmp_path / "one")),  # a checkpoint that trains all weights
+    ):
+        assert settled.adapter_message is None
+    assert not has_adapter(settled.policy.model)
 
 
 def test_the_pocket_model_is_a_package_of_its_own(
