@@ -418,9 +418,10 @@ def test_an_adapter_by_its_name_alone_or_by_an_option(tmp_path: Path) -> None:
     assert changed("adapter.target_modules=q_proj").adapter == AdapterConfig(target_modules=("q_proj",))
     assert change_config(config, {"adapter": None}).adapter is None
     assert changed("adapter=auto").adapter == AdapterConfig(name="auto")
-    assert complaint("adapter=auto", "adapter.r=4") == (
-        "adapter.r: 4: is for an adapter that there is in any case; set adapter=lora as well"
-    )
+    assert changed("adapter=auto", "adapter.r=4").adapter == AdapterConfig(r=4)
+    auto = dump_config(changed("adapter=auto"))
+    (tmp_path / "auto.yaml").write_text(auto)
+    assert dump_config(read_config(tmp_path / "auto.yaml")) == auto
     assert change_config(config, *read_changes([], ["adapter=none"])).adapter is None
     path = tmp_path / "config.yaml"
     for each in (config, BASE):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -27,7 +28,7 @@ class AdapterConfig(Settings):
     name: Literal["lora", "dora", "auto"] = "lora"
     """Kind of adapter: LoRA (arXiv:2106.09685), or DoRA, which learns the length of each column besides
     (arXiv:2402.09353). With `auto` all weights are trained where memory is enough for that, and LoRA elsewhere, which
-    the run says."""
+    the run says; it is LoRA in any case where another setting of the adapter is given."""
     r: Annotated[int, Field(ge=1, le=65_536)] = 16
     """Rank of the adapter: the number of directions a layer can change in."""
     lora_alpha: Annotated[int, Field(ge=1)] = 32
@@ -48,14 +49,14 @@ class AdapterConfig(Settings):
         """Whether the size of the model decides if there is an adapter."""
         return self.name == "auto"
 
-    @model_validator(mode="after")
-    def _is_chosen_before_it_is_set(self) -> AdapterConfig:
-        for field in AdapterConfig.model_fields if self.is_left_open else ():
-            value = getattr(self, field)
-            if field != "name" and value != AdapterConfig.model_fields[field].default:
-                remedy = "is for an adapter that there is in any case; set adapter=lora as well"
-                raise ConfigError(f"adapter.{field}", value, remedy)
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _is_there_if_more_is_set(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping) or fields.get("name") != "auto":
+            return fields
+        defaults = {name: field.default for name, field in cls.model_fields.items()} | {"name": "auto"}
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        return fields if given.items() <= defaults.items() else {**fields, "name": "lora"}
 
     @model_validator(mode="after")
     def _does_not_merge_into_four_bits(self) -> AdapterConfig:
