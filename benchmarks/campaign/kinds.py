@@ -127,6 +127,7 @@ KINDS: Mapping[str, Kind] = {
     "logs": Kind("decoder", "logs"),
     "LoRA": Kind("decoder", settings={**PLAIN, "adapter": "lora", "adapter.r": 2}),
     "one step off": Kind("decoder", settings={**PLAIN, "one_step_off": "true", "loss_type": "tis"}),
+    "best of other prompts": Kind("decoder", settings={**PLAIN, "keep_best": "true", "max_resample_rounds": 2}),
     "teacher": Kind("decoder", settings={"hindsight": "[gold_anchor, self_distill]", "teacher.check_steps": 2}),
     "critic": Kind("decoder", settings={"hindsight": "gold_anchor", "algorithm": "ppo", "beta": 0.1}),
     "comparison": Kind("decoder", methods="gold_anchor,supervised"),

@@ -40,6 +40,7 @@ def row(own: Trajectory, **parts: Any) -> Example:
     return Example(own.prompts, own.responses, "test", trajectory=own, **parts)
 
 
+REMEDY = "give feedback beyond the reward (a correction, a comment, an achieved goal), or easier prompts"
 ZEROS, ONES = torch.zeros(2), torch.ones(2)
 
 
@@ -113,13 +114,14 @@ class Notes:
     def __init__(self) -> None:
         self.groups: list[Sequence[Group]] = []
         self.metrics: list[dict[str, float]] = []
+        self.messages: list[str] = []
 
     def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         self.groups.append(groups)
         self.metrics.append(metrics)
 
     def tell(self, progress: Progress, message: str) -> None:
-        """Nothing is told in these tests that they look at."""
+        self.messages.append(message)
 
     def flush(self) -> None:
         """Nothing is put off."""
@@ -176,6 +178,18 @@ def test_no_round_begins_once_the_budget_is_used_up(stop: dict[str, int]) -> Non
     run = trainer(config(stop=StopConfig(**stop), max_resample_rounds=50), tiny_policy(words=WORDS), recorders=[notes])
     assert run.train().startswith(next(iter(stop)))
     assert run.progress.attempts <= 12
+
+
+def test_a_step_in_which_nothing_teaches_ends_with_its_rounds_and_says_so() -> None:
+    def silent(trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> list[Feedback]:
+        return [Feedback(reward=0.0, success=False) for _ in trajectories]
+
+    policy, notes = tiny_policy(words=WORDS), Notes()
+    before = weights(policy)
+    source = EpisodeSource(engine_for(policy), SingleTurn, GoalString(2).items("train"), silent)
+    Trainer(policy, source, OutcomeOptions().build(), config(mini_batches=2), recorders=[notes]).train()
+    assert [len(groups) for groups in notes.groups] == [9, 9, 9, 9] and torch.equal(before, weights(policy))
+    assert notes.messages == ["nothing to learn: all 9 groups scored 0; " + REMEDY]
 
 
 def test_methods_that_learn_from_silent_groups_see_them_first() -> None:
