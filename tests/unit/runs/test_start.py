@@ -74,11 +74,11 @@ def test_a_model_that_is_too_large_for_all_its_weights_gets_an_adapter(
         return begin(config, SayWord(), given_policy, **named)
 
     parts = choose(config)
-    assert not has_adapter(parts.policy.model) and parts.adapter_message is None, "it is small"
+    assert not has_adapter(parts.policy.model) and parts.adapter is None, "it is small"
     monkeypatch.setattr(footprint, "available_bytes", lambda device: 1000)
     parts = choose(config)
-    assert has_adapter(parts.policy.model) and parts.adapter_message is not None
-    assert parts.adapter_message.startswith("adapter=auto: training all 0 million weights takes about 0.0 GiB")
+    assert has_adapter(parts.policy.model) and parts.adapter is not None
+    assert parts.adapter.startswith("adapter=auto: training all 0 million weights takes about 0.0 GiB")
     parts.policy.save(tmp_path / "checkpoint")
     for settled in (
         choose(config, str(tmp_path / "checkpoint")),  # it has one already
@@ -86,7 +86,7 @@ def test_a_model_that_is_too_large_for_all_its_weights_gets_an_adapter(
         choose(config, splits=["test"]),  # nothing is trained
         begin(config_of(policy="elsewhere"), SayWord(), str(tmp_path / "one")),  # a checkpoint that trains all weights
     ):
-        assert settled.adapter_message is None
+        assert settled.adapter is None
     assert not has_adapter(settled.policy.model)
 
 
