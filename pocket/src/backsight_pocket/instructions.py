@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from backsight.errors import ConfigError, DataError
-from backsight.tasks.base import Item, LazyItems, PromptTask
+from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items
 from backsight.types import Feedback
 from backsight_pocket import world
 from backsight_pocket.constraints import (
@@ -19,7 +19,7 @@ from backsight_pocket.constraints import (
     draw,
     held_out_combinations,
 )
-from backsight_pocket.splits import TRAIN_ITEMS, generate_items, is_held_out
+from backsight_pocket.splits import TRAIN_ITEMS, is_held_out
 
 
 def prompt_of(constraints: Sequence[Constraint]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems, PromptTask
+from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
 from backsight.types import Feedback
 from backsight_pocket import world
-from backsight_pocket.splits import TRAIN_ITEMS, generate_items, items_of
+from backsight_pocket.splits import TRAIN_ITEMS
 from backsight_pocket.world.reports import Report, draw_report, find_covered, told_plainly, with_main
 
 WORDS_PER_FACT = 6

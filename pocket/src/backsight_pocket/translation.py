@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems, PromptTask
+from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
 from backsight.tasks.translation import TranslationTask
 from backsight_pocket import world
-from backsight_pocket.splits import TRAIN_ITEMS, generate_items, is_held_out, items_of
+from backsight_pocket.splits import TRAIN_ITEMS, is_held_out
 from backsight_pocket.world import english, tarin
 from backsight_pocket.world.clauses import draw
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Self, overload
 
-from backsight.errors import DataError, RewardError, describe
+from backsight.errors import DataError, RewardError, describe, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.forms import INSTRUCTION, SHOTS, SYSTEM_PROMPT, PromptForm
 from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
@@ -52,6 +52,22 @@ class LazyItems(Sequence[Item]):
         if not -self.length <= index < self.length:
             raise IndexError(index)
         return self.make(index % self.length)
+
+
+def generate_items(name: str, length: int, make: Callable[[Random, str], Item]) -> LazyItems:
+    """Make a split of `length` items, each from a random stream of its own; `make` is given that and the item's id."""
+    return LazyItems(length, lambda number: make(Random(f"{name} {number}"), f"{name}-{number}"))
+
+
+def items_of(splits: Mapping[str, Sequence[Item]], split: str) -> Sequence[Item]:
+    """Return the items of a split.
+
+    Raises:
+        DataError: when there is no such split.
+    """
+    if split not in splits:
+        raise DataError("split", split, nearest(split, splits))
+    return splits[split]
 
 
 def draw_indices(count: int, most: int) -> Sequence[int]:

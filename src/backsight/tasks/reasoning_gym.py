@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self
 
-from backsight.errors import ConfigError, DataError, nearest
-from backsight.tasks.base import Item, LazyItems, PromptTask
+from backsight.errors import ConfigError, nearest
+from backsight.tasks.base import Item, LazyItems, PromptTask, items_of
 from backsight.tasks.forms import SHOTS, PromptForm, check_template, fill
 from backsight.types import Feedback
 
@@ -109,9 +109,7 @@ class ReasoningGymTask(PromptTask):
         self._splits = {split: _questions(each, starts[split][1], instruction) for split, each in made.items()}
 
     def items(self, split: str) -> Sequence[Item]:
-        if split not in self._splits:
-            raise DataError("split", split, nearest(split, self._splits))
-        return self._splits[split]
+        return items_of(self._splits, split)
 
     def in_form(self, form: PromptForm) -> Self:
         """Return the task in this form. An instruction is a template of the `question`.
