@@ -1,0 +1,1 @@
+"""Instructions on everyday topics with several constraints that anybody could check."""
