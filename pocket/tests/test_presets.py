@@ -40,7 +40,6 @@ def application(request: pytest.FixtureRequest) -> str:
 
 def test_the_package_adds_its_presets() -> None:
     assert {"instructions", *WORLDS} <= set(PRESETS.names())
-    assert PRESETS.own.keys() & {"instructions"} == set()
 
 
 def test_without_data_it_is_the_pocket_world(application: str) -> None:
@@ -69,8 +68,10 @@ def test_held_out_data_without_training_data_is_refused(application: str) -> Non
         preset.task(preset.configure({"ood_data": "rows.jsonl"}))
 
 
-def test_instructions_make_their_own_items() -> None:
-    preset = find_preset("instructions")
+def test_the_pocket_model_has_instructions_of_its_own() -> None:
+    assert find_preset("instructions").config.policy != "pocket"
+    preset = find_preset("instructions", {"policy": "pocket"})
+    assert preset.config.policy == "pocket"
     assert isinstance(preset.task(preset.config), InstructionsTask)
     with pytest.raises(ConfigError, match="^data: rows.jsonl: instructions makes its own items; leave it out$"):
         preset.task(preset.configure({"data": "rows.jsonl"}))
@@ -78,7 +79,7 @@ def test_instructions_make_their_own_items() -> None:
 
 @pytest.mark.parametrize(("name", "num_outcomes"), [*((name, 6) for name in WORLDS), ("instructions", 8)])
 def test_gold_answers_lengths_and_log_probabilities_are_right(name: str, num_outcomes: int) -> None:
-    preset = find_preset(name)
+    preset = find_preset(name, {"policy": "pocket"})
     assert len(check(preset.config, preset.task(preset.config))) == num_outcomes
 
 
@@ -105,6 +106,8 @@ def test_every_method_learns_instructions(hindsight: str, tmp_path: Path) -> Non
     result = backsight.finetune("pocket", "instructions", hindsight=hindsight, output_dir=str(tmp_path), **SMALL)
     assert result.progress.step == 2
     assert set(result.after) == {"in_domain", "combinations", "domains", "more", "exact"}
+    for policy in (result.folder, result.folder / "policy"):
+        assert find_preset("instructions", {"policy": policy}).config.policy == "pocket"
 
 
 def test_a_prompt_that_is_too_long_stops_the_run_before_it_leaves_anything(tmp_path: Path) -> None:

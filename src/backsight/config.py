@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from backsight.hindsight.catalogue import HindsightOptions
 from backsight.policies.chat import OF_THE_CALL
 from backsight.policies.config import AdapterConfig
 from backsight.registry import Registry
+from backsight.reports.run_folder import CONFIG, POLICY
 from backsight.rollouts.engines import EngineChoice, InProcessOptions
 from backsight.settings import Settings, by_name, group_of
 from backsight.training.algorithms import ALGORITHMS
@@ -138,6 +140,25 @@ def change_config(config: RunConfig, *changes: Mapping[str, Any]) -> RunConfig:
 def read_config(path: Path) -> RunConfig:
     """Read a whole configuration, as `dump_config` wrote it."""
     return RunConfig.check(_merge(RunConfig, {}, _read_yaml(path)))
+
+
+def first_policy(policy: str) -> str:
+    """Return the model that a policy began with: of a run, what its settings name, through any number of runs.
+
+    Raises:
+        ConfigError: when the settings of a run cannot be read.
+    """
+    known: set[Path] = set()
+    while (settings := _settings_of(Path(policy))) is not None and settings not in known:
+        known.add(settings)
+        policy = str(_read_yaml(settings).get("policy"))
+    return policy
+
+
+def _settings_of(place: Path) -> Path | None:
+    """Return the file of settings of the run that a policy comes from; None for one that comes from no run."""
+    run = place.parent if place.name == POLICY else place
+    return run / CONFIG if os.path.isfile(run / CONFIG) else None  # of a name that no file can have, it says no
 
 
 def resume_config(path: Path, overrides: Sequence[str]) -> RunConfig:

@@ -10,7 +10,15 @@ import numpy
 import pytest
 from pydantic import ValidationError
 
-from backsight.config import RunConfig, change_config, dump_config, read_changes, read_config, resume_config
+from backsight.config import (
+    RunConfig,
+    change_config,
+    dump_config,
+    first_policy,
+    read_changes,
+    read_config,
+    resume_config,
+)
 from backsight.errors import ConfigError
 from backsight.hindsight.catalogue import ChainOptions, RouteOptions
 from backsight.hindsight.options import OutcomeOptions
@@ -466,3 +474,20 @@ def test_what_looks_like_another_number_than_yaml_takes_it_for_is_text(text: str
 )
 def test_numbers_stay_numbers(text: str, number: float) -> None:
     assert read_changes([], [f"seed={text}"]) == [{"seed": number}]
+
+
+def test_the_model_that_a_policy_began_with_is_found_through_its_runs(tmp_path: Path) -> None:
+    places = {name: tmp_path / name for name in ("first", "second", "ring")}
+    for name, began in (("first", "pocket"), ("second", places["first"] / "policy"), ("ring", places["ring"])):
+        places[name].mkdir()
+        (places[name] / "config.yaml").write_text(f"policy: {began}\n")
+    assert first_policy("owner/name") == "owner/name"
+    assert first_policy(str(places["second"])) == first_policy(str(places["second"] / "policy")) == "pocket"
+    assert first_policy(str(places["ring"])) == str(places["ring"])
+    assert first_policy("x" * 5000) == "x" * 5000
+
+
+def test_a_run_whose_settings_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("policy: [\n")
+    with pytest.raises(ConfigError, match=r"^config file: .*config.yaml: is not YAML"):
+        first_policy(str(tmp_path))

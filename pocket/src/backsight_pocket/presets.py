@@ -49,7 +49,7 @@ def instructions() -> Preset:
         stop=StopConfig(max_seconds=120),
     )
     summary = "write a sentence that obeys several constraints at once"
-    return Preset("instructions", summary, config, lambda own: InstructionsTask())
+    return Preset("instructions", summary, config, lambda own: InstructionsTask(), made_for="pocket")
 
 
 def sentiment() -> Preset:

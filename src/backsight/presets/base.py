@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backsight.config import RunConfig, change_config
+from backsight.config import RunConfig, change_config, first_policy
 from backsight.errors import ConfigError, nearest
 from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.response.options import GoldAnchorOptions
@@ -43,6 +43,9 @@ class Preset:
     Two presets may share a name if one of them needs data and the other does not."""
     is_in_pocket: bool = False
     """Whether the pocket package has a preset of this name that needs no data."""
+    made_for: str | None = None
+    """The model that the preset is made for, where another preset of its name is for all others. It is taken when the
+    policy is that model, or a run that began with it."""
 
     def configure(self, *changes: Mapping[str, Any]) -> RunConfig:
         """Return the configuration with these changes; later ones override earlier ones.
@@ -86,7 +89,10 @@ def on_rows(name: str, summary: str, rows: type[FileTask], max_completion_length
 
 
 def find_preset(name: str, *changes: Mapping[str, Any]) -> Preset:
-    """Return the preset of this name; of two, the one that learns from data if the changes set `data`, else the other.
+    """Return the preset of this name.
+
+    Of several, it is one that learns from data if the changes set `data`, else one that does not; of those, the one
+    that is made for the model that the policy began with, else the first that is made for any.
 
     Raises:
         ConfigError: when there is no such preset or task. The message names the nearest.
@@ -94,13 +100,25 @@ def find_preset(name: str, *changes: Mapping[str, Any]) -> Preset:
     prefix, colon, options = name.partition(":")
     if colon and prefix + colon in PRESETS.names():
         return PRESETS.find(prefix + colon)(options)
-    data = next((change["data"] for change in reversed(changes) if "data" in change), None)
     found = [make() for make in PRESETS.providers(name)]
     if found:
-        return next((each for each in found if each.needs_data == (data is not None)), found[0])
+        needs_data = _last("data", changes) is not None
+        fitting = [each for each in found if each.needs_data == needs_data] or found
+        return fitting[0] if len(fitting) == 1 else _made_for(_last("policy", changes), fitting)
     if name in TASKS.names():
         return _bare_preset(name, TASKS.find(name))
     raise ConfigError("preset", name, f"unknown; {nearest(name, [*PRESETS.names(), *TASKS.names()])}")
+
+
+def _last(setting: str, changes: Sequence[Mapping[str, Any]]) -> Any:
+    return next((change[setting] for change in reversed(changes) if setting in change), None)
+
+
+def _made_for(policy: Any, presets: Sequence[Preset]) -> Preset:
+    """Return the preset that is made for the model that the policy began with, else the first that is for any."""
+    model = None if policy is None else first_policy(str(policy))
+    own = [each for each in presets if each.made_for == model and model is not None]
+    return next(iter([*own, *(each for each in presets if each.made_for is None)]), presets[0])
 
 
 def _bare_preset(name: str, make_task: Callable[[RunConfig], Task]) -> Preset:

@@ -23,6 +23,7 @@ PRESETS: Registry[Callable[..., Preset]] = Registry(
     {
         "corrections": "backsight.presets.logs:corrections",
         "dialogue": "backsight.presets.dialogue:dialogue",
+        "instructions": "backsight.presets.instructions:instructions",
         "logs": "backsight.presets.logs:logs",
         "reasoning-gym:": "backsight.presets.reasoning_gym:reasoning_gym",
         "sentiment": "backsight.presets.sentiment:sentiment",

@@ -123,6 +123,29 @@ def test_of_two_presets_of_one_name_the_data_decide(added: dict[str, dict[str, A
     assert find_preset("translation").needs_data is True
 
 
+def for_toy() -> Preset:
+    config = RunConfig(preset="instructions", hindsight=OutcomeOptions(), **{**START, "policy": "toy"})
+    return Preset("instructions", "of a package", config, lambda own: SayWord(), made_for="toy")
+
+
+def test_of_two_presets_of_one_name_the_model_at_the_beginning_decides(
+    added: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    for run, policy in (("one", "toy"), ("two", tmp_path / "one"), ("three", tmp_path / "two" / "policy"), ("x", "y")):
+        (tmp_path / run / "policy").mkdir(parents=True)
+        (tmp_path / run / "config.yaml").write_text(f"policy: {policy}\n")
+    own = find_preset("instructions").config.policy
+    assert find_preset("instructions", {"policy": "toy"}).config.policy == own
+    added["backsight.presets"] = {"instructions": for_toy}
+    chosen = {"toy": "toy", "one": "toy", "three": "toy", "three/policy": "toy", "x": own, "nowhere": own}
+    for policy, expected in chosen.items():
+        place = policy if policy == "toy" else tmp_path / policy
+        assert find_preset("instructions", {"policy": place}).config.policy == expected, policy
+    assert find_preset("instructions").config.policy == own
+    assert find_preset("instructions", {"policy": "toy"}, {"policy": "mine"}).config.policy == own
+    assert find_preset("instructions", {"policy": "mine"}, {"policy": "toy"}).config.policy == "toy"
+
+
 def test_a_task_of_a_package_has_settings_to_start_from(added: dict[str, dict[str, Any]]) -> None:
     added["backsight.tasks"] = {"say_word": say_word}
     preset = find_preset("say_word")
