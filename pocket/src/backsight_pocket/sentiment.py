@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
+from backsight.tasks.base import Item, LazyItems, PromptTask, find_split, generate_items
 from backsight.tasks.sentiment import SentimentTask
 from backsight_pocket import world
 from backsight_pocket.splits import TRAIN_ITEMS
@@ -43,7 +43,7 @@ class PocketSentimentTask(SentimentTask):
         }
 
     def items(self, split: str) -> Sequence[Item]:
-        return items_of(self._splits, split)
+        return find_split(self._splits, split)
 
     def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         label = completion.strip().casefold()

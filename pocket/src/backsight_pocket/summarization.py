@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
+from backsight.tasks.base import Item, LazyItems, PromptTask, find_split, generate_items
 from backsight.types import Feedback
 from backsight_pocket import world
 from backsight_pocket.splits import TRAIN_ITEMS
@@ -55,7 +55,7 @@ class PocketSummaryTask(PromptTask):
         }
 
     def items(self, split: str) -> Sequence[Item]:
-        return items_of(self._splits, split)
+        return find_split(self._splits, split)
 
     def judge(self, item: Item, completion: str) -> Feedback:
         report: Report = item.columns["report"]

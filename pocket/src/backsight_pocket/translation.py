@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
+from backsight.tasks.base import Item, LazyItems, PromptTask, find_split, generate_items
 from backsight.tasks.translation import TranslationTask
 from backsight_pocket import world
 from backsight_pocket.splits import TRAIN_ITEMS, is_held_out
@@ -46,7 +46,7 @@ class PocketTranslationTask(TranslationTask):
         }
 
     def items(self, split: str) -> Sequence[Item]:
-        return items_of(self._splits, split)
+        return find_split(self._splits, split)
 
     def relabel_prompt(self, item: Item, completion: str, seed: int) -> str | None:
         clause = tarin.clause_of(completion)

@@ -10,12 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Self, overload
+from typing import Any, Self, TypeVar, overload
 
 from backsight.errors import DataError, RewardError, describe, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.forms import INSTRUCTION, SHOTS, SYSTEM_PROMPT, PromptForm
 from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ def generate_items(name: str, length: int, make: Callable[[Random, str], Item]) 
     return LazyItems(length, lambda number: make(Random(f"{name} {number}"), f"{name}-{number}"))
 
 
-def items_of(splits: Mapping[str, Sequence[Item]], split: str) -> Sequence[Item]:
-    """Return the items of a split.
+def find_split(splits: Mapping[str, _T], split: str) -> _T:
+    """Return what stands for a split, such as its items.
 
     Raises:
         DataError: when there is no such split.

@@ -18,7 +18,7 @@ from dataclasses import fields, replace
 from typing import Any, Self
 
 from backsight.errors import ConfigError, nearest
-from backsight.tasks.base import Item, LazyItems, PromptTask, items_of
+from backsight.tasks.base import Item, LazyItems, PromptTask, find_split
 from backsight.tasks.forms import SHOTS, PromptForm, check_template, fill
 from backsight.types import Feedback
 
@@ -109,7 +109,7 @@ class ReasoningGymTask(PromptTask):
         self._splits = {split: _questions(each, starts[split][1], instruction) for split, each in made.items()}
 
     def items(self, split: str) -> Sequence[Item]:
-        return items_of(self._splits, split)
+        return find_split(self._splits, split)
 
     def in_form(self, form: PromptForm) -> Self:
         """Return the task in this form. An instruction is a template of the `question`.

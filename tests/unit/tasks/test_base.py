@@ -10,7 +10,17 @@ import pytest
 import torch
 
 from backsight.errors import DataError, RewardError
-from backsight.tasks.base import Item, LazyItems, PromptTask, SingleTurn, TaskVerifier, completion_text, draw_items
+from backsight.tasks.base import (
+    Item,
+    LazyItems,
+    PromptTask,
+    SingleTurn,
+    TaskVerifier,
+    completion_text,
+    draw_items,
+    find_split,
+    generate_items,
+)
 from backsight.types import Action, Feedback, Step, Trajectory
 
 ITEM = Item(id="7", prompt="say yes", target="yes")
@@ -163,3 +173,16 @@ def test_lazy_items_are_made_when_they_are_asked_for() -> None:
     for index in (5, -6):
         with pytest.raises(IndexError):
             items[index]
+
+
+def test_generated_items_have_streams_and_names_of_their_own() -> None:
+    one, two = (generate_items(name, 3, lambda rng, name: Item(name, str(rng.random()))) for name in ("train", "test"))
+    assert [item.id for item in one] == ["train-0", "train-1", "train-2"]
+    assert len({item.prompt for item in [*one, *two]}) == 6
+    assert one[2] == one[-1] == list(one)[2]
+
+
+def test_a_split_that_is_not_there_is_told_the_nearest() -> None:
+    assert find_split({"train": 1, "test": 2}, "test") == 2
+    with pytest.raises(DataError, match=r"^split: tests: did you mean 'test'\?$"):
+        find_split({"train": 1, "test": 2}, "tests")

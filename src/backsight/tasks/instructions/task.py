@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from backsight.errors import ConfigError
-from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items, items_of
+from backsight.tasks.base import Item, PromptTask, find_split, generate_items
 from backsight.tasks.instructions.answer import Answer
 from backsight.tasks.instructions.constraints import Constraint
 from backsight.tasks.instructions.kinds import HELD_OUT_KINDS, KINDS, MARKED, draw_constraints
@@ -19,6 +20,18 @@ TRAIN_ITEMS = 1_000_000
 """Number of items of the training split, far more than a run sees."""
 MOST_CONSTRAINTS = 6
 """Largest number of constraints that still go together in many ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The number of items of a split, and what they are drawn from."""
+
+    length: int
+    kinds: Sequence[type[Constraint]]
+    num_constraints: int
+    topics: Sequence[str]
+    held_out_requests: bool | None = None
+    """Whether requests are pairings with a topic that are held out; None takes all."""
 
 
 class InstructionsTask(PromptTask):
@@ -62,29 +75,24 @@ class InstructionsTask(PromptTask):
         if reward not in ("success", "constraints"):
             raise ConfigError("reward", reward, "choose 'success' (all or nothing) or 'constraints' (the share)")
         self.reward = reward
-
-        def split(
-            name: str, length: int, kinds: Sequence[type[Constraint]], count: int, topics: Sequence[str]
-        ) -> LazyItems:
-            def make(rng: random.Random, identifier: str) -> Item:
-                is_new_topic = topics is HELD_OUT_TOPICS
-                request = draw_request(topics, rng, held_out=None if is_new_topic else name != "train")
-                constraints = draw_constraints(kinds, count, rng)
-                columns = {"request": request, "constraints": constraints}
-                return Item(identifier, self._prompt(instruction(request, constraints)), columns=columns)
-
-            return generate_items(name, length, make)
-
         self._splits = {
-            "train": split("train", TRAIN_ITEMS, KINDS, num_constraints, TOPICS),
-            "in_domain": split("in_domain", eval_items, KINDS, num_constraints, TOPICS),
-            "kinds": split("kinds", eval_items, HELD_OUT_KINDS, num_constraints, TOPICS),
-            "topics": split("topics", eval_items, KINDS, num_constraints, HELD_OUT_TOPICS),
-            "more": split("more", eval_items, KINDS, num_more, TOPICS),
+            "train": Split(TRAIN_ITEMS, KINDS, num_constraints, TOPICS, held_out_requests=False),
+            "in_domain": Split(eval_items, KINDS, num_constraints, TOPICS, held_out_requests=True),
+            "kinds": Split(eval_items, HELD_OUT_KINDS, num_constraints, TOPICS, held_out_requests=True),
+            "topics": Split(eval_items, KINDS, num_constraints, HELD_OUT_TOPICS),
+            "more": Split(eval_items, KINDS, num_more, TOPICS, held_out_requests=True),
         }
 
     def items(self, split: str) -> Sequence[Item]:
-        return items_of(self._splits, split)
+        drawn_from = find_split(self._splits, split)
+
+        def make(rng: random.Random, identifier: str) -> Item:
+            request = draw_request(drawn_from.topics, rng, held_out=drawn_from.held_out_requests)
+            constraints = draw_constraints(drawn_from.kinds, drawn_from.num_constraints, rng)
+            columns = {"request": request, "constraints": constraints}
+            return Item(identifier, self._prompt(instruction(request, constraints)), columns=columns)
+
+        return generate_items(split, drawn_from.length, make)
 
     def judge(self, item: Item, completion: str) -> Feedback:
         answer, asked = Answer(completion), item.columns["constraints"]
