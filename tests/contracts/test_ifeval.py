@@ -37,7 +37,7 @@ def checkers() -> dict[str, Any]:
     """The checkers of IFEval by name."""
     registry = pytest.importorskip(
         "if_verifiable.ifeval.instructions_registry",
-        reason="if-verifiable is not installed: pip install --no-deps if-verifiable langdetect immutabledict",
+        reason="if-verifiable is not installed: pip install --no-deps if-verifiable langdetect six immutabledict",
         exc_type=ImportError,
     )
     pytest.importorskip("langdetect").DetectorFactory.seed = 0

@@ -52,6 +52,11 @@ class Constraint(ABC):
         """Draw a constraint of this kind, as it would be asked, that the answer satisfies; None if there is none."""
 
     @classmethod
+    def is_shown_by(cls, answer: Answer) -> bool:
+        """Return whether an answer looks as if it was asked for this kind, whether or not it satisfies a demand."""
+        return cls.read_off(answer, random.Random(0)) is not None
+
+    @classmethod
     def make(cls, rng: random.Random, *fields: Any) -> Self:
         """Make a constraint with a wording that is drawn."""
         return cls(rng.randrange(len(cls.wordings)), *fields)

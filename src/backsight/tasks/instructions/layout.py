@@ -48,6 +48,10 @@ class Bullets(Constraint):
         count = _num_bullets(answer)
         return cls.make(rng, count) if count in BULLETS else None
 
+    @classmethod
+    def is_shown_by(cls, answer: Answer) -> bool:
+        return _num_bullets(answer) > 0
+
 
 def _num_bullets(answer: Answer) -> int:
     return sum(_BULLET.match(line) is not None for line in answer.lines)

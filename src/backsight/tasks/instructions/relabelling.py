@@ -26,7 +26,7 @@ def satisfied_constraints(
     slots = [constraint if constraint.holds(answer) else None for constraint in asked]
     kept = [constraint for constraint in slots if constraint is not None]
     failed = [type(constraint) for constraint in asked if constraint not in kept]
-    unasked = [kind for kind in MARKED if kind not in map(type, kept) and kind.read_off(answer, rng) is not None]
+    unasked = [kind for kind in MARKED if kind not in map(type, kept) and kind.is_shown_by(answer)]
     if any(kind in HELD_OUT_KINDS for kind in [*unasked, *map(type, kept)]):
         return None
     new: list[Constraint] = []

@@ -124,8 +124,7 @@ def instruction(request: str, constraints: Sequence[Constraint]) -> str:
 
 def _behaviour(answer: Answer, asked: Sequence[Constraint]) -> dict[str, float]:
     """Return measures of an answer that are no part of the reward."""
-    rng = random.Random(0)  # which of several constraints is read off makes no difference
-    shown = {kind for kind in MARKED if kind.read_off(answer, rng) is not None}
+    shown = {kind for kind in MARKED if kind.is_shown_by(answer)}
     return {
         "words": float(len(answer.words)),
         "distinct": answer.distinct,
