@@ -83,7 +83,7 @@ def test_it_asks_for_what_was_said(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_budgets(words: list[str], stop: StopConfig, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     requests = told(monkeypatch, result())
-    assert run("instructions", *words)[0] == 0
+    assert run("instructions", "policy=pocket", *words)[0] == 0
     assert requests[0].shared.stop == stop
 
 
