@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from backsight.errors import ConfigError
 from backsight.tasks.base import Item, PromptTask, find_split, generate_items
+from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, PromptForm
 from backsight.tasks.instructions.answer import Answer
 from backsight.tasks.instructions.constraints import Constraint
 from backsight.tasks.instructions.kinds import HELD_OUT_KINDS, KINDS, MARKED, draw_constraints
@@ -61,6 +63,7 @@ class InstructionsTask(PromptTask):
     name = "instructions"
     eval_splits = ("in_domain", "kinds", "topics", "more")
     metrics = ("constraints", "words", "distinct", "unrepeated", "plain")
+    form: PromptForm = PLAIN
 
     def __init__(
         self,
@@ -82,6 +85,17 @@ class InstructionsTask(PromptTask):
             "topics": Split(eval_items, KINDS, num_constraints, HELD_OUT_TOPICS),
             "more": Split(eval_items, KINDS, num_more, TOPICS, held_out_requests=True),
         }
+
+    def in_form(self, form: PromptForm) -> Self:
+        """Return the task with its requests as text or as messages of the user.
+
+        Raises:
+            ConfigError: when there is an instruction, or there are to be examples.
+        """
+        form.refuse(self.name, INSTRUCTION, SHOTS)
+        twin = copy.copy(self)
+        twin.form = form
+        return twin
 
     def items(self, split: str) -> Sequence[Item]:
         drawn_from = find_split(self._splits, split)
@@ -114,7 +128,7 @@ class InstructionsTask(PromptTask):
         return None if satisfied is None else self._prompt(instruction(item.columns["request"], satisfied))
 
     def _prompt(self, text: str) -> Observation:
-        return text
+        return self.form.wrap(text)
 
 
 def instruction(request: str, constraints: Sequence[Constraint]) -> str:
