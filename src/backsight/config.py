@@ -155,6 +155,16 @@ def first_policy(policy: str) -> str:
     return policy
 
 
+def config_of_run(policy: str) -> RunConfig | None:
+    """Return the configuration of the run that a policy comes from; None if it comes from none.
+
+    Raises:
+        ConfigError: when it cannot be read.
+    """
+    settings = _settings_of(Path(policy))
+    return None if settings is None else read_config(settings)
+
+
 def _settings_of(place: Path) -> Path | None:
     """Return the file of settings of the run that a policy comes from; None for one that comes from no run."""
     run = place.parent if place.name == POLICY else place

@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from backsight.config import config_of_run
 from backsight.errors import DataError, shown
 from backsight.policies.chat import MESSAGES
 from backsight.policies.classifier import ClassifierPolicy
@@ -60,12 +61,16 @@ def probabilities_text(probabilities: Mapping[str, float]) -> str:
 
 
 def open_talker(path: str, options: AnswerOptions) -> Talker:
-    """Open the policy at `path`, as `load_policy` knows it, to talk to it.
+    """Open the policy at `path`, as `load_policy` knows it, to talk to it as its run did, if it comes from one.
 
     Raises:
         BacksightError: when there is no such policy, or it does not load.
     """
-    return Talker(load_policy(path, labels=None), options)
+    policy, config = load_policy(path, labels=None), config_of_run(path)
+    if config is not None:
+        policy.chat_template_kwargs = config.chat_template_kwargs
+        options = options.model_copy(update={"system": options.system or config.system_prompt})
+    return Talker(policy, options)
 
 
 class Talker:

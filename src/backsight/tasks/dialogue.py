@@ -55,15 +55,15 @@ class DialogueTask(FileTask):
         messages = pairwise(_beginnings(prompt))
         return next(prompt[:end] for begin, end in messages if prompt.startswith("user: ", begin))
 
-    def in_form(self, form: PromptForm) -> Self:
-        """Return the task in this form. An instruction is the system's message; it names no columns.
+    def write_in(self, form: PromptForm) -> Self:
+        """Return a copy in this form. An instruction is the system's message; it names no columns.
 
         Raises:
             ConfigError: when there are to be examples, or there is an instruction and no chat.
         """
         form.refuse("dialogue", SHOTS, *([] if form.is_chat else [INSTRUCTION]))
         if not form.is_chat:
-            return self
+            return self.with_items({})
         default = form.instruction or self.instruction
         return self.with_items(
             {split: [_in_chat(item, form, default) for item in items] for split, items in self._items.items()}

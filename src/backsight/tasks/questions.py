@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from backsight.errors import ConfigError, DataError
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item
-from backsight.tasks.forms import PLAIN, SHOTS, PromptForm, check_template, fill
+from backsight.tasks.forms import SHOTS, PromptForm, check_template, fill
 from backsight.tasks.rows import FileTask
 from backsight.tasks.scripts import WORD
 from backsight.tasks.tables import source_name
@@ -29,7 +29,6 @@ class QuestionTask(FileTask):
     """Name of the column with the text."""
     instruction: ClassVar[str]
     """Template of the user's message in a chat."""
-    form: PromptForm = PLAIN
     template: str | None = None
     """Template of the question; None takes the text alone."""
     examples: Sequence[Item] = ()
@@ -52,7 +51,7 @@ class QuestionTask(FileTask):
         """Return the items in the order in which they are to be examples; by default a draw."""
         return rng.sample(items, len(items))
 
-    def in_form(self, form: PromptForm) -> Self:
+    def write_in(self, form: PromptForm) -> Self:
         train = self._items[self.train_split]
         template = form.instruction or (self.instruction if form.is_chat else None)
         if template is not None:

@@ -75,6 +75,8 @@ class RecordedTask(PromptTask):
             ConfigError: when there is an instruction, or there are to be examples: a log holds its prompts.
         """
         form.refuse(self.name, INSTRUCTION, SHOTS)
+        if form == self.form:
+            return self
         twin = copy.copy(self)
         twin.form = form
         twin._make_items()

@@ -14,7 +14,7 @@ from backsight.errors import DataError, RewardError, nearest
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, is_missing, number_text, read_numbered_rows
-from backsight.tasks.forms import INSTRUCTION, SHOTS, PromptForm
+from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, SYSTEM_PROMPT, PromptForm
 from backsight.tasks.scripts import WORD
 from backsight.tasks.tables import Source, source_by_split, source_name
 from backsight.types import Feedback, FeedbackSource, Observation
@@ -43,6 +43,7 @@ class FileTask(PromptTask):
     """Text that stands in a plain prompt behind the user's text."""
     unit = "item"
     """Word for an item, for the error about a source without any."""
+    form: PromptForm = PLAIN
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         data, test = source_by_split(data, test)
@@ -67,6 +68,22 @@ class FileTask(PromptTask):
         if split not in self._items:
             raise DataError("split", split, nearest(split, self._items))
         return self._items[split]
+
+    def in_form(self, form: PromptForm) -> Self:
+        if form == self.form:  # prompts may have been shortened since
+            return self
+        twin = self.write_in(form)
+        twin.form = form
+        return twin
+
+    def write_in(self, form: PromptForm) -> Self:
+        """Return a copy of the task with its prompts written in a form; by default they stay as they are.
+
+        Raises:
+            ConfigError: when a setting of the form does not fit.
+        """
+        form.refuse(self.name, INSTRUCTION, SYSTEM_PROMPT, SHOTS)
+        return self.with_items({})
 
     def start_of(self, item: Item) -> Observation:
         """Return how an item begins: items that begin alike fall to the same side of the split."""
@@ -115,15 +132,15 @@ class RowsTask(FileTask):
     def items_from(self, rows: Sequence[Row]) -> list[Item]:
         return [_item(row) for row in rows]
 
-    def in_form(self, form: PromptForm) -> Self:
-        """Return the task in the form that was chosen; if none was, prompts stay as the rows hold them, as in TRL.
+    def write_in(self, form: PromptForm) -> Self:
+        """Return a copy in the form that was chosen; if none was, prompts stay as the rows hold them, as in TRL.
 
         Raises:
             ConfigError: when there is an instruction, or there are to be examples.
         """
         form.refuse("RowsTask", INSTRUCTION, SHOTS)
         if not form.is_chosen:
-            return self
+            return self.with_items({})
         wrapped = {
             split: [replace(item, prompt=form.wrap(item.prompt)) for item in items]
             for split, items in self._items.items()

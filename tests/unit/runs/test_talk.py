@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tiny_models import reciting_policy, tiny_classifier, tiny_policy, tiny_seq2seq
 
+from backsight.config import dump_config
 from backsight.errors import ConfigError, DataError, ModelError
+from backsight.presets.base import find_preset
 from backsight.runs.talk import Answer, AnswerOptions, Talker, open_talker
 from backsight.types import Sampling
 
@@ -116,3 +118,18 @@ def test_how_an_answer_is_shown() -> None:
 def test_an_unknown_policy_is_named() -> None:
     with pytest.raises(ModelError, match="^policy: ./nowhere: no such folder"):
         open_talker("./nowhere", options())
+
+
+def test_a_policy_of_a_run_is_talked_to_as_in_its_run(tmp_path: Path) -> None:
+    policy = tiny_policy()
+    policy.tokenizer.chat_template = "{{ mood }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    policy.save(tmp_path / "run" / "policy")
+    settings = {"policy": "x", "chat_template_kwargs": {"mood": "glad: "}, "system_prompt": "Be brief. "}
+    config = find_preset("instructions").configure(settings)
+    (tmp_path / "run" / "config.yaml").write_text(dump_config(config))
+    for path in (tmp_path / "run", tmp_path / "run" / "policy"):
+        talker = open_talker(str(path), options())
+        tokens = talker.policy.prompt_tokens(talker.make_prompt("Hi."))
+        assert talker.policy.tokenizer.decode(tokens) == "glad: Be brief. Hi."
+    own = open_talker(str(tmp_path / "run"), options(system="Be long. "))
+    assert own.make_prompt("Hi.")[0]["content"] == "Be long. "
