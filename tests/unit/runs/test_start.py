@@ -310,3 +310,33 @@ def test_a_task_that_fails_is_named(policy: TextPolicy, members: dict[str, Any],
 def test_what_is_no_list_of_reward_functions_is_refused(policy: TextPolicy, functions: Any) -> None:
     with pytest.raises(ConfigError, match="reward_funcs: .*: give a function"):
         begin(config_of(), SayWord(), policy, reward_funcs=functions)
+
+
+CHAT = "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "template", "message"),
+    [
+        (
+            {"prompt_format": "chat"},
+            None,
+            "prompt_format: chat: the policy has no chat template; set prompt_format=plain",
+        ),
+        ({"system_prompt": "Be brief."}, None, "system_prompt: Be brief.: there are no chat messages for it"),
+        ({"system_prompt": "x", "prompt_format": "plain"}, CHAT, "system_prompt: x: there are no chat messages for it"),
+        ({"instruction": "{name}"}, CHAT, "instruction: {name}: say_word writes its own prompts; leave it out"),
+        ({"shots": 1}, None, "shots: 1: say_word writes its own prompts; leave it out"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_refused(settings: dict[str, Any], template: str | None, message: str) -> None:
+    own = tiny_policy("gpt2", WORDS)
+    own.tokenizer.chat_template = template
+    with pytest.raises(ConfigError) as caught:
+        begin(config_of(**settings), SayWord(), own)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_template_s_own_settings_are_not_those_of_the_call() -> None:
+    with pytest.raises(ConfigError, match="chat_template_kwargs.tokenize: False: backsight sets it; leave it out"):
+        config_of(chat_template_kwargs={"tokenize": False})

@@ -1,12 +1,13 @@
 """What a step's rollouts are logged as, on numbers worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from unit.hindsight.fakes import attempt, group_of
 
 from backsight.training.metrics import rollout_metrics, unscored
-from backsight.types import Feedback
+from backsight.types import Feedback, Trajectory
 
 
 def test_means_are_over_attempts_and_entropy_over_decisions() -> None:
@@ -46,3 +47,17 @@ def test_attempts_that_nobody_scored_are_in_no_mean_and_are_said() -> None:
     message = unscored([group, silent])
     assert message is not None and "nobody scored 2 of 4 attempts" in message
     assert unscored([group_of(attempt((1,), Feedback(reward=0.0)))]) is None
+
+
+def test_thinking_is_counted_where_there_is_some() -> None:
+    plain, thinks, only_thinks = (attempt((1,), Feedback(reward=1.0)) for _ in range(3))
+    thinks = with_text(thinks, "<think>a</think>b", thought_end=16)
+    only_thinks = with_text(only_thinks, "<think>a", thought_end=8)
+    assert "thinking/share" not in rollout_metrics([group_of(plain)])
+    metrics = rollout_metrics([group_of(plain, plain, thinks, only_thinks)])
+    assert (metrics["thinking/share"], metrics["thinking/unfinished"]) == (0.5, 0.5)
+
+
+def with_text(trajectory: Trajectory, text: str, thought_end: int) -> Trajectory:
+    (step,) = trajectory.steps
+    return replace(trajectory, steps=(replace(step, action=replace(step.action, text=text, thought_end=thought_end)),))

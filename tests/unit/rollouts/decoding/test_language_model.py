@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny_policy, tiny_seq2seq
+from tiny_models import reciting_policy, tiny_policy, tiny_seq2seq
 
 from backsight.rollouts.decoding import language_model
 from backsight.rollouts.engines import engine_for
@@ -89,3 +89,11 @@ def test_a_stream_that_is_left_changes_nothing(make: Callable[[], Any]) -> None:
     assert next(begun).value == expected[0][:1]
     begun.close()
     assert [action.value for _, action in engine.act(["the cat"], SAMPLING, [1])] == expected
+
+
+def test_thinking_is_marked_in_the_action_and_no_part_of_the_answer() -> None:
+    policy = reciting_policy("<think>2!")  # it never closes the tag
+    (_, unfinished), *_ = engine_for(policy).act([[{"role": "user", "content": "1+1"}]], SAMPLING, [0])
+    assert (unfinished.text, unfinished.answer) == ("<think>2!", "")
+    (_, plain), *_ = engine_for(reciting_policy("2!")).act(["1+1"], SAMPLING, [0])
+    assert (plain.thought_end, plain.answer) == (0, "2!")
