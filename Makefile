@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-all test check fix docs bench bench-generalization campaign clean
+.PHONY: setup demo demo-compare demo-pocket demo-all test check fix docs bench bench-generalization campaign clean
 
 setup: $(READY)
 
@@ -25,6 +25,12 @@ $(READY): pyproject.toml pocket/pyproject.toml constraints.txt
 	@echo "setup: done"
 
 demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+demo-compare: $(READY)
+	@$(BIN)/python examples/demo.py compare
+
+demo-pocket: $(READY)
 	@$(BIN)/python examples/demo_pocket.py instructions
 
 demo-all: $(READY)

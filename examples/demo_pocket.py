@@ -1,6 +1,6 @@
 """Before your eyes, a small language model gets better, with and without hindsight.
 
-    make demo        `instructions`: write a sentence that obeys four constraints at once
+    make demo-pocket `instructions`: write a sentence that obeys four constraints at once
     make demo-all    the four applications: sentiment, translation, summarization, dialogue
 
 The pocket model is trained with plain reinforcement learning and with hindsight, and both are shown on items that
@@ -10,33 +10,32 @@ neither was trained on. Runs that are finished are kept in the folder; with `--f
 from __future__ import annotations
 
 import argparse
-import itertools
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
+from showing import new_folder, percent, settings_of, show, tell
 
 from backsight.comparison.runner import Job, Record, do_all, do_once
-from backsight.config import resume_config
-from backsight.errors import BacksightError
 from backsight.evaluation.evaluator import Evaluation
 from backsight.evaluation.fluency import measure_fluency
 from backsight.evaluation.statistics import Estimate, estimate
 from backsight.presets.base import find_preset
-from backsight.reports.run_folder import RunReader
-from backsight.reports.tables import interval_text, text_table
-from backsight.runs.finetune import Result, finetune, resume
+from backsight.reports.tables import text_table
+from backsight.runs.finetune import Result, finetune
 from backsight.runs.start import load_policy
+from backsight.tasks.base import Task
 from backsight_pocket import world
+from backsight_pocket.instructions import InstructionsTask
 
-SECONDS, ATTEMPTS = 95.0, 10_240
+SECONDS, ATTEMPTS = 70.0, 10_240
 """Training of each method in `instructions`, and of each method and application; a preset may be content with less."""
-CONTROL_LEARNING_RATE = 1.5e-3
-"""The best of the sweep for plain RL; the preset has the best one for hindsight (benchmarks/sweep/run.py)."""
+CONTROLS = {"plain RL, all or nothing": ("success", 1.5e-3), "plain RL, share": ("constraints", 7e-4)}
+"""What plain RL is rewarded for, and the learning rate that is best for it; the preset has the best one for hindsight
+(benchmarks/sweep/run.py)."""
 INSTRUCTIONS = {
     "in_domain": "trained combinations",
     "combinations": "held-out combinations",
@@ -59,46 +58,45 @@ class Demo:
     def __init__(self, budget: float, seed: int, folder: Path, console: Console) -> None:
         self.budget, self.seed, self.folder, self.console = budget, seed, folder, console
 
-    def finetune(self, preset: str, name: str, stop: Mapping[str, float], **settings: Any) -> Result:
-        """Train the pocket model on a preset, in a run folder of this name."""
+    def finetune(self, task: str | Task, name: str, stop: Mapping[str, float], **settings: Any) -> Result:
+        """Train the pocket model on a preset or a task, in a run folder of this name."""
         return finetune(
-            "pocket", preset, stop=stop, seed=self.seed, output_dir=str(self.folder), run_name=name, **settings
+            "pocket", task, stop=stop, seed=self.seed, output_dir=str(self.folder), run_name=name, **settings
         )
 
     def show_instructions(self) -> None:
-        """Train with hindsight and without it for the same time, and print what came of it."""
-        self.console.print(f"One small language model, two methods, {self.budget:.0f} s of training each.\n")
-        records = {name: self._record(name) for name in ("with hindsight", "plain RL")}
-        hindsight, plain = records.values()
-        rows = {
-            "before": hindsight["before"],
-            "plain RL, same attempts": plain["fewer"],
-            "plain RL, same time": plain["after"],
-            "with hindsight": hindsight["after"],
+        """Train with hindsight, and without it for the same time on either reward, and print what came of it."""
+        tell(self.console, f"One small language model, three ways, {self.budget:.0f} s of training each.\n")
+        hindsight = self._record("with hindsight", self._train_with_hindsight)
+        plain = {
+            name: self._record(name, partial(self._train_without, reward, rate))
+            for name, (reward, rate) in CONTROLS.items()
         }
+        rows = {"before": hindsight["before"], **plain, "with hindsight": hindsight["after"]}
         self.console.print()
         self.console.print(text_table("greedy success, 95 % interval in brackets", _turn(rows)))
         for before, after in list(zip(hindsight["before"]["samples"], hindsight["after"]["samples"], strict=True)):
             _print_sample(self.console, before, after)
         place = (self.folder / "with-hindsight" / "policy").resolve()
-        self.console.print(f"\nThe model with hindsight lies in {place}", highlight=False, soft_wrap=True)
+        tell(self.console, f"\nThe model with hindsight lies in {place}")
 
-    def _record(self, name: str) -> Record:
-        return do_once(Job(name, self.seed), self._train_instructions, self.folder)
+    def _record(self, name: str, work: Callable[[], Record]) -> Record:
+        return do_once(Job(name, self.seed), lambda job: work(), self.folder)
 
-    def _train_instructions(self, job: Job) -> Record:
-        """Train with one method. Plain RL is evaluated after as many attempts as hindsight had, and at the end."""
-        shared = {"eval_items": 400}
-        if job.name == "with hindsight":
-            stop = {"max_seconds": self.budget}
-            result = self.finetune("instructions", "with-hindsight", stop, hindsight="relabel", **shared)
-            return {"before": _look(result, result.before, 0), "after": _look(result, result.after)}
-        limits = {"max_seconds": self.budget, "max_attempts": self._record("with hindsight")["after"]["attempts"]}
-        rate = CONTROL_LEARNING_RATE
-        fewer = self.finetune("instructions", "plain-rl", limits, hindsight="outcome", learning_rate=rate, **shared)
-        config = resume_config(RunReader(fewer.folder).config, ["stop.max_attempts=none"])
-        plain = resume(config, fewer.folder)
-        return {"fewer": _look(fewer, fewer.after), "after": _look(plain, plain.after)}
+    def _train_with_hindsight(self) -> Record:
+        stop = {"max_seconds": self.budget}
+        result = self.finetune("instructions", "with-hindsight", stop, hindsight="relabel", eval_items=400)
+        return {"before": _look(result, result.before, 0), "after": _look(result, result.after)}
+
+    def _train_without(self, reward: Literal["success", "constraints"], learning_rate: float) -> Record:
+        settings = settings_of("instructions", "pocket") | {
+            "hindsight": "outcome",
+            "learning_rate": learning_rate,
+            "eval_items": 400,
+        }
+        stop = {"max_seconds": self.budget}
+        result = self.finetune(InstructionsTask(reward=reward), f"plain-rl-{reward}", stop, **settings)
+        return _look(result, result.after)
 
     def show_applications(self) -> None:
         """Train on each application with hindsight and without it, and print one table."""
@@ -108,7 +106,7 @@ class Demo:
         for job, record in do_all(jobs, self._train_application, self.folder):
             for split, words in SPLITS.items():
                 title = f"{job.name} ({APPLICATIONS[job.name]}), {words}"
-                rows[title] = {column: _percent(own["reward"][split]) for column, own in record.items()}
+                rows[title] = {column: percent(own["reward"][split]) for column, own in record.items()}
             _print_sample(self.console, record["before"]["samples"][0], record["with hindsight"]["samples"][0])
         self.console.print()
         self.console.print(text_table("greedy attempts, mean reward in %, 95 % interval in brackets", rows))
@@ -164,27 +162,18 @@ def _cells(own: Record) -> Mapping[str, str]:
     likelihood = Estimate(**own["fluency"]["log_likelihood"])
     return {
         "attempts at training": f"{own['attempts']:,}",
-        **{title: _percent(own["reward"][split]) for split, title in INSTRUCTIONS.items()},
-        "success and well formed": _percent(own["good"]),
-        "malformed": _percent(own["fluency"]["malformed"]),
+        **{title: percent(own["reward"][split]) for split, title in INSTRUCTIONS.items()},
+        "success and well formed": percent(own["good"]),
+        "malformed": percent(own["fluency"]["malformed"]),
         "log-likelihood a token": f"{likelihood.mean:.2f} ({likelihood.low:.2f} to {likelihood.high:.2f})",
         "distinct": f"{own['fluency']['distinct']:.0%}",
     }
 
 
-def _percent(values: Mapping[str, Any]) -> str:
-    return interval_text(Estimate(**values), as_percent=True)
-
-
 def _print_sample(console: Console, before: Record, after: Record) -> None:
-    console.print(f"\n{before['asked']}", markup=False, highlight=False)
+    tell(console, f"\n{before['asked']}")
     for name, own in (("before", before), ("after ", after)):
-        console.print(f"  {name} {'✓' if own['success'] else '✗'} {own['said']}", markup=False, highlight=False)
-
-
-def _new_folder(name: str) -> Path:
-    folders = (Path("runs") / f"{name}-{number}" for number in itertools.count(1))
-    return next(each for each in folders if not each.exists())
+        tell(console, f"  {name} {'✓' if own['success'] else '✗'} {own['said']}")
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -199,16 +188,9 @@ def main(words: Sequence[str] | None = None) -> None:
     budget = arguments.budget
     if budget is None:
         budget = SECONDS if is_one else ATTEMPTS
-    folder = arguments.folder or _new_folder("demo")
-    console, started = Console(highlight=False), time.monotonic()
-    demo = Demo(budget, arguments.seed, folder, console)
-    show: Callable[[], None] = demo.show_instructions if is_one else demo.show_applications
-    try:
-        show()
-    except BacksightError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    console.print(f"\nAll of it took {time.monotonic() - started:.0f} s.")
+    console = Console(highlight=False)
+    demo = Demo(budget, arguments.seed, arguments.folder or new_folder("demo-pocket"), console)
+    show(demo.show_instructions if is_one else demo.show_applications, console)
 
 
 if __name__ == "__main__":

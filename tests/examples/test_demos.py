@@ -1,35 +1,89 @@
-"""`make demo` and `make demo-all`, on few items and in little time."""
+"""The demos, on few items, in little time and, for that of the real model, with a tiny one."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tiny_models import tiny_policy
 
 from backsight.runs.finetune import finetune
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "demo_pocket.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture
-def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with one application, small steps, few items in an evaluation and no progress bar."""
-    spec = importlib.util.spec_from_file_location("demo_pocket", SCRIPT)
+def load_script(name: str, monkeypatch: pytest.MonkeyPatch, **small: Any) -> ModuleType:
+    """Load a demo, with small runs and no progress bar."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
     def finetune_briefly(*arguments: Any, **settings: Any) -> Any:
-        small = {"eval_items": 4, "prompts_per_step": 8, "mini_batches": 1, "show_progress": False}
-        return finetune(*arguments, **{**settings, **small})
+        return finetune(*arguments, **{**settings, "eval_items": 4, "show_progress": False, **small})
 
     monkeypatch.setattr(module, "finetune", finetune_briefly)
     monkeypatch.setenv("COLUMNS", "160")
+    return module
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The demo of the pocket model, with one application."""
+    module = load_script("demo_pocket", monkeypatch, prompts_per_step=8, mini_batches=1)
     monkeypatch.setattr(module, "APPLICATIONS", {"sentiment": "right labels"})
     return module
+
+
+@pytest.fixture
+def real_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """The demo of the real model, with a tiny one in its place."""
+    policy = tiny_policy(words=("a", "the", "."), max_position_embeddings=4096)
+    policy.tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}: {% endfor %}"
+    policy.save(tmp_path / "tiny")
+    small = {"prompts_per_step": 2, "num_generations": 2, "max_completion_length": 8}
+    module = load_script("demo", monkeypatch, **small)
+    for name, value in {"POLICY": str(tmp_path / "tiny"), "EVAL_ITEMS": 3}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+@pytest.mark.slow
+def test_the_real_model_is_shown_before_and_after(
+    real_demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real_demo.main(["--seconds", "1", "--folder", str(tmp_path / "runs")])
+    shown = capsys.readouterr().out
+    assert all(f"all met, {title}" in shown for title in real_demo.SPLITS.values())
+    assert "all met and honest" in shown and real_demo.CHOICE in shown
+    assert f"backsight chat {tmp_path / 'runs' / 'with-hindsight'}" in shown
+    assert (tmp_path / "runs" / "with-hindsight" / "policy" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_the_controls_have_as_many_attempts(
+    real_demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(real_demo, "_succeeded", lambda attempt: True)  # a tiny model never does
+    real_demo.main(["compare", "--seconds", "1", "--folder", str(tmp_path / "runs")])
+    capsys.readouterr()
+    measured = json.loads((tmp_path / "runs" / "demo.json").read_text())
+    rows = measured["rows"]
+    assert list(rows) == [
+        "before",
+        "with hindsight",
+        "plain RL, all or nothing",
+        "plain RL, share of constraints",
+        "best of 8, untrained",
+        "SFT on successes",
+    ]
+    trained = [own["attempts"] for name, own in rows.items() if name not in ("before", "best of 8, untrained")]
+    assert set(trained) == {measured["attempts"]} and "samples" not in rows["before"]
 
 
 def _table(shown: str) -> str:
@@ -60,8 +114,9 @@ def test_the_applications_end_in_one_table(
 def test_instructions_end_in_one_table(demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     demo.main(["instructions", "--budget", "2", "--folder", str(tmp_path)])
     shown = capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"with-hindsight", "plain-rl"}
-    assert "two methods, 2 s of training each" in shown
+    names = {"with-hindsight", "plain-rl-success", "plain-rl-constraints"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == names
+    assert "three ways, 2 s of training each" in shown
     assert all(title in shown for title in (*demo.INSTRUCTIONS.values(), "success and well formed", "malformed"))
     assert (tmp_path / "with-hindsight" / "policy" / "model.safetensors").is_file()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Literal
 
 from backsight.errors import ConfigError, DataError
 from backsight.tasks.base import Item, LazyItems, PromptTask, generate_items
@@ -52,16 +53,24 @@ class InstructionsTask(PromptTask):
 
     Splits: ``train`` and ``in_domain`` share combinations of kinds and domains (never items); in ``combinations``
     the combination was never trained, in ``domains`` the domain, in ``more`` the number of constraints; ``exact``
-    adds an exact number of words, which is harder and a split of its own.
+    adds an exact number of words, which is harder and a split of its own. The reward is all or nothing, or the share of
+    constraints that hold.
     """
 
     name = "instructions"
     eval_splits = ("in_domain", "combinations", "domains", "more", "exact")
     metrics = ("constraints",)
 
-    def __init__(self, num_constraints: int = 4, num_more: int = 6, eval_items: int = 500) -> None:
+    def __init__(
+        self,
+        num_constraints: int = 4,
+        num_more: int = 6,
+        eval_items: int = 500,
+        reward: Literal["success", "constraints"] = "success",
+    ) -> None:
         if num_constraints < 2:
             raise ConfigError("num_constraints", num_constraints, "combinations need at least 2")
+        self.reward = reward
         held_out = held_out_combinations(num_constraints)
         trained = tuple(each for each in combinations(num_constraints) if each not in held_out)
         exact = tuple((*each[:-2], 0, 1) for each in combinations(num_constraints - 1) if each[-2] == 0)
@@ -85,7 +94,7 @@ class InstructionsTask(PromptTask):
         rewards = {"success": float(success), "constraints": sum(held) / len(held)}
         return Feedback(
             rewards=rewards,
-            reward=float(success),
+            reward=rewards[self.reward],
             success=success,
             achieved_share=rewards["constraints"],
             sources=(self.name,),

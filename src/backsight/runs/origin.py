@@ -38,7 +38,7 @@ def find_origin(config: RunConfig, task: Task) -> dict[str, str]:
     if place.exists():
         origin[f"model {config.policy}"] = _digest_files({place, Path(adapters.base_of(str(place)))})
     origin["code of backsight"] = _digest_files([Path(backsight.__file__).parent], "*.py")
-    if (file := getattr(sys.modules[type(task).__module__], "__file__", None)) is not None:
+    if (file := getattr(sys.modules.get(type(task).__module__), "__file__", None)) is not None:
         origin["code of the task"] = _digest_files([Path(file)])
     versions = {name: found for name in LIBRARIES if (found := _version(name)) is not None}
     return (

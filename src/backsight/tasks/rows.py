@@ -44,6 +44,8 @@ class FileTask(PromptTask):
     unit = "item"
     """Word for an item, for the error about a source without any."""
     form: PromptForm = PLAIN
+    sources: Mapping[str, Source] = {}
+    """What the splits were read from; nothing for a task that makes its items itself."""
 
     def __init__(self, data: Source, *, test: Source | None = None, ood: Source | None = None) -> None:
         data, test = source_by_split(data, test)
@@ -53,10 +55,9 @@ class FileTask(PromptTask):
         else:
             tested = self._read("test", test)
         self._items = {"train": items, "test": tested}
-        self.sources = {"train": data, "test": data if test is None else test}
+        self.sources = {"train": data, "test": data if test is None else test, **({} if ood is None else {"ood": ood})}
         if ood is not None:
             self._items["ood"] = self._read("ood", ood)
-            self.sources["ood"] = ood
         self.eval_splits = tuple(self._items)[1:]
         for split, members in self._items.items():
             if not members:
