@@ -30,8 +30,10 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 """Types of weights that are not quantized."""
 
 
-def convert(file: str) -> str:
+def convert(file: str, base_model: str | None = None) -> str:
     """Return the model folder that was made from a GGUF file; it is made now, if that was not done before.
+
+    `base_model` is the hub id of the model in the file, for its card, where the file does not say.
 
     Raises:
         ConfigError: when the package gguf is not installed.
@@ -54,7 +56,7 @@ def convert(file: str) -> str:
         with lock:
             if not folder.is_dir():
                 with whole_folder(folder, remedy) as place:
-                    _write(path, place)
+                    _write(path, place, base_model)
     return str(folder)
 
 
@@ -77,7 +79,7 @@ def storage_of(folder: str) -> str | None:
     return f"{name} holds rounded weights ({', '.join(types)}); they are trained in float32, from these values"
 
 
-def _write(file: Path, folder: Path) -> None:
+def _write(file: Path, folder: Path, base_model: str | None) -> None:
     """Write what a GGUF file holds as a model folder: weights, configuration, tokenizer, chat template and licence.
 
     Raises:
@@ -102,7 +104,7 @@ def _write(file: Path, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
     origin = {"file": file.name, "types": types}
     (folder / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_card(file.name, metadata, types), encoding="utf-8")
+    (folder / "README.md").write_text(_card(file.name, metadata, types, base_model), encoding="utf-8")
 
 
 def _load(transformers: Any, file: Path) -> tuple[Any, Any]:
@@ -144,9 +146,9 @@ def _read_header(file: Path) -> tuple[dict[str, str], list[str]]:
     ]
 
 
-def _card(name: str, metadata: dict[str, str], types: list[str]) -> str:
-    """Return the model card of a converted folder, with the licence as the hub reads it."""
-    license_name = metadata.get("general.license", "unknown")
-    title = metadata.get("general.name", name)
-    head = f"---\nlicense: {json.dumps(license_name)}\n---\n"
+def _card(name: str, metadata: dict[str, str], types: list[str], base_model: str | None) -> str:
+    """Return the model card of a converted folder, with licence and base as the hub reads them."""
+    known = {"license": metadata.get("general.license", "unknown"), "base_model": base_model}
+    lines = [f"{key}: {json.dumps(value)}" for key, value in known.items() if value is not None]
+    title, head = metadata.get("general.name", name), "\n".join(["---", *lines, "---", ""])
     return f"{head}# {title}\n\nConverted by backsight from `{name}` (weights stored as {', '.join(types)}).\n"

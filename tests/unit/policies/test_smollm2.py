@@ -31,5 +31,5 @@ def test_a_package_without_its_file_is_named(tmp_path: Path, monkeypatch: pytest
 def test_its_file_is_what_is_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.gguf").touch()
     install(tmp_path, monkeypatch)
-    monkeypatch.setattr(smollm2, "convert", lambda file: file)
-    assert smollm2.find() == str(tmp_path / "model.gguf")
+    monkeypatch.setattr(smollm2, "convert", lambda file, base: f"{base} from {file}")
+    assert smollm2.find() == f"HuggingFaceTB/SmolLM2-135M-Instruct from {tmp_path / 'model.gguf'}"
