@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tiny_models import tiny_policy
 
+from backsight.errors import ConfigError
 from backsight.policies.text import TextPolicy
 from backsight.reports.run_folder import RunReader
 from backsight.runs.finetune import LIKELIHOOD, Result, finetune
@@ -35,8 +36,16 @@ def test_turns_are_compared_where_there_are_two_kinds(
     tmp_path: Path, rewards: tuple[int, ...], is_compared: bool
 ) -> None:
     conversations = [[MESSAGES[0], {"role": "assistant", "content": "Milk?", "reward": reward}] for reward in rewards]
-    result = train("logs", [{"messages": each} for each in conversations], tmp_path)
+    result = train("logs", [{"messages": each} for each in conversations], tmp_path, eval_steps=1)
     assert (LIKELIHOOD in result.before) == (LIKELIHOOD in result.after) == is_compared
+
+
+@pytest.mark.parametrize(("setting", "value"), [("keep_best", True), ("stop", {"max_steps": 1, "target": 0.5})])
+def test_a_run_that_looks_at_scores_needs_some(tmp_path: Path, setting: str, value: Any) -> None:
+    rows = [{"messages": MESSAGES}]
+    with pytest.raises(ConfigError, match="task 'conversations' has no split to evaluate; leave it out"):
+        train("logs", rows, tmp_path, eval_steps=1, **{setting: value})
+    assert not (tmp_path / "runs").exists()
 
 
 def test_corrections_are_learnt_from_rows(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.origin import find_changes, find_origin
-from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
+from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, can_be_scored, choose_policy, open_model
 from backsight.training.best import Kept
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import INTERRUPTED, Progress, stop_reason, used_share
@@ -197,7 +197,8 @@ class _Training:
             try:
                 if self.start.checkpoint is None:
                     before = self._evaluate(step=0)
-                    trainer.consider(_score_of(before))
+                    if trainer.best is not None:
+                        trainer.consider(_score_of(before))
                 reason = trainer.train()
                 try:
                     if not trainer.progress.is_interrupted:
@@ -264,7 +265,7 @@ class _Training:
             config.hindsight.build(),
             config,
             recorders=[log],
-            evaluate=self._score,
+            evaluate=self._score if can_be_scored(parts.task, self.turns) else None,
             checkpoint_folder=self.recorder.checkpoints,
         )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from backsight.config import RunConfig
 from backsight.errors import ConfigError, DataError, ModelError, shown
+from backsight.evaluation.likelihood import has_both_kinds
 from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
 from backsight.policies import adapters, footprint
@@ -113,6 +114,8 @@ def begin(
         task, cut = fit_prompts(
             task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
         )
+    if splits is None:
+        _check_scores(task, config)
     if splits is None and config.hindsight.needs_gold_answers:
         _check_gold_answers(task, config.hindsight.label)
     return RunParts(
@@ -242,6 +245,19 @@ def functions_as_source(reward_funcs: RewardFuncs) -> RewardFunctions:
     if not isinstance(reward_funcs, Sequence) or isinstance(reward_funcs, str):
         raise ConfigError("reward_funcs", shown(reward_funcs), "give a function, or a list of functions")
     return RewardFunctions(reward_funcs)
+
+
+def can_be_scored(task: Task, turns: Sequence[Item]) -> bool:
+    """Return whether there is anything to score: items of a split, or recorded turns of two kinds."""
+    return bool(task.eval_splits) or (bool(turns) and has_both_kinds(turns))
+
+
+def _check_scores(task: Task, config: RunConfig) -> None:
+    """Raise `ConfigError` when a setting looks at scores and there is nothing to score."""
+    wanted = {"keep_best": config.keep_best, "stop.target": config.stop.target, "stop.patience": config.stop.patience}
+    for field, value in wanted.items():
+        if value and not can_be_scored(task, task.recorded_turns()):
+            raise ConfigError(field, value, f"task '{task.name}' has no split to evaluate; leave it out")
 
 
 def _check_gold_answers(task: Task, method: str) -> None:

@@ -525,7 +525,10 @@ def write_answers(path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("policy", "task", "words"),
-    [(7, "translation", "policy: int: give the path"), ("m", Path("x.jsonl"), "task: x.jsonl: name a preset")],
+    [
+        (7, "translation", "policy: int: give the path"),
+        ("m", 7, "data: 7: give a path, a hub id, a list of dictionaries"),
+    ],
 )
 def test_what_is_neither_a_policy_nor_a_task_is_named(policy: Any, task: Any, words: str) -> None:
     with pytest.raises(BacksightError, match=words):
