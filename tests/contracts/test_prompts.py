@@ -10,6 +10,7 @@ import pytest
 from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 
 from backsight.config import RunConfig
+from backsight.errors import DataError
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import find_preset
 from backsight.runs.start import begin
@@ -136,3 +137,16 @@ def test_a_prompt_that_ends_in_the_assistant_s_words_is_continued(tmp_path: Path
     policy = model("instruct")
     prompt = [{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes, and"}]
     assert policy.tokenizer.decode(policy.prompt_tokens(prompt)) == "<|user|>Tea?<|end|><|assistant|>Yes, and"
+
+
+NEEDS_SYSTEM = "{% if messages[0].role != 'system' %}{{ raise_exception('begin with a system message') }}{% endif %}"
+
+
+def test_a_template_that_needs_a_system_message_is_one_line_with_the_remedy(tmp_path: Path) -> None:
+    policy = model("instruct")
+    policy.tokenizer.chat_template = NEEDS_SYSTEM + CHATML
+    with pytest.raises(DataError, match=r"refuses it \(begin with a system message\); .*see system_prompt") as caught:
+        shown("summarization", policy, tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    said = shown("summarization", policy, tmp_path, system_prompt="Be brief.")
+    assert said.startswith("<|system|>Be brief.<|end|><|user|>")
