@@ -120,7 +120,7 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
 
 
 def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
-    """Load a model in float32, with weights from safetensors only.
+    """Load a model in float32, with weights from safetensors only, on the GPU where there is one.
 
     Weights that a classifier lacks, such as the head of a bare encoder, are drawn from one seed.
 
@@ -151,6 +151,8 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
                 ignore_mismatched_sizes=True,  # they are refused below, by name
                 **settings,
             )
+        if torch.cuda.is_available() and "quantization_config" not in settings:  # what is in four bits lies there
+            model.to("cuda")
         folder.check_loaded(path, model, found, may_be_fresh=kind == "classifier")
         folder.check_answers(path, model.eval())
         if hasattr(model.config, "validate"):  # transformers checks some settings only when it saves the model
