@@ -6,12 +6,12 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from statistics import median
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -42,6 +42,12 @@ class Figure:
     """The aim in words, for example ``>= 0.6``."""
     holds: bool | None = None
     """Whether the aim is reached; None where there is no aim."""
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Figure:
+        """Make the figure again from what `dataclasses.asdict` gave, also by way of JSON."""
+        interval = fields["interval"]
+        return cls(**{**fields, "interval": None if interval is None else tuple(interval)})
 
     @classmethod
     def of_estimate(cls, row: str, found: Interval, unit: str) -> Figure:
@@ -76,19 +82,27 @@ def read_results(name: str) -> list[Figure]:
     path = RESULTS / f"{name}.json"
     if not path.exists():
         return []
-    rows = json.loads(path.read_text())["rows"]
-    return [Figure(**{**row, "interval": row["interval"] and tuple(row["interval"])}) for row in rows]
+    return [Figure.from_dict(row) for row in json.loads(path.read_text())["rows"]]
 
 
 def write_results(
-    name: str, seeds: Sequence[int], rows: Sequence[Figure], folder: Path = RESULTS, command: str | None = None
+    name: str,
+    seeds: Sequence[int],
+    rows: Sequence[Figure],
+    folder: Path = RESULTS,
+    command: str | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write the figures with the date and machine they come from, and the command (None: the one that runs)."""
+    """Write the figures with the date and machine they come from, and the command (None: the one that runs).
+
+    `further` is more to be written, such as a better name of the machine.
+    """
     content = {
         "command": command or " ".join(["python", os.path.relpath(sys.argv[0], REPOSITORY), *sys.argv[1:]]),
         "date": date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "seeds": list(seeds),
+        **(further or {}),
         "rows": [asdict(row) for row in rows],
     }
     path = folder / f"{name}.json"
