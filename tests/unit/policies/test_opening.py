@@ -1,5 +1,6 @@
 """What kind of policy lies in a folder, and what is wrong with those that cannot be opened."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from transformers import BartConfig, BertConfig, Gemma3Config, LlamaConfig, T5Co
 from backsight.errors import ModelError
 from backsight.policies.classifier import ClassifierPolicy
 from backsight.policies.opening import kind_of, open_policy
+from backsight.policies.text import TextPolicy
 
 LABELS = ("bad", "good")
 
@@ -49,6 +51,14 @@ def test_every_architecture_is_opened_as_what_it_was(architecture: str, tmp_path
     assert type(reopened) is type(policy)
     for name, weight in policy.module.state_dict().items():
         assert torch.equal(weight, reopened.module.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("make", [tiny_policy, tiny_seq2seq, lambda: tiny_classifier(LABELS)])
+def test_a_model_lies_on_the_gpu_where_there_is_one(make: Callable[[], TextPolicy], tmp_path: Path) -> None:
+    make().save(tmp_path)
+    policy = open_policy(str(tmp_path), labels=LABELS)
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert {weight.device.type for weight in policy.module.parameters()} == {expected}
 
 
 def test_a_language_model_may_have_labels_to_write(tmp_path: Path) -> None:
