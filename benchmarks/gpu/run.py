@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -39,6 +40,8 @@ REHEARSED_ATTEMPTS = 16
 
 def main() -> int:
     arguments = read_arguments()
+    # by an exception, which ends the part that is at work as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else 120)
     if not arguments.rehearse and not torch.cuda.is_available():
         print(f"gpu: torch {torch.__version__} sees no GPU; install a build with CUDA for this driver", file=sys.stderr)
