@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,6 @@ from backsight.reports.tables import text_table
 from backsight.runs.evaluate import evaluate
 from backsight.runs.finetune import Result, finetune
 from backsight.runs.start import load_policy
-from backsight.tasks.base import Item
 from backsight.tasks.instructions.task import InstructionsTask
 from backsight.types import Trajectory
 
@@ -49,28 +48,16 @@ SPLITS = {
 MEASURED = ROOT / "benchmarks" / "results" / "demo.json"
 """What `make demo-compare` measured."""
 HINDSIGHT = "with hindsight"
-PLAIN_RL: Mapping[str, Any] = {}
-"""Settings in which plain RL differs from the preset: the best of its sweep."""
-IMITATION: Mapping[str, Any] = {"hindsight": "supervised", "learning_rate": 3e-5, "stop": {"max_steps": 10}}
-"""Settings of SFT: a few passes over the answers that succeeded."""
+PLAIN_RL: Mapping[str, Any] = {"hindsight": "outcome"}
+SFT: Mapping[str, Any] = {"hindsight": "best_of_n"}
+"""How the controls differ from the preset: the best of their sweeps. SFT imitates the attempts that succeeded."""
 CHOICE = (
     "the first request that only the trained model answers, the first that only the base does, the first that none does"
 )
 FLUENT = 0.6
 """Least share of words, and of pairs of neighbours, that do not repeat in an honest answer."""
 SAMPLES = 8
-"""Number of answers of which best-of-n takes one, and from which SFT takes those that succeeded."""
-
-
-class Imitation(InstructionsTask):
-    """The task with answers to imitate in place of requests to try."""
-
-    def __init__(self, train: Sequence[Item]) -> None:
-        super().__init__()
-        self.train = train
-
-    def items(self, split: str) -> Sequence[Item]:
-        return self.train if split == "train" else super().items(split)
+"""Number of answers of which best-of-n takes one."""
 
 
 class Demo:
@@ -99,10 +86,10 @@ class Demo:
         record = self._record(HINDSIGHT, self._train_with_hindsight)
         attempts = record["after"]["attempts"]
         controls: Mapping[str, Callable[[], Record]] = {
-            "plain RL, all or nothing": lambda: self._plain_rl("success", attempts),
-            "plain RL, share of constraints": lambda: self._plain_rl("constraints", attempts),
+            "plain RL, all or nothing": lambda: self._without_hindsight("success", attempts, PLAIN_RL),
+            "plain RL, share of constraints": lambda: self._without_hindsight("constraints", attempts, PLAIN_RL),
             f"best of {SAMPLES}, untrained": self._best_of_n,
-            "SFT on successes": lambda: self._sft_on_successes(attempts),
+            "SFT on successes": lambda: self._without_hindsight("success", attempts, SFT),
         }
         rows = {"before": record["before"], HINDSIGHT: record["after"]}
         rows |= {name: self._record(name, work) for name, work in controls.items()}
@@ -124,15 +111,12 @@ class Demo:
         result = self._finetune("with-hindsight", PRESET, stop={"max_seconds": self.seconds})
         return {"before": _look(_answers(result.before), 0), "after": _after(result)}
 
-    def _plain_rl(self, reward: Literal["success", "constraints"], attempts: int) -> Record:
-        settings = {
-            **settings_of(PRESET, POLICY),
-            "hindsight": "outcome",
-            "stop": {"max_attempts": attempts},
-            **PLAIN_RL,
-        }
-        task = InstructionsTask(reward=reward)
-        return _after(self._finetune(f"plain-rl-{reward}", task, **settings))
+    def _without_hindsight(
+        self, reward: Literal["success", "constraints"], attempts: int, changes: Mapping[str, Any]
+    ) -> Record:
+        settings = settings_of(PRESET, POLICY) | {"stop": {"max_attempts": attempts}, **changes}
+        name = f"{changes['hindsight']}-{reward}"
+        return _after(self._finetune(name, InstructionsTask(reward=reward), **settings))
 
     def _best_of_n(self) -> Record:
         """Take the best of several answers of the untrained model, for which one has to check at answering."""
@@ -141,21 +125,6 @@ class Demo:
         )
         best = {split: [max(own, key=_share) for own in scores.attempts] for split, scores in found.splits.items()}
         return _look(best, 0)
-
-    def _sft_on_successes(self, attempts: int) -> Record:
-        """Sample the untrained model as often as the others did, and imitate what succeeded."""
-        found = evaluate(
-            POLICY,
-            PRESET,
-            samples=SAMPLES,
-            eval_items=max(1, attempts // SAMPLES),
-            splits=("train",),
-            **self._sampling(),
-        )
-        good = [each for each in found["train"].trajectories if _succeeded(each)]
-        task = Imitation([replace(each.start, prompt=each.prompts[0], target=each.texts[0]) for each in good])
-        settings = {**IMITATION, "prompts_per_step": min(len(good), 16)}
-        return {**_after(self._finetune("sft-on-successes", task, **settings)), "attempts": attempts}
 
     def _sampling(self) -> dict[str, Any]:
         config = find_preset(PRESET).config

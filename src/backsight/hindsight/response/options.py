@@ -48,6 +48,15 @@ class GoldAnchorOptions(MethodOptions):
     """γ of the gradient of A·π/(π + γ) in place of A·log π; None takes the latter, which moves unlikely tokens too."""
 
 
+class CorrectOptions(OutcomeWeightOptions):
+    """Attempts that were corrected are learnt as they should have been (DAgger)."""
+
+    method: ClassVar[str] = "correct:Correct"
+    name: Literal["correct"] = "correct"
+    imitation_weight: Weight = 1.0
+    """Weight of the imitation of corrections."""
+
+
 class SupervisedOptions(MethodOptions):
     """The gold answers are imitated; nothing is sampled."""
 
@@ -102,4 +111,4 @@ class RecordedOptions(HintOptions):
         return self
 
 
-RESPONSE = (ReviseOptions, GoldAnchorOptions, SupervisedOptions, RecordedOptions)
+RESPONSE = (ReviseOptions, GoldAnchorOptions, CorrectOptions, SupervisedOptions, RecordedOptions)

@@ -14,7 +14,7 @@ CLOSING = "\"'.!?…)]}>*:”’"
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|[Ee]\.g|[Ii]\.e|[Pp]\.[Ss])\.")
-_END = re.compile(r"[.!?…]+[\"'”’)\]*]*(?=\s|$)")
+SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]*]*(?=\s|$)")
 
 
 class Answer:
@@ -34,7 +34,7 @@ class Answer:
     @cached_property
     def num_sentences(self) -> int:
         """Number of stretches that have a word and end with a full stop, a question mark, or the text."""
-        parts = _END.split(_ABBREVIATION.sub("abbreviation", self.text))
+        parts = SENTENCE_END.split(_ABBREVIATION.sub("abbreviation", self.text))
         return sum(_WORD.search(part) is not None for part in parts)
 
     @cached_property

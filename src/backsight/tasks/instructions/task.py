@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from backsight.errors import ConfigError
+from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask, find_split, generate_items
 from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, PromptForm
 from backsight.tasks.instructions.answer import Answer
 from backsight.tasks.instructions.constraints import Constraint
 from backsight.tasks.instructions.kinds import HELD_OUT_KINDS, KINDS, MARKED, draw_constraints
+from backsight.tasks.instructions.mending import mend
 from backsight.tasks.instructions.relabelling import satisfied_constraints
 from backsight.tasks.instructions.topics import HELD_OUT_TOPICS, TOPICS, draw_request
 from backsight.types import Feedback, Observation
@@ -48,7 +50,8 @@ class InstructionsTask(PromptTask):
     answer has no marked trait (all in lower case, in quotation marks, a list, …) but those that it was asked for.
     Nobody judges whether it keeps to its topic.
 
-    There are no gold answers. A failed attempt is relabelled with constraints that it satisfies; see `relabelling`.
+    There are no gold answers. A failed attempt is relabelled with constraints that it satisfies (`relabelling`), and
+    corrected where a rule can do it (`mending`).
 
     Args:
         num_constraints: number of constraints of an instruction, but for the split ``more``.
@@ -120,6 +123,7 @@ class InstructionsTask(PromptTask):
             success=success,
             achieved_share=share,
             text=None if success else f"This was not done: {' '.join(map(str, failed))}",
+            correction=None if success else mend(asked, completion, random.Random(derive_seed("mended", completion))),
             sources=(self.name,),
         )
 

@@ -50,7 +50,7 @@ LAST_WORDS = (
 """Phrases that an answer is asked to end with."""
 
 
-def _content_words(answer: Answer) -> list[str]:
+def content_words(answer: Answer) -> list[str]:
     """Return the words of four letters and more that say something, each once, in their order."""
     return [
         word
@@ -87,7 +87,7 @@ class Keyword(Constraint):
 
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
-        words = _content_words(answer)
+        words = content_words(answer)
         return cls.make(rng, rng.choice(words)) if words else None
 
 
