@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,10 @@ MATRIX_PRODUCTS = 5
 
 
 class Profile:
-    """A stopwatch with named phases. On a GPU a phase ends when its work is done, not when the work is submitted."""
+    """A stopwatch with named phases. On a GPU a phase ends when its work is done, not when the work is submitted.
+
+    Each second of a thread is of one phase: while another one goes on within it, of any profile, a phase stands still.
+    """
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device
@@ -29,19 +34,34 @@ class Profile:
     @contextmanager
     def phase(self, name: str, tokens: int = 0) -> Iterator[None]:
         """Add the time of the block, even of one that raises, and `tokens` to the phase."""
-        start = time.perf_counter()
+        open_phases = _OPEN[threading.get_ident()]
+        if open_phases:
+            open_phases[-1].profile.wait()
+        with _LOCK:
+            now = time.perf_counter()
+            if open_phases:
+                open_phases[-1].count(now)
+            open_phases.append(_OpenPhase(self, name, now))
         try:
             yield
         finally:
-            self._wait()
-            self.seconds[name] += time.perf_counter() - start
-            self.tokens[name] += tokens
+            self.wait()
+            with _LOCK:
+                now = time.perf_counter()
+                open_phases.pop().count(now)
+                self.tokens[name] += tokens
+                if open_phases:
+                    open_phases[-1].since = now
 
     def take(self) -> Profile:
-        """Return what was counted since the last call, and count from zero again."""
+        """Return what was counted since the last call, phases that go on until now included, and count from zero."""
         taken = Profile()
-        taken.seconds, taken.tokens = self.seconds, self.tokens
-        self.seconds, self.tokens = defaultdict(float), Counter()
+        with _LOCK:
+            for going_on in (each[-1] for each in _OPEN.values() if each):
+                if going_on.profile is self:
+                    going_on.count(time.perf_counter())
+            taken.seconds, taken.tokens = self.seconds, self.tokens
+            self.seconds, self.tokens = defaultdict(float), Counter()
         return taken
 
     def add(self, other: Profile) -> None:
@@ -49,11 +69,31 @@ class Profile:
             self.seconds[phase] += seconds
         self.tokens.update(other.tokens)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until the work that was submitted to a GPU is done."""
         if self.device is not None and self.device.type == "cuda":
             import torch
 
             torch.cuda.synchronize(self.device)
+
+
+@dataclass(slots=True)
+class _OpenPhase:
+    """A phase that has begun, and when it went on last."""
+
+    profile: Profile
+    name: str
+    since: float
+
+    def count(self, now: float) -> None:
+        """Count the time until now."""
+        self.profile.seconds[self.name] += now - self.since
+        self.since = now
+
+
+_OPEN: defaultdict[int, list[_OpenPhase]] = defaultdict(list)
+"""The phases that have begun in each thread; the last of them goes on, the others stand still."""
+_LOCK = threading.Lock()
 
 
 def peak_memory(device: torch.device | None = None) -> float:
@@ -67,8 +107,11 @@ def peak_memory(device: torch.device | None = None) -> float:
 
 
 @lru_cache(maxsize=8)
-def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Measure the floating-point operations a second in products of large square matrices: the median of a few."""
+def matrix_product_rate(device: torch.device, dtype: torch.dtype, num_threads: int) -> float:
+    """Measure the floating-point operations a second in products of large square matrices: the median of a few.
+
+    `num_threads` is the number of torch's threads, for which the rate is measured once in a process.
+    """
     import torch
 
     size = MATRIX_SIZE.get(device.type, 1024)

@@ -27,6 +27,22 @@ def test_phases_add_up_and_are_taken_once(clock: list[float]) -> None:
     assert not profile.take().seconds
 
 
+def test_each_second_is_of_one_phase(clock: list[float]) -> None:
+    clock += [0.0, 1.0, 3.0, 7.0]
+    outer, inner = Profile(), Profile()
+    with outer.phase("look_back"), inner.phase("forward"):
+        pass
+    assert dict(outer.seconds) == {"look_back": 1.0 + 4.0} and dict(inner.seconds) == {"forward": 2.0}
+
+
+def test_a_phase_that_goes_on_is_cut_where_the_profile_is_taken(clock: list[float]) -> None:
+    clock += [0.0, 5.0, 7.0]
+    profile = Profile()
+    with profile.phase("decode"):
+        assert dict(profile.take().seconds) == {"decode": 5.0}
+    assert dict(profile.take().seconds) == {"decode": 2.0}
+
+
 def test_profiles_are_added(clock: list[float]) -> None:
     clock += [0.0, 1.0, 1.0, 3.0]
     one, two = Profile(), Profile()
@@ -41,6 +57,6 @@ def test_profiles_are_added(clock: list[float]) -> None:
 def test_what_the_machine_can_do_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(profiling.MATRIX_SIZE, "cpu", 16)
     matrix_product_rate.cache_clear()
-    assert matrix_product_rate(torch.device("cpu"), torch.float32) > 0
+    assert matrix_product_rate(torch.device("cpu"), torch.float32, 1) > 0
     matrix_product_rate.cache_clear()
     assert 0.01 < peak_memory() < 1024

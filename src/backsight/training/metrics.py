@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch import nn
@@ -89,19 +88,17 @@ class Meter:
         self.num_weights = sum(weight.numel() for weight in weights)
         self.num_trained = sum(weight.numel() for weight in weights if weight.requires_grad)
         multiplying = next(weight for weight in weights if weight.is_floating_point())  # not those packed in four bits
-        self.device, self.dtype = multiplying.device, multiplying.dtype
-
-    @cached_property
-    def rate(self) -> float:
-        """Operations a second in large matrix products, measured once in a process."""
-        return matrix_product_rate(self.device, self.dtype)
+        self.device = multiplying.device
+        self.rate = matrix_product_rate(self.device, multiplying.dtype, torch.get_num_threads())
+        """Operations a second in large matrix products, measured before anything is sampled beside it."""
 
     def metrics(self, profile: Profile, seconds: float) -> dict[str, float]:
         """Return the time and work of a step.
 
-        ``step_time``; ``time/PHASE`` in seconds (``reward``: waiting for rewards after all was sampled; ``other``:
-        outside all phases); ``tokens_per_second/PHASE``; ``memory/peak_gib`` of the process or its GPU;
-        ``matrix_rate/achieved``: weights times tokens, attention left out, as a share of the rate of matrix products.
+        ``step_time``; ``time/PHASE`` in seconds, each second in one phase (``reward``: waiting for rewards after all
+        was sampled; ``other``: outside all phases); ``tokens_per_second/PHASE``; ``memory/peak_gib`` of the process or
+        its GPU; ``matrix_rate/achieved``: weights times tokens, attention left out, as a share of the rate of matrix
+        products.
         """
         spent = {phase: profile.seconds[phase] for phase in PHASES if profile.seconds[phase]}
         tokens = profile.tokens

@@ -124,8 +124,7 @@ class Trainer:
         """
         with calling_on_interrupt(self._stop_after_this_step):
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
-                if self.ahead is None:  # forget the work of evaluations; what samples ahead is another engine
-                    self.source.engine.profile.take()
+                self._take_profile()  # what was done between steps, such as an evaluation, is of no step
                 self._began = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
@@ -133,7 +132,7 @@ class Trainer:
                 metrics |= self.update(examples, groups)
                 seconds = time.monotonic() - self._began
                 self.progress.seconds += seconds
-                self.record(groups, examples, metrics, seconds)
+                self.record(groups, examples, metrics | self.meter.metrics(self._take_profile(), seconds))
                 if self.progress.broken_steps >= MOST_BROKEN_STEPS:
                     break
         if self.ahead is not None:
@@ -273,9 +272,14 @@ class Trainer:
         for recorder in self.recorders:
             recorder.tell(self.progress, message)
 
-    def record(
-        self, groups: Sequence[Group], examples: Sequence[Example], metrics: dict[str, float], seconds: float
-    ) -> None:
+    def _take_profile(self) -> Profile:
+        """Return the time and tokens since the last call, of all that the run does."""
+        profile = self.update_state.profile.take()
+        for each in (self.source.engine.profile, self.pool.profile):
+            profile.add(each.take())
+        return profile
+
+    def record(self, groups: Sequence[Group], examples: Sequence[Example], metrics: dict[str, float]) -> None:
         """Count the step, give its metrics to the recorders, and evaluate and save when it is time.
 
         Without attempts, the rows that were learnt are counted in their place, so that every budget ends every method.
@@ -283,10 +287,6 @@ class Trainer:
         rollout = rollout_metrics(groups)
         if self.scorer.extra_attempts:
             metrics["hindsight/extra_attempts"] = float(self.scorer.extra_attempts)
-        profile = self.update_state.profile.take()
-        for each in (self.source.engine.profile, self.pool.profile):
-            profile.add(each.take())
-        metrics = {**metrics, **self.meter.metrics(profile, seconds)}
         self.progress.step += 1
         attempts, tokens = sum(len(group.trajectories) for group in groups), int(rollout.get("num_tokens", 0))
         if self.num_generations == 0:

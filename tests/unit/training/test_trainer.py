@@ -240,11 +240,12 @@ def test_bf16_keeps_steps_that_are_too_small_for_it() -> None:
     assert torch.equal(rounded, weights(policy))
 
 
-def test_the_time_and_work_of_evaluations_are_of_no_step() -> None:
+@pytest.mark.parametrize("way", ["plain", "one step off"])
+def test_the_time_and_work_of_evaluations_are_of_no_step(way: str) -> None:
     policy, notes = tiny_policy(), Notes()
     run = trainer(
         policy,
-        config=CONFIG.model_copy(update={"eval_steps": 1}),
+        config=CONFIG.model_copy(update={"eval_steps": 1, **WAYS[way]}),
         recorders=[notes],
         evaluate=lambda progress: evaluate(),
     )
@@ -256,8 +257,10 @@ def test_the_time_and_work_of_evaluations_are_of_no_step() -> None:
     evaluate()
     run.train()
     for metrics in notes.metrics:
-        tokens = metrics["tokens_per_second/decode"] * metrics["time/decode"]
-        assert 0 < tokens <= metrics["num_tokens"]
+        tokens = metrics.get("tokens_per_second/decode", 0.0) * metrics.get("time/decode", 0.0)
+        assert tokens <= 2 * metrics["num_tokens"], "of the step, and of the one that is sampled ahead"
+        assert metrics["matrix_rate/achieved"] < 1
+    assert any("time/decode" in metrics for metrics in notes.metrics)
 
 
 def test_time_and_work_are_metered() -> None:

@@ -155,15 +155,12 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
     def _decode(self, batch: Batch, sampling: Sampling) -> None:
         """Draw tokens until so many rows have ended that it is time to let them leave."""
         enough = COMPACT_BELOW * len(batch)
-        tokens = 0
-        with self.profile.phase("decode"):
-            while (alive := int(batch.is_alive_B.sum())) and alive >= enough:
-                # the model must not read beyond the cap: there may be no position for it
-                unseen = min(GPU_CHECK, batch.most_left) if self._is_on_gpu else 1
+        while (alive := int(batch.is_alive_B.sum())) and alive >= enough:
+            # the model must not read beyond the cap: there may be no position for it
+            unseen = min(GPU_CHECK, batch.most_left) if self._is_on_gpu else 1
+            with self.profile.phase("decode", alive * unseen):
                 for _ in range(unseen):
                     self._draw(batch, self._logits(batch), sampling)
-                tokens += alive * unseen
-        self.profile.tokens["decode"] += tokens
 
     def _draw(self, batch: Batch, logits_BV: Tensor, sampling: Sampling) -> None:
         """Draw the next token of every row."""
