@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from backsight.threads import wait_asleep
+
 if TYPE_CHECKING:
     from backsight.comparison.compare import compare as compare
     from backsight.environments.episodes import EpisodesTask as EpisodesTask
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from backsight.types import Feedback as Feedback
 
 __version__ = "0.1.0"
+
+wait_asleep()  # before torch is imported
 
 _HOMES = {
     "ChatEndpoint": "backsight.feedback.endpoint",

@@ -1,7 +1,7 @@
 """The order of the rooms."""
 
 LAYERS = [
-    {"types", "errors", "registry", "settings", "seeds", "profiling", "disk", "interrupts", "rounding"},
+    {"types", "errors", "registry", "settings", "seeds", "profiling", "disk", "interrupts", "rounding", "threads"},
     {"estimators"},
     {"losses"},
     {"tasks"},

@@ -22,6 +22,7 @@ MAY_ONLY_IMPORT = {
     "errors": set(),
     "types": {"errors", "rounding"},
     "rounding": set(),
+    "threads": set(),
 }
 ONLY_IMPORTED_BY = {
     "cli": {"__main__"},

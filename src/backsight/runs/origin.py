@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 import backsight
 from backsight.config import RunConfig
 from backsight.errors import ConfigError
@@ -45,6 +47,7 @@ def find_origin(config: RunConfig, task: Task) -> dict[str, str]:
         origin
         | {"version of Python": platform.python_version()}
         | {f"version of {name}": versions[name] for name in versions}
+        | {"number of threads": str(torch.get_num_threads())}  # products round by it
     )
 
 

@@ -58,6 +58,7 @@ def test_other_code_is_named(config: RunConfig) -> None:
     before = find_origin(config, GoalString(1))
     older = {**before, "code of backsight": "0", "code of the task": "0", "version of torch": "0.1"}
     assert changes(config, older) == ["code of backsight", "code of the task", "version of torch"]
+    assert changes(config, {**before, "number of threads": "64"}) == ["number of threads"]
 
 
 def test_an_edited_setting_is_refused(config: RunConfig) -> None:
