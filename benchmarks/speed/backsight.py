@@ -9,7 +9,7 @@ from typing import Any
 import backsight
 from backsight.reports.run_folder import RunReader
 from backsight.tasks.base import Item, PromptTask
-from backsight.training.progress import starts_of_step
+from backsight.training.progress import draw_starts
 from backsight.types import Feedback
 from benchmarks.speed.children import Job, Measurement, measure_imported_gib, measure_peak_gib, report
 from benchmarks.speed.workloads import Reward, draw_prompts
@@ -23,7 +23,7 @@ class PromptsTask(PromptTask):
     name = "speed"
 
     def __init__(self, texts: Sequence[str], seed: int) -> None:
-        order = starts_of_step(range(len(texts)), len(texts), 0, seed)
+        order = draw_starts(range(len(texts)), 0, len(texts), seed)
         placed = dict(zip(order, texts, strict=True))
         self._items = [Item(id=str(position), prompt=placed[position]) for position in range(len(texts))]
 
@@ -47,6 +47,7 @@ def make_settings(job: Job) -> dict[str, Any]:
         "stop": {"max_steps": job.steps},
         "seed": job.seed,
         "output_dir": f"{job.folder}/runs",
+        "adapter": None if workload.lora_rank is None else {"r": workload.lora_rank},
     }
     return settings if job.device == "cpu" else {**settings, "bf16": True}
 

@@ -81,6 +81,20 @@ class Comparison:
         """Median seconds of backsight's step by what they went to."""
         return {part: median(own.profile[part] for own in self.own) for part in self.own[0].profile}
 
+    @property
+    def shares_of_phases(self) -> list[Figure]:
+        """The shares of the limit that decoding and the update reach, each for itself."""
+        spent, work = self.profile, self.operations
+        updating = sum(spent.get(part, 0.0) for part in ("forward", "backward", "optimizer"))
+        parts = {
+            "decoding": work.decode / self.rates["decode"] / spent["decode"],
+            "the update": work.learn / self.rates["learn"] / updating,
+        }
+        return [
+            Figure(f"{self.workload.name}: share of the limit in {part}", share, None, "of 1")
+            for part, share in parts.items()
+        ]
+
     def make_figures(self) -> list[Figure]:
         """Return all figures, the two that have aims first."""
         added = self.compare_pairs(lambda own, trl: own.added_gib / trl.added_gib)
@@ -90,6 +104,7 @@ class Comparison:
             self._make_figure("peak memory above the imported code's", added, "of TRL's"),
             self.same_work,
             self.share_of_limit,
+            *self.shares_of_phases,
         ]
         for library, done in {"backsight": self.own, "TRL": self.trl}.items():
             figures += [
@@ -119,7 +134,7 @@ def compare(workload: Workload, plan: Plan) -> Comparison:
     """
     own, trl = [], []
     with tempfile.TemporaryDirectory() as folder:
-        run_job("model", Job(workload, folder, plan.steps))
+        run_job("pretrained" if workload.is_pretrained else "model", Job(workload, folder, plan.steps))
         for seed in range(plan.pairs):
             job = Job(workload, folder, plan.steps, plan.device, seed)
             own.append(measure("backsight", job))

@@ -43,14 +43,16 @@ class Operations:
 def count_operations(workload: Workload, tokens: float) -> Operations:
     """Count the operations of a step with so many completion tokens.
 
-    They are 2 a weight and token forward and 4 backward, and those of attention.
+    They are 2 a weight and token forward and 4 backward, or 2 with an adapter, whose base has no gradients of its own,
+    and those of attention.
     """
     shape, prompt = workload.shape, workload.prompt_length
     prompt_tokens = prompt * workload.prompts_per_step
     mean_length = tokens / workload.attempts
     prefill = 2 * shape.body * prompt_tokens + _count_attention(shape, prompt_tokens, prompt / 2)
     decode = 2 * (shape.body + shape.head) * tokens + _count_attention(shape, tokens, prompt + mean_length / 2)
-    return Operations(prefill, decode, 3 * (1 - workload.constant_share) * (prefill + decode))
+    passes = (3 if workload.lora_rank is None else 2) * (1 - workload.constant_share)
+    return Operations(prefill, decode, passes * (prefill + decode))
 
 
 def _count_attention(shape: Shape, tokens: float, seen: float) -> float:

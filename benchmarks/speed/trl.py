@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 from trl import GRPOConfig, GRPOTrainer
@@ -68,6 +69,13 @@ def make_config(job: Job) -> GRPOConfig:
     )
 
 
+def make_adapter(job: Job) -> LoraConfig | None:
+    """Make the adapter of the job as backsight does, if it has one."""
+    if job.workload.lora_rank is None:
+        return None
+    return LoraConfig(r=job.workload.lora_rank, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
 def run(job: Job) -> Measurement:
     """Train for the steps of the job."""
     disable_progress_bar()
@@ -80,6 +88,7 @@ def run(job: Job) -> Measurement:
         args=make_config(job),
         train_dataset=Dataset.from_dict({"prompt": texts}),
         callbacks=[clock],
+        peft_config=make_adapter(job),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()

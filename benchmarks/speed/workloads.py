@@ -17,7 +17,7 @@ CONSTANT_REWARD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A model in the likeness of Qwen3."""
+    """A model of the Llama family."""
 
     hidden_size: int
     num_hidden_layers: int
@@ -58,6 +58,10 @@ class Workload:
     shape: Shape
     mean_length: float | None = None
     """Mean of the geometric lengths of completions; None: every completion is as long as the cap."""
+    end_words: tuple[str, ...] = ()
+    """Texts of the tokens that end a completion of SmolLM2; empty for a model with random weights."""
+    lora_rank: int | None = None
+    """Rank of the adapter that is trained; None: all weights are."""
     constant_share: float = 0.0
     """Share of the prompts of a step whose attempts all get the same reward, so that they teach nothing."""
     speed_aim: float = 1.0
@@ -69,10 +73,15 @@ class Workload:
     def attempts(self) -> int:
         return self.prompts_per_step * self.num_generations
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the model is SmolLM2; else it has random weights in the likeness of Qwen3."""
+        return bool(self.end_words)
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Workload:
-        """Make the workload again from what `dataclasses.asdict` gave."""
-        return cls(**{**fields, "shape": Shape(**fields["shape"])})
+        """Make the workload again from what `dataclasses.asdict` gave, or JSON made of it."""
+        return cls(**{**fields, "shape": Shape(**fields["shape"]), "end_words": tuple(fields["end_words"])})
 
 
 SMALL = Shape(256, 6, 4, 2, 64, 768, 4096)
@@ -102,10 +111,37 @@ CUDA_WORKLOADS = tuple(
 )
 
 
+SMOLLM2 = Shape(576, 30, 9, 3, 64, 1536, 49_152)
+NEVER_SAID = "<jupyter_script>"
+OFTEN_SAID = (".", ",", "\n", " the", " of", " and", " a", " to")
+"""About one token in 24 that SmolLM2 draws after random words is one of these."""
+FULL_WORKLOADS = (
+    Workload("SmolLM2, even", 16, 46, 8, 8, SMOLLM2, None, (NEVER_SAID,), speed_aim=3.0, memory_aim=0.3),
+    Workload("SmolLM2, skewed", 32, 256, 4, 8, SMOLLM2, 24, OFTEN_SAID, speed_aim=4.0, memory_aim=0.3),
+    Workload("SmolLM2, long prompt", 384, 32, 2, 8, SMOLLM2, None, (NEVER_SAID,), speed_aim=4.0, memory_aim=0.3),
+    Workload("SmolLM2, sparse", 32, 256, 4, 8, SMOLLM2, 24, OFTEN_SAID, None, 0.75, speed_aim=4.0, memory_aim=0.3),
+)
+"""As those of the small model, with steps that TRL has the memory for: it needs 21 GiB for the first one."""
+SMOLLM2_WORKLOADS = (
+    *FULL_WORKLOADS,
+    *(replace(workload, name=f"{workload.name}, LoRA", lora_rank=16) for workload in FULL_WORKLOADS),
+)
+WORDS = (
+    "time year people way day man thing woman life child world school state family student group country problem hand "
+    "part place case week company system program question work government number night point home water room mother "
+    "area money story fact month lot right study book eye job word business issue side kind head house service friend "
+    "father power hour game line end member law car city community name president team minute idea body information "
+    "back parent face level office door health person art war history party result change reason research girl guy"
+)
+"""Words that are one token each to SmolLM2."""
+
+
 def draw_prompts(workload: Workload, steps: int, seed: int) -> list[str]:
     """Draw as many different prompts as a run uses, each of so many random words; one word is one token."""
     generator = random.Random(seed)
-    words = [write_token(token) for token in range(2, workload.shape.vocab_size)]
+    words = WORDS.split()
+    if not workload.is_pretrained:
+        words = [write_token(token) for token in range(2, workload.shape.vocab_size)]
     count = steps * workload.prompts_per_step
     return [" ".join(generator.choices(words, k=workload.prompt_length)) for _ in range(count)]
 

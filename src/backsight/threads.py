@@ -1,9 +1,9 @@
 """How torch's threads wait for each other: briefly, and then asleep, so that another process may have the core.
 
 A forward pass meets hundreds of times a token, whenever a product has been shared out among threads. One that is done
-first spins: GNU's OpenMP, which comes with torch on Linux, looks 300,000 times, about a millisecond, before it sleeps. On
-a core that another process uses as well, it spins away the very time that the thread it waits for would need. The number of
-threads is left alone: products round differently with another one, and runs that should be equal would not be.
+first spins: GNU's OpenMP, which comes with torch on Linux, looks 300,000 times, about a millisecond, before it sleeps.
+On a core that another process uses as well, it spins away the very time that the thread it waits for would need. The
+number of threads is left alone: products round differently with another one, and runs that should be equal would not.
 """
 
 from __future__ import annotations

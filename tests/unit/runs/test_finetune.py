@@ -533,3 +533,16 @@ def write_answers(path: Path) -> Path:
 def test_what_is_neither_a_policy_nor_a_task_is_named(policy: Any, task: Any, words: str) -> None:
     with pytest.raises(BacksightError, match=words):
         backsight.finetune(policy, task)
+
+
+def test_a_task_without_an_evaluation_split_is_trained_and_not_evaluated(model: str, tmp_path: Path) -> None:
+    task = GoalString(1)
+    task.eval_splits = ()
+    settings = {**SMALL, "stop": {"max_steps": 1}, "output_dir": str(tmp_path)}
+    result = backsight.finetune(model, task, **settings)
+    assert result.progress.step == 1 and result.before == result.after == {}
+    assert backsight.finetune(model, task, eval_steps=1, **settings).after == {}
+    with pytest.raises(
+        ConfigError, match="^keep_best: True: task 'goal_string' has no split to evaluate; leave it out"
+    ):
+        backsight.finetune(model, task, eval_steps=1, keep_best=True, **settings)
