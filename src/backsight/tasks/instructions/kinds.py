@@ -64,11 +64,11 @@ def draw_constraints(kinds: Sequence[type[Constraint]], count: int, rng: random.
     while True:
         chosen: list[Constraint] = []
         for kind in rng.sample(kinds, len(kinds)):
-            if len(chosen) == count:
-                return tuple(chosen)
             constraint = kind.draw(rng)
             if goes_with_all(constraint, chosen):
                 chosen.append(constraint)
+            if len(chosen) == count:
+                return tuple(chosen)
 
 
 def goes_with_all(constraint: Constraint, others: Iterable[Constraint]) -> bool:

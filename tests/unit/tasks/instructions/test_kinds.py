@@ -10,6 +10,7 @@ import pytest
 from backsight.tasks.instructions.answer import Answer
 from backsight.tasks.instructions.constraints import Constraint
 from backsight.tasks.instructions.kinds import HELD_OUT_KINDS, KINDS, draw_constraints, goes_with_all
+from backsight.tasks.instructions.marks import NoCommas, Quoted
 from backsight.tasks.instructions.wording import FirstWord, ForbiddenWord, Keyword
 
 ALL = (*KINDS, *HELD_OUT_KINDS)
@@ -75,3 +76,8 @@ def test_one_of_several_may_stand_in_the_way() -> None:
     assert goes_with_all(ForbiddenWord(0, "to"), others)
     assert not goes_with_all(ForbiddenWord(0, "in"), others)
     assert not goes_with_all(Keyword(0, "milk"), others)
+
+
+def test_all_of_the_kinds_may_be_drawn_at_once() -> None:
+    drawn = draw_constraints((Quoted, NoCommas), 2, random.Random(0))
+    assert {type(constraint) for constraint in drawn} == {Quoted, NoCommas}
