@@ -43,12 +43,12 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def real_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The demo of the real model, with a tiny one in its place."""
-    policy = tiny_policy(words=("a", "the", "."), max_position_embeddings=4096)
+    policy = tiny_policy(max_position_embeddings=4096)
     policy.tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}: {% endfor %}"
     policy.save(tmp_path / "tiny")
-    small = {"prompts_per_step": 2, "num_generations": 2, "max_completion_length": 8}
-    module = load_script("demo", monkeypatch, **small)
-    for name, value in {"POLICY": str(tmp_path / "tiny"), "EVAL_ITEMS": 3}.items():
+    module = load_script("demo", monkeypatch, prompts_per_step=2, num_generations=2)
+    small = {**module.SETTINGS, "max_completion_length": 4, "eval_items": 3}
+    for name, value in {"POLICY": str(tmp_path / "tiny"), "SETTINGS": small, "EVERYDAY": 2, "ROWS_AT_ONCE": 2}.items():
         monkeypatch.setattr(module, name, value)
     return module
 
@@ -59,8 +59,7 @@ def test_the_real_model_is_shown_before_and_after(
 ) -> None:
     real_demo.main(["--seconds", "1", "--folder", str(tmp_path / "runs")])
     shown = capsys.readouterr().out
-    assert all(f"all met, {title}" in shown for title in real_demo.SPLITS.values())
-    assert "all met and honest" in shown and real_demo.CHOICE in shown
+    assert all(words in shown for words in (*real_demo.QUESTIONS, "everyday answers", real_demo.CHOICE))
     assert f"backsight chat {tmp_path / 'runs' / 'with-hindsight'}" in shown
     assert (tmp_path / "runs" / "with-hindsight" / "policy" / "model.safetensors").is_file()
 
@@ -72,17 +71,16 @@ def test_the_controls_have_as_many_attempts(
     real_demo.main(["compare", "--seconds", "1", "--folder", str(tmp_path / "runs")])
     capsys.readouterr()
     measured = json.loads((tmp_path / "runs" / "demo.json").read_text())
-    rows = measured["rows"]
-    assert list(rows) == [
-        "before",
-        "with hindsight",
-        "plain RL, all or nothing",
-        "plain RL, share of constraints",
-        "best of 8, untrained",
-        "SFT on successes",
-    ]
-    trained = [own["attempts"] for name, own in rows.items() if name not in ("before", "best of 8, untrained")]
-    assert set(trained) == {measured["attempts"]} and "samples" not in rows["before"]
+    trained = {name: own["attempts"] for name, own in measured["rows"].items()}
+    attempts = measured["attempts"]
+    assert trained == {
+        "before": 0,
+        "with hindsight": attempts,
+        "plain RL": attempts,
+        "best of 8, untrained": 0,
+        "SFT on right answers": attempts,
+    }
+    assert "samples" not in measured["rows"]["before"] and measured["rows"]["before"]["drift"] == 0.0
 
 
 def _table(shown: str) -> str:
