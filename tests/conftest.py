@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: a test never downloads
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch is: see backsight.threads
 
 import pytest
 import torch

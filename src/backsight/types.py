@@ -363,6 +363,11 @@ class ScoreRequest:
     support_NK: Tensor | None = None
     """Actions whose log-probabilities to return, instead of the most likely ones."""
 
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether anything is to be computed besides."""
+        return self.entropy or self.uniform or self.top_k > 0 or self.support_NK is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Decisions:

@@ -50,6 +50,13 @@ class Anatomy:
         cap = getattr(limits.text_config(self.model.config), "final_logit_softcapping", None)
         return logits_NV if cap is None else cap * torch.tanh(logits_NV / cap)
 
+    @property
+    def head_weight(self) -> Tensor | None:
+        """Weights of the head, (V, H), if it does nothing but multiply by them; else None."""
+        output = self.model.get_output_embeddings()
+        cap = getattr(limits.text_config(self.model.config), "final_logit_softcapping", None)
+        return output.weight if type(output) is nn.Linear and output.bias is None and cap is None else None
+
     def hidden(self, tokens_BT: Tensor, positions_BT: Tensor | None, mask_B1TT: Tensor | None) -> Tensor:
         """Compute the states that the head reads, (B, T, H). Without a mask, attention is causal."""
         hidden_BTH: Tensor = self.body(
@@ -193,8 +200,10 @@ class CausalLMPolicy(LanguageModelPolicy):
         if self.anatomy.has_head:
             states_BTH = self.anatomy.hidden(laid.tokens_BT, laid.positions_BT, laid.mask_B1TT)
             head: Head = self.anatomy.head
+            weight_VH = self.anatomy.head_weight
         else:
             states_BTH = self.model(input_ids=laid.tokens_BT, use_cache=False).logits  # there is no head to use
-            head = nn.Identity()
+            head, weight_VH = nn.Identity(), None
         states_NH = states_BTH.flatten(0, 1)[laid.sources_N]
-        return States(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N, sum(map(width, rows)))
+        num_tokens = sum(map(width, rows))
+        return States(head, self.anatomy.vocabulary, states_NH, tokens_N, positions_N, num_tokens, weight_VH)

@@ -1,6 +1,6 @@
 """Log-probabilities of decisions, computed in chunks, so that the logits of all decisions are never held at once.
 
-The backward pass computes each chunk again.
+The backward pass computes each chunk again, unless all logits are few enough to be kept.
 
 Tensors: N decisions, n those of a chunk, H hidden numbers, V vocabulary, K actions asked for.
 """
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from backsight.policies.scoring.kept_logits import taken_log_probs
 from backsight.types import Decisions, Sampling, ScoreRequest
 
 
@@ -65,6 +66,9 @@ def _lowest_kept(logits_NV: Tensor, sampling: Sampling) -> Tensor:
 CHUNK_ELEMENTS = 2**25
 """Most logits that are held at the same time: 128 MiB in float32."""
 
+KEPT_ELEMENTS = 2**27
+"""Most logits that are kept for the backward pass in place of being computed again: 512 MiB in float32."""
+
 Head = Callable[[Tensor], Tensor]
 """A function from hidden states (n, H) to logits (n, V)."""
 
@@ -82,17 +86,39 @@ class States:
     """Number of tokens of the completion before each decision."""
     num_tokens: int
     """Number of tokens that went through the model."""
+    weight_VH: Tensor | None = None
+    """Weights of the head, if it does nothing but multiply by them; else None."""
+
+    def can_keep_logits(self, sampling: Sampling, request: ScoreRequest) -> bool:
+        """Return whether the logits may be kept, because nothing but the tokens taken is asked about.
+
+        What that saves has been measured on a CPU in float32.
+        """
+        if self.weight_VH is None or sampling.is_truncated or request.asks_for_more:
+            return False
+        is_measured = self.hidden_NH.device.type == "cpu" and self.hidden_NH.dtype == torch.float32
+        return (
+            is_measured
+            and self.weight_VH.dtype == torch.float32
+            and len(self.tokens_N) * self.vocabulary <= KEPT_ELEMENTS
+        )
 
 
 def score(states: States, sampling: Sampling, end_tokens: Sequence[int], request: ScoreRequest) -> Decisions:
     """Compute the scores of all decisions, chunk by chunk."""
     size = max(1, CHUNK_ELEMENTS // states.vocabulary)
+    is_one_chunk = len(states.tokens_N) <= size
+    if not is_one_chunk and torch.is_grad_enabled() and states.can_keep_logits(sampling, request):
+        assert states.weight_VH is not None
+        temperature = sampling.temperature or 1.0
+        taken_N = taken_log_probs(states.hidden_NH, states.weight_VH, states.tokens_N, temperature)
+        return Decisions(taken_N, states.num_tokens)
     columns = [states.hidden_NH, states.tokens_N, states.positions_N]
     if request.support_NK is not None:
         columns.append(request.support_NK.to(states.tokens_N.device))
     chunks = list(zip(*(torch.split(each, size) for each in columns), strict=True))
     scored = partial(_score_rows, states.head, sampling, end_tokens, request)
-    if len(chunks) == 1 or not torch.is_grad_enabled():
+    if is_one_chunk or not torch.is_grad_enabled():
         parts = [scored(*chunk) for chunk in chunks]
     else:
         parts = [checkpoint(scored, *chunk, use_reentrant=False) for chunk in chunks]
@@ -124,7 +150,7 @@ def _score_rows(
     raw_nV = head(hidden_nH).float()
     logits_nV = behaviour_logits(raw_nV, sampling, positions_n, end_tokens, tokens_n)
     log_probs_n = -nn.functional.cross_entropy(logits_nV, tokens_n, reduction="none")
-    if not (request.entropy or request.uniform or request.top_k or asked_nK is not None):
+    if not request.asks_for_more:
         return log_probs_n, None, None, None, None
     log_probs_nV = logits_nV.log_softmax(-1)
     possible_nV = log_probs_nV.isfinite()

@@ -208,7 +208,9 @@ def draw_tokens(logits_BV: Tensor, uniform_B: Tensor) -> tuple[Tensor, Tensor]:
     """
     probs_BV = logits_BV.softmax(-1)
     num_tokens = probs_BV.shape[-1]
-    blocks_BKb = torch.nn.functional.pad(probs_BV, (0, -num_tokens % BLOCK)).view(len(probs_BV), -1, BLOCK)
+    missing = -num_tokens % BLOCK
+    whole_BV = torch.nn.functional.pad(probs_BV, (0, missing)) if missing else probs_BV  # to pad by nothing is a copy
+    blocks_BKb = whole_BV.view(len(probs_BV), -1, BLOCK)
     rest_B1, block_B1 = _invert(blocks_BKb.sum(-1), uniform_B[:, None])
     chosen_Bb = blocks_BKb.gather(1, block_B1[..., None].expand(-1, 1, BLOCK))[:, 0]
     _, inside_B1 = _invert(chosen_Bb, rest_B1 / chosen_Bb.sum(-1, keepdim=True))

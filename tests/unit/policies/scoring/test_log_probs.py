@@ -6,6 +6,7 @@ from tiny_models import tiny_policy
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from backsight.policies.scoring import log_probs
+from backsight.policies.scoring.kept_logits import taken_log_probs
 from backsight.policies.scoring.log_probs import behaviour_logits
 from backsight.types import Example, Sampling, ScoreRequest
 
@@ -90,3 +91,38 @@ def test_chunks_of_logits_change_nothing(sampling: Sampling, monkeypatch: pytest
         results.append((decisions.log_probs_N.detach(), decisions.entropy_N.detach(), gradient))
     for whole, chunked in zip(*results, strict=True):
         assert float((whole - chunked).norm() / whole.norm()) < 1e-5
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_logits_that_are_kept_change_nothing(
+    temperature: float, is_trained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_probs, "CHUNK_ELEMENTS", 1)
+    results = []
+    for elements in (0, 2**27):
+        monkeypatch.setattr(log_probs, "KEPT_ELEMENTS", elements)
+        policy = tiny_policy()
+        policy.model.lm_head.weight.requires_grad_(is_trained)
+        log_probs_N = policy.log_probs(examples(), Sampling(temperature)).log_probs_N
+        assert ("TakenLogProbs" in type(log_probs_N.grad_fn).__name__) == (elements > 0)
+        (log_probs_N * torch.arange(1.0, len(log_probs_N) + 1)).sum().backward()  # type: ignore[no-untyped-call]
+        gradients = [each.grad.flatten() for each in policy.module.parameters() if each.grad is not None]
+        results.append((log_probs_N.detach(), torch.cat(gradients)))
+    for chunked, kept_whole in zip(*results, strict=True):
+        assert float((chunked - kept_whole).norm() / chunked.norm()) < 1e-5
+
+
+def test_logits_that_are_kept_serve_one_backward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_probs, "CHUNK_ELEMENTS", 1)
+    total = tiny_policy().log_probs(examples(), Sampling()).log_probs_N.sum()
+    total.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()  # type: ignore[no-untyped-call]
+
+
+def test_a_token_that_is_next_to_impossible_has_a_finite_log_probability() -> None:
+    hidden_NH, weight_VH = torch.tensor([[1.0]], requires_grad=True), torch.tensor([[0.0], [200.0]])
+    found_N = taken_log_probs(hidden_NH, weight_VH, torch.tensor([0]), 1.0)
+    found_N.sum().backward()
+    assert found_N.tolist() == [-200.0] and hidden_NH.grad is not None and hidden_NH.grad.tolist() == [[-200.0]]
