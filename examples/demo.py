@@ -4,10 +4,9 @@
     make demo-compare    the same attempts without hindsight: what a user would do otherwise
 
 The task is a small one of reasoning-gym: the sum of two numbers, the answer alone. The model never answers like that at
-first, so that plain reinforcement learning has next to nothing to learn from; in hindsight the right answer is revealed.
-Numbers
-and questions that were not trained are shown as well. Runs that are finished are kept in the folder; with `--folder` an
-interrupted demo goes on.
+first, so that plain reinforcement learning has next to nothing to learn from; in hindsight the right answer is
+revealed. Numbers and questions that were not trained are shown as well. Runs that are finished are kept in the folder;
+with `--folder` an interrupted demo goes on.
 """
 
 from __future__ import annotations
