@@ -150,3 +150,11 @@ def test_a_template_that_needs_a_system_message_is_one_line_with_the_remedy(tmp_
     assert len(str(caught.value).splitlines()) == 1
     said = shown("summarization", policy, tmp_path, system_prompt="Be brief.")
     assert said.startswith("<|system|>Be brief.<|end|><|user|>")
+
+
+def test_examples_that_nobody_asked_for_are_left_out_where_they_leave_no_room(tmp_path: Path) -> None:
+    policy = tiny_policy(max_position_embeddings=160)
+    policy.tokenizer.chat_template = CHATML
+    assert shown("sentiment", policy, tmp_path) == f"<|user|>{ASKED['sentiment']}<|end|><|assistant|>"
+    with pytest.raises(DataError, match="are too long"):
+        shown("sentiment", policy, tmp_path, shots=1)

@@ -27,14 +27,16 @@ def learnt(policy: CausalLMPolicy, task: PromptTask, method: MethodOptions, **se
     return greedy_score(engine_for(policy), task, config.sampling)
 
 
-@pytest.mark.parametrize("algorithm", sorted(ESTIMATORS))
+@pytest.mark.parametrize("estimator", sorted(ESTIMATORS))
 @pytest.mark.parametrize("loss_type", ["pg", "clip", "tis", "sapo"])
-def test_every_estimator_solves_a_bandit(algorithm: str, loss_type: str, warm: CausalLMPolicy) -> None:
+def test_every_estimator_solves_a_bandit(estimator: str, loss_type: str, warm: CausalLMPolicy) -> None:
+    algorithm, by_batch = estimator.removeprefix("batch_"), estimator.startswith("batch_")
     score = learnt(
         copy.deepcopy(warm),
         SayWord(),
         OutcomeOptions(),
         algorithm=algorithm,
+        scale_rewards="batch" if by_batch else "auto",
         loss_type=loss_type,
         prompts_per_step=4,
         max_completion_length=2,

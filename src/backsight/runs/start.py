@@ -29,6 +29,7 @@ from backsight.reports.run_folder import POLICY
 from backsight.rollouts.base import Engine
 from backsight.tasks.base import Item, Task, draw_indices
 from backsight.tasks.forms import PromptForm
+from backsight.tasks.questions import QuestionTask
 from backsight.types import EnvironmentFactory, FeedbackSource, Observation, is_chat
 
 RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
@@ -58,6 +59,8 @@ class RunParts:
     feedback: FeedbackSource
     cut: str | None = None
     """Message to the user about prompts that were cut; None if none were."""
+    examples: str | None = None
+    """Message to the user about solved examples that left no room; None if there is nothing to say."""
     storage: str | None = None
     """Message to the user about weights that were stored in another form; None if they were not."""
     adapter: str | None = None
@@ -66,7 +69,11 @@ class RunParts:
     @property
     def messages(self) -> list[str]:
         """All messages to the user."""
-        return [each for each in (self.storage, self.adapter, *self.task.remarks, self.cut) if each is not None]
+        return [
+            each
+            for each in (self.storage, self.adapter, *self.task.remarks, self.examples, self.cut)
+            if each is not None
+        ]
 
     @property
     def environments(self) -> EnvironmentFactory:
@@ -106,14 +113,10 @@ def begin(
         storage = storage_of(place_of_policy(policy or config.policy))
         policy = open_model(policy or config.policy, config, task)
     adapter = _decide_on_adapter(policy, config) if is_open else None
-    with patience(config.reward_timeout):  # a task may be anybody's code
-        task = ask(f"task '{task.name}', in_form", "mend the task", in_form, task, policy, config)
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
     counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
-    with patience(config.reward_timeout):  # an environment may show the prompts
-        task, cut = fit_prompts(
-            task, [policy, *beside], config.max_completion_length, counts, truncate=config.long_prompts == "truncate"
-        )
+    with patience(config.reward_timeout):  # a task may be anybody's code
+        task, examples, cut = _write_prompts(task, config, [policy, *beside], counts)
     if splits is None:
         _check_scores(task, config)
     if splits is None and config.hindsight.needs_gold_answers:
@@ -125,9 +128,35 @@ def begin(
         engine=config.engine.build(policy, own_weights=False),
         feedback=feedback or _feedback(task, reward_funcs),
         cut=cut,
+        examples=examples,
         storage=storage,
         adapter=adapter,
     )
+
+
+def _write_prompts(
+    task: Task, config: RunConfig, policies: Sequence[TextPolicy], counts: Mapping[str, int | None]
+) -> tuple[Task, str | None, str | None]:
+    """Return the task with prompts in the form of the run that fit, and messages about examples and about cuts.
+
+    Solved examples that nobody asked for are left out where they leave no room.
+
+    Raises:
+        BacksightError: as `in_form` and `fit_prompts`.
+    """
+
+    def write(shots: int | None) -> tuple[Task, str | None]:
+        form = ask(f"task '{task.name}', in_form", "mend the task", in_form, task, policies[0], config, shots)
+        truncate = config.long_prompts == "truncate"
+        return fit_prompts(form, policies, config.max_completion_length, counts, truncate=truncate)
+
+    try:
+        return (written := write(config.shots))[0], None, written[1]
+    except DataError:
+        if config.shots is not None or not isinstance(task, QuestionTask):
+            raise
+    bare, cut = write(0)
+    return bare, "shots: solved examples leave no room in the prompts, so none are shown", cut
 
 
 def choose_policy(policy: PolicyChoice) -> tuple[str | TextPolicy, str]:
@@ -151,7 +180,7 @@ def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
     return policy
 
 
-def in_form(task: Task, policy: TextPolicy, config: RunConfig) -> Task:
+def in_form(task: Task, policy: TextPolicy, config: RunConfig, shots: int | None) -> Task:
     """Return the task with prompts in the form that the configuration and the policy want.
 
     Raises:
@@ -170,7 +199,7 @@ def in_form(task: Task, policy: TextPolicy, config: RunConfig) -> Task:
             is_chosen=config.prompt_format == "chat" or config.system_prompt is not None,
             instruction=config.instruction,
             system_prompt=config.system_prompt,
-            shots=config.shots,
+            shots=shots,
             takes_system=is_chat and takes_system(policy.tokenizer),
         )
     )

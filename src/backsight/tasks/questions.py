@@ -56,7 +56,8 @@ class QuestionTask(FileTask):
         template = form.instruction or (self.instruction if form.is_chat else None)
         if template is not None:
             self._check_columns(check_template(template, {*train[0].columns, *self.words_for_templates()}))
-        count = form.shots if form.shots is not None else self.chat_shots if form.is_chat else 0
+        own = min(self.chat_shots, len(train) - 1) if form.is_chat else 0
+        count = own if form.shots is None else form.shots
         if not count < len(train):
             raise ConfigError(SHOTS, count, f"the train split has {len(train)} rows; show fewer")
         twin = self.with_items({})
