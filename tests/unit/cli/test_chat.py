@@ -110,11 +110,10 @@ class Terminal:
             self.seen += os.read(self.master, 4096).decode(errors="replace")
         self.seen = self.seen.partition(text)[2]
 
-
     def end(self, key: str) -> int:
         """Press a key until the command has ended, and return its exit code.
 
-        A Ctrl-C that comes between the prompt and the moment in which Python's `input` begins to wait is heard only with
+        A Ctrl-C between the prompt and the moment in which Python's `input` begins to wait is heard only with
         the next key. No person is so quick.
         """
         with suppress(OSError):  # which a terminal raises once nobody has it open any more
