@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -132,7 +133,8 @@ class Demo:
 
 def _answers(policy: str, task: str, samples: int = 1) -> Assessment:
     given = {key: SETTINGS[key] for key in ("max_completion_length", "eval_items")}
-    return evaluate(policy, task, samples=samples, splits=("test",), **given)
+    with warnings.catch_warnings(action="ignore"):  # how the weights were stored is said once, by the run
+        return evaluate(policy, task, samples=samples, splits=("test",), **given)
 
 
 def _look(policy: str, attempts: int) -> Record:
