@@ -62,7 +62,7 @@ ROWS_AT_ONCE = 32
 MEASURED = ROOT / "benchmarks" / "results" / "demo.json"
 """What `make demo-compare` measured."""
 HINDSIGHT = "with hindsight"
-SAMPLES = 8
+SAMPLES = 4
 """Number of answers of which best-of-n takes one."""
 EVERYDAY, EVERYDAY_TOKENS = 24, 32
 """Number of everyday requests that tell what was forgotten, and the most tokens of an answer."""
@@ -91,9 +91,9 @@ class Demo:
         rows = self._before_and_after()
         attempts = rows[HINDSIGHT]["attempts"]
         rows["plain RL"] = self._record("plain RL", {"hindsight": "outcome"}, {"max_attempts": attempts})
-        rows[f"best of {SAMPLES}, untrained"] = do_once(Job("best of n", self.seed), self._best_of_n, self.folder)
         supervised = {"hindsight": "supervised", "prompts_per_step": ROWS_AT_ONCE}
         rows["SFT on right answers"] = self._record("SFT", supervised, {"max_steps": max(1, attempts // ROWS_AT_ONCE)})
+        rows[f"best of {SAMPLES}, untrained"] = do_once(Job("best of n", self.seed), self._best_of_n, self.folder)
         kept = {name: {key: own[key] for key in own if key != "samples"} for name, own in rows.items()}
         measured = {"date": date.today().isoformat(), "seed": self.seed, "attempts": attempts, "rows": kept}
         (self.folder / "demo.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
