@@ -6,6 +6,8 @@ was too short for all of them. The rehearsal runs one of its small rows on the C
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,8 +17,8 @@ from benchmarks.gpu.jobs import Job
 from benchmarks.shared.places import REPOSITORY
 from benchmarks.shared.results import Figure, read_results
 
-WORDS, REHEARSAL = ("--device", "cuda", "--only", "smollm2"), ("--quick", "--only", "even")
-RESULTS = "speed_cuda"
+WORDS, REHEARSAL = ("--device", "cuda", "--model", "smollm2"), ("--quick", "--only", "even")
+RESULTS = "speed_smollm2_cuda"
 SPARE = 5.0
 """Seconds that are left for reading what there is."""
 
@@ -33,22 +35,25 @@ def main(job: Job) -> None:
 
 def run_benchmark(words: tuple[str, ...], seconds: float) -> str | None:
     """Run the speed benchmark for at most so long; return why rows are missing, or None if none are."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "benchmarks/speed/run.py", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            cwd=REPOSITORY,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        return f"benchmarks/speed was ended after {seconds:.0f} s"
-    print(done.stdout, flush=True)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode:
-        return f"benchmarks/speed {' '.join(words)}: {lines[-1] if lines else f'exit status {done.returncode}'}"
+    words_of_all = [sys.executable, "benchmarks/speed/run.py", *words]
+    with subprocess.Popen(
+        words_of_all,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=REPOSITORY,
+        start_new_session=True,  # so that what it starts can be ended with it
+    ) as child:
+        try:
+            said, _ = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            return f"benchmarks/speed was ended after {seconds:.0f} s"
+    print(said, flush=True)
+    lines = said.strip().splitlines()
+    if child.returncode:
+        return f"benchmarks/speed {' '.join(words)}: {lines[-1] if lines else f'exit status {child.returncode}'}"
     return "; ".join(line for line in lines if "not measured" in line) or None
 
 
