@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backsight import load_policy
 from backsight.errors import ModelError
-from backsight.runs.start import fit_prompts
+from backsight.runs.prompts import fit_prompts
 from backsight.tasks.sentiment import SentimentTask
 from benchmarks.generalization.protocol import DEV, WITHOUT_HINDSIGHT, Budget, Ground, Method, World, divide_labels
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight import load_policy
-from backsight.runs.start import fit_prompts
+from backsight.runs.prompts import fit_prompts
 from backsight.tasks.base import Item
 from backsight.tasks.dialogue import DialogueTask
 from backsight.tasks.files import Rows, read_rows

@@ -69,7 +69,7 @@ def make_jobs(model: str, rehearses: bool) -> list[Job]:
         Job("the model", "model", MODEL_SECONDS, model, rehearses=rehearses),
         *(Job(name, "trials", TRIAL_SECONDS, model, rehearses=rehearses) for name in TRIALS),
         *(replace(training, name=name) for name in METHODS),
-        Job("speed", "speed", 40.0 if rehearses else float("inf"), model, rehearses=rehearses),
+        Job("speed", "speed", 20.0 if rehearses else float("inf"), model, rehearses=rehearses),
     ]
 
 

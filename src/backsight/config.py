@@ -149,7 +149,7 @@ def first_policy(policy: str) -> str:
         ConfigError: when the settings of a run cannot be read.
     """
     known: set[Path] = set()
-    while (settings := _settings_of(Path(policy))) is not None and settings not in known:
+    while (settings := settings_of(Path(policy))) is not None and settings not in known:
         known.add(settings)
         policy = str(_read_yaml(settings).get("policy"))
     return policy
@@ -161,11 +161,11 @@ def config_of_run(policy: str) -> RunConfig | None:
     Raises:
         ConfigError: when it cannot be read.
     """
-    settings = _settings_of(Path(policy))
+    settings = settings_of(Path(policy))
     return None if settings is None else read_config(settings)
 
 
-def _settings_of(place: Path) -> Path | None:
+def settings_of(place: Path) -> Path | None:
     """Return the file of settings of the run that a policy comes from; None for one that comes from no run."""
     run = place.parent if place.name == POLICY else place
     return run / CONFIG if os.path.isfile(run / CONFIG) else None  # of a name that no file can have, it says no

@@ -14,11 +14,10 @@ from typing import Any
 
 import yaml
 
-from backsight.config import read_changes
+from backsight.config import read_changes, settings_of
 from backsight.errors import BacksightError
 from backsight.policies import adapters
 from backsight.reports.model_card import CARD
-from backsight.reports.run_folder import CONFIG, POLICY
 from backsight.runs.start import place_of_policy
 
 UNKNOWN = "unknown"
@@ -68,10 +67,8 @@ def _chain(policy: str) -> Iterator[str]:
 
 def _opened_from(place: str) -> str | None:
     """Return what the policy of a run folder, or an adapter, was made from; None for a model that says nothing."""
-    folder = Path(place)
-    run = folder if (folder / CONFIG).is_file() else folder.parent if folder.name == POLICY else None
-    if run is not None and (run / CONFIG).is_file():
-        return _policy_of(run)
+    if (settings := settings_of(Path(place))) is not None:
+        return _policy_of(settings)
     try:
         base = adapters.base_of(place)
     except (BacksightError, OSError):  # it is not there any more
@@ -79,9 +76,9 @@ def _opened_from(place: str) -> str | None:
     return None if base == place else base
 
 
-def _policy_of(run: Path) -> str | None:
+def _policy_of(file: Path) -> str | None:
     try:
-        (settings,) = read_changes([run / CONFIG], None)
+        (settings,) = read_changes([file], None)
     except BacksightError:
         return None
     policy = settings.get("policy")
@@ -91,10 +88,8 @@ def _policy_of(run: Path) -> str | None:
 def _name(place: str) -> str:
     """Return the name of a model without the folders that it lies in."""
     folder = Path(place)
-    if (folder / CONFIG).is_file():
-        return f"run {folder.resolve().name}"
-    if folder.name == POLICY and (folder.parent / CONFIG).is_file():
-        return f"run {folder.resolve().parent.name}"
+    if (settings := settings_of(folder)) is not None:
+        return f"run {settings.parent.resolve().name}"
     return place if _is_of_hub(place) else folder.resolve().name if folder.is_dir() else folder.name
 
 

@@ -21,7 +21,8 @@ from backsight.policies.adapters import has_adapter
 from backsight.policies.config import AdapterConfig
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import configure
-from backsight.runs.start import CHECKED_PROMPTS, RunParts, begin, fit_prompts, load_policy
+from backsight.runs.prompts import CHECKED_PROMPTS, fit_prompts
+from backsight.runs.start import RunParts, begin, load_policy
 from backsight.tasks.base import Item, PromptTask, SingleTurn, TaskVerifier
 from backsight.tasks.rows import RowsTask
 from backsight.tasks.sentiment import SentimentTask

@@ -11,7 +11,7 @@ import pytest
 from tiny_models import tiny_policy
 
 from backsight.errors import DataError
-from backsight.runs.start import fit_prompts
+from backsight.runs.prompts import fit_prompts
 from backsight.tasks.base import Item
 from backsight.tasks.dialogue import DialogueTask
 

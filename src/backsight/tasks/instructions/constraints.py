@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -60,6 +61,11 @@ class Constraint(ABC):
     def make(cls, rng: random.Random, *fields: Any) -> Self:
         """Make a constraint with a wording that is drawn."""
         return cls(rng.randrange(len(cls.wordings)), *fields)
+
+    @classmethod
+    def make_one(cls, rng: random.Random, fields: Sequence[Any]) -> Self | None:
+        """Make a constraint about one of these, which is drawn; None if there are none."""
+        return cls.make(rng, rng.choice(fields)) if fields else None
 
     def goes_with(self, other: Constraint) -> bool:
         """Return whether one answer can satisfy both constraints."""

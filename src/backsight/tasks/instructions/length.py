@@ -43,7 +43,7 @@ class AtMostWords(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         enough = [most for most in MOST_WORDS if most >= len(answer.words)]
-        return cls.make(rng, rng.choice(enough[:2])) if enough else None
+        return cls.make_one(rng, enough[:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class AtLeastWords(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         reached = [fewest for fewest in FEWEST_WORDS if fewest <= len(answer.words)]
-        return cls.make(rng, rng.choice(reached[-2:])) if reached else None
+        return cls.make_one(rng, reached[-2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class WordsBetween(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         around = [fewest for fewest in WINDOW_STARTS if fewest <= len(answer.words) <= fewest + WINDOW]
-        return cls.make(rng, rng.choice(around)) if around else None
+        return cls.make_one(rng, around)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class WithoutLetter(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         absent = [letter for letter in LETTERS if letter not in answer.text.lower()]
-        return cls.make(rng, rng.choice(absent)) if absent else None
+        return cls.make_one(rng, absent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Keyword(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         words = content_words(answer)
-        return cls.make(rng, rng.choice(words)) if words else None
+        return cls.make_one(rng, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class KeywordTwice(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         words = [word for word in COMMON_WORDS if answer.lower_words.count(word) >= 2]
-        return cls.make(rng, rng.choice(words)) if words else None
+        return cls.make_one(rng, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class ForbiddenWord(Constraint):
     @classmethod
     def read_off(cls, answer: Answer, rng: random.Random) -> Self | None:
         words = [word for word in COMMON_WORDS if word not in answer.lower_words]
-        return cls.make(rng, rng.choice(words)) if words else None
+        return cls.make_one(rng, words)
 
 
 @dataclass(frozen=True, slots=True)
