@@ -34,8 +34,8 @@ from backsight_pocket.instructions import InstructionsTask
 SECONDS, ATTEMPTS = 70.0, 10_240
 """Training of each method in `instructions`, and of each method and application; a preset may be content with less."""
 CONTROLS = {"plain RL, all or nothing": ("success", 1.5e-3), "plain RL, share": ("constraints", 7e-4)}
-"""What plain RL is rewarded for, and the learning rate that is best for it; the preset has the best one for hindsight
-(benchmarks/sweep/run.py)."""
+"""What plain RL is rewarded for, and its learning rate of those in benchmarks/sweep/run.py, where hindsight has its own
+from as well."""
 INSTRUCTIONS = {
     "in_domain": "trained combinations",
     "combinations": "held-out combinations",
@@ -106,7 +106,7 @@ class Demo:
         for job, record in do_all(jobs, self._train_application, self.folder):
             for split, words in SPLITS.items():
                 title = f"{job.name} ({APPLICATIONS[job.name]}), {words}"
-                rows[title] = {column: percent(own["reward"][split]) for column, own in record.items()}
+                rows[title] = {column: percent(own["score"][split]) for column, own in record.items()}
             _print_sample(self.console, record["before"]["samples"][0], record["with hindsight"]["samples"][0])
         self.console.print()
         self.console.print(text_table("greedy attempts, mean reward in %, 95 % interval in brackets", rows))
@@ -125,7 +125,7 @@ class Demo:
 
 
 def _scores(evaluation: Evaluation) -> Record:
-    """Return the rewards by split, and the first attempts of the first split, whatever came of them."""
+    """Return the success by split, else the reward, and the first attempts of the first split, whatever they are."""
     first = next(iter(evaluation.values())).trajectories[:SHOWN_SAMPLES]
     samples = [
         {
@@ -135,7 +135,8 @@ def _scores(evaluation: Evaluation) -> Record:
         }
         for each in first
     ]
-    return {"reward": {split: asdict(own.reward) for split, own in evaluation.items()}, "samples": samples}
+    scores = {split: own.rewards.get("success", own.reward) for split, own in evaluation.items()}
+    return {"score": {split: asdict(each) for split, each in scores.items()}, "samples": samples}
 
 
 def _look(result: Result, evaluation: Evaluation, attempts: int | None = None) -> Record:
@@ -162,7 +163,7 @@ def _cells(own: Record) -> Mapping[str, str]:
     likelihood = Estimate(**own["fluency"]["log_likelihood"])
     return {
         "attempts at training": f"{own['attempts']:,}",
-        **{title: percent(own["reward"][split]) for split, title in INSTRUCTIONS.items()},
+        **{title: percent(own["score"][split]) for split, title in INSTRUCTIONS.items()},
         "success and well formed": percent(own["good"]),
         "malformed": percent(own["fluency"]["malformed"]),
         "log-likelihood a token": f"{likelihood.mean:.2f} ({likelihood.low:.2f} to {likelihood.high:.2f})",

@@ -1,10 +1,10 @@
-"""The small sweep behind preset `instructions`: each method at the same learning rates, for the same time.
+"""The small sweep behind the toy of the demo: each way to train at the same learning rates, for the same time.
 
-    python benchmarks/sweep/run.py              about 10 minutes on 2 cores; what is done already is not done again
+    python benchmarks/sweep/run.py              about 15 minutes on 2 cores; what is done already is not done again
     python benchmarks/sweep/run.py --quick      5 seconds each; no results are written
 
-Scores are greedy successes on the in-domain split. Both methods get the same grid, so that the control is at its best
-when it is compared.
+Scores are greedy successes on the in-domain split. All get the same grid, so that the controls (plain reinforcement
+learning on success, and on the share of constraints that are met) are at their best when they are compared.
 """
 
 from __future__ import annotations
@@ -19,24 +19,45 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from backsight import finetune
 from backsight.comparison.runner import Job, do_all
 from backsight.evaluation.statistics import Estimate
+from backsight.presets.base import find_preset
+from backsight_pocket.instructions import InstructionsTask
 from benchmarks.shared.places import KEPT
 from benchmarks.shared.results import Figure, write_results
 
+Reward = Literal["success", "constraints"]
+OWN_SETTINGS = {
+    "preset",
+    "policy",
+    "hindsight",
+    "learning_rate",
+    "stop",
+    "eval_items",
+    "output_dir",
+    "run_name",
+    "seed",
+    "show_progress",
+}
+"""Settings of the preset that each run has of its own."""
 RATES = (3e-4, 7e-4, 1.5e-3)
-METHODS = ("outcome", "relabel")
-RUNS: Mapping[str, tuple[str, float]] = {
-    f"{method}, learning_rate={rate:g}": (method, rate) for method in METHODS for rate in RATES
+WAYS: Mapping[str, tuple[str, Reward]] = {
+    "outcome": ("outcome", "success"),
+    "outcome, share of constraints": ("outcome", "constraints"),
+    "relabel": ("relabel", "success"),
+}
+"""A method and what the task pays, by the name in the table."""
+RUNS: Mapping[str, tuple[str, Reward, float]] = {
+    f"{name}, learning_rate={rate:g}": (*way, rate) for name, way in WAYS.items() for rate in RATES
 }
 
 
 def main() -> None:
     """Train every combination and write the table."""
-    parser = argparse.ArgumentParser(description="Sweep the learning rate of preset instructions.")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=80.0, help="training time of each combination")
     parser.add_argument("--quick", action="store_true", help="5 seconds each; no results are written")
     parser.add_argument("--seed", type=int, default=0)
@@ -56,11 +77,12 @@ def main() -> None:
 
 def train(seconds: float, job: Job) -> dict[str, Any]:
     """Train the pocket model for so many seconds."""
-    method, rate = RUNS[job.name]
+    method, reward, rate = RUNS[job.name]
+    settings = find_preset("instructions", {"policy": "pocket"}).config.model_dump(exclude=OWN_SETTINGS)
     with tempfile.TemporaryDirectory() as folder:
         result = finetune(
             "pocket",
-            "instructions",
+            InstructionsTask(reward=reward),
             hindsight=method,
             learning_rate=rate,
             stop={"max_seconds": seconds},
@@ -68,8 +90,10 @@ def train(seconds: float, job: Job) -> dict[str, Any]:
             output_dir=folder,
             seed=job.seed,
             show_progress=False,
+            **settings,
         )
-    return {"attempts": result.progress.attempts, "score": asdict(result.after["in_domain"].reward)}
+    score = result.after["in_domain"]
+    return {"attempts": result.progress.attempts, "score": asdict(score.rewards.get("success", score.reward))}
 
 
 if __name__ == "__main__":

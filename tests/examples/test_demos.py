@@ -114,6 +114,11 @@ def test_instructions_end_in_one_table(demo: ModuleType, tmp_path: Path, capsys:
     names = {"with-hindsight", "plain-rl-success", "plain-rl-constraints"}
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == names
     assert "three ways, 2 s of training each" in shown
+    record = json.loads((tmp_path / "plain-RL-share-0.json").read_text())
+    told = [json.loads(line) for line in (tmp_path / "plain-rl-constraints" / "evaluations.jsonl").open()]
+    measured = {(row["step"], row["split"]): row["scores"] for row in told}
+    last = measured[max(measured)[0], "in_domain"]
+    assert record["score"]["in_domain"]["mean"] == last["success"]["mean"] != last["reward"]["mean"]
     assert all(title in shown for title in (*demo.INSTRUCTIONS.values(), "success and well formed", "malformed"))
     assert (tmp_path / "with-hindsight" / "policy" / "model.safetensors").is_file()
 
