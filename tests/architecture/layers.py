@@ -1,7 +1,19 @@
 """The order of the rooms."""
 
 LAYERS = [
-    {"types", "errors", "registry", "settings", "seeds", "profiling", "disk", "interrupts", "rounding", "threads"},
+    {
+        "types",
+        "traces",
+        "errors",
+        "registry",
+        "settings",
+        "seeds",
+        "profiling",
+        "disk",
+        "interrupts",
+        "rounding",
+        "threads",
+    },
     {"estimators"},
     {"losses"},
     {"tasks"},
@@ -12,6 +24,7 @@ LAYERS = [
     {"hindsight"},
     {"training"},
     {"evaluation"},
+    {"attribution"},
     {"reports"},
     {"config"},
     {"presets"},

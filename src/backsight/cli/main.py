@@ -12,6 +12,7 @@ from backsight.cli.check import check
 from backsight.cli.compare import compare
 from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
+from backsight.cli.explain import explain
 from backsight.cli.export import export
 from backsight.cli.publish import publish
 from backsight.cli.train import train
@@ -26,6 +27,7 @@ app.command()(compare)
 app.command()(check)
 app.command()(chat)
 app.command("try")(try_prompts)
+app.command()(explain)
 app.command()(export)
 app.command()(publish)
 

@@ -46,6 +46,12 @@ METHODS: Registry[type[MethodOptions]] = Registry(
     together="chain",
 )
 
+
+def place_of(method: str) -> str:
+    """Return the place in which a method uses what was revealed; `none` for the control and for methods of others."""
+    return next((place for place, own in PLACES.items() if method in map(name_of, own)), "none")
+
+
 HindsightOptions = Annotated[SerializeAsAny[MethodOptions], ByName(METHODS)]
 """Type of a settings field that holds the options of one method, or of several combined."""
 

@@ -68,6 +68,10 @@ class Policy(Protocol):
         """Encode a response that was not sampled (a gold answer, a correction) as an action of the policy."""
         ...
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        """Return the text of each decision of a response, (T_a,); joined, they read as the response."""
+        ...
+
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
         """Check that the prompt leaves room for a completion; what it holds of one counts towards its length.
 

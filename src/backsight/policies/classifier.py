@@ -66,6 +66,9 @@ class ClassifierPolicy(TextPolicy):
             raise DataError("label", text.strip(), nearest(text.strip(), self.labels))
         return (known[text.strip().casefold()],)
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        return [self.labels[index] for index in response]
+
     @torch.no_grad()
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]

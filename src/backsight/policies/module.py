@@ -132,6 +132,9 @@ class ModulePolicy:
     def encode(self, text: str) -> ActionValue:
         raise ModelError("model", type(self.module).__name__, "reads no text; use a language model for corrections")
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        return [", ".join(f"{number:g}" for number in np.atleast_1d(response))]
+
     def check_prompt(self, prompt: Observation, max_completion_length: int) -> None:
         """Do nothing: an action always fits."""
 

@@ -40,6 +40,8 @@ from backsight.types import (
 
 ASKED: Messages = [{"role": "user", "content": "0"}]
 """A chat on which templates are tried."""
+HALF = "\N{REPLACEMENT CHARACTER}"
+"""End of a text whose last character is not whole yet."""
 PLAIN = Sampling()
 NO_EXTRAS = ScoreRequest()
 
@@ -95,6 +97,10 @@ class TextPolicy(ABC):
     @abstractmethod
     def encode(self, text: str) -> ActionValue:
         """Encode a response that was not sampled as an action of the policy."""
+
+    @abstractmethod
+    def pieces(self, response: ActionValue) -> list[str]:
+        """Return the text of each decision of a response; see `backsight.policies.base.Policy`."""
 
     @abstractmethod
     def log_probs(
@@ -256,6 +262,22 @@ class LanguageModelPolicy(TextPolicy):
         for is_mark, part in groupby(tokens, lambda token: token in self._thought_marks):
             texts.append(self.tokenizer.decode(list(part), skip_special_tokens=not is_mark))
         return "".join(texts)
+
+    def pieces(self, response: ActionValue) -> list[str]:
+        """Return the text of each token, special ones by their names.
+
+        A character of several tokens stands with the last of them, and the text of the others is empty.
+        """
+        pieces, first, written = list[str](), 0, ""
+        for place in range(len(response)):
+            text = self.tokenizer.decode(list(response[first : place + 1]), skip_special_tokens=False)
+            if text.endswith(HALF) and place + 1 < len(response):
+                pieces.append("")
+                continue
+            pieces.append(text.removeprefix(written))
+            if len(text) > len(written):  # a token or two stay, because the first of a text may lose its space
+                first, written = place, self.tokenizer.decode([response[place]], skip_special_tokens=False)
+        return pieces
 
     def begins_in_thought(self, prompt: Observation) -> bool:
         """Return whether a completion of this prompt goes on with a thought that the chat template has begun."""

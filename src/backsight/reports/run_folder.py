@@ -6,6 +6,8 @@ runs/NAME/
 ├── trajectories.jsonl  one line for each turn of an attempt: prompt, completion, rewards, success and advantage
 ├── messages.jsonl      one line for each message to the user
 ├── evaluations.jsonl   one line for each evaluated split: step, split, scores
+├── traces/             packed lines: what some steps did to some attempts, token by token
+├── answers/            packed lines: every attempt of an evaluation
 ├── checkpoints/        the states that training can be resumed from
 └── policy/             the trained policy, with its model card
 
@@ -20,11 +22,14 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from backsight.disk import clean, disk_errors, make_folder, sync
 from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
+from backsight.reports.packed_lines import PackedFolder
+from backsight.reports.trace_rows import feedback_row, trace_row
+from backsight.traces import Trace
 from backsight.types import Group, Trajectory
 
 if TYPE_CHECKING:
@@ -37,12 +42,21 @@ TRAJECTORIES = "trajectories.jsonl"
 EVALUATIONS = "evaluations.jsonl"
 MESSAGES = "messages.jsonl"
 CHECKPOINTS = "checkpoints"
+TRACES = "traces"
+ANSWERS = "answers"
 POLICY = "policy"
 LINES = (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)
 """Files with a line for each thing that happened."""
 LOST_LINES = "the run ends here; make room, and resume it: it goes on from its newest checkpoint"
 
 Row = dict[str, Any]
+
+
+class Scored(Protocol):
+    """The part of an evaluation's scores that is kept: the attempts at each item."""
+
+    @property
+    def attempts(self) -> Sequence[Sequence[Trajectory]]: ...
 
 
 class RunReader:
@@ -60,6 +74,8 @@ class RunReader:
         self.config = folder / CONFIG
         self.checkpoints = folder / CHECKPOINTS
         self.policy = folder / POLICY
+        self.traces = PackedFolder(folder / TRACES)
+        self.answers = PackedFolder(folder / ANSWERS)
 
     def metrics(self) -> list[Row]:
         return read_rows(self.folder / METRICS)
@@ -113,7 +129,7 @@ class Recorder(RunReader):
             RunFolderError: when `folder` is not a run folder, or something else lies in the place of a part of it.
         """
         super().__init__(folder)
-        for place in (self.checkpoints, self.policy):
+        for place in (self.checkpoints, self.policy, self.traces.folder, self.answers.folder):
             if os.path.lexists(place) and not place.is_dir():  # a link that leads nowhere does not exist
                 raise RunFolderError("run folder", place, "is no folder, and a folder belongs there; move it away")
         for path in (folder / name for name in LINES):
@@ -155,6 +171,8 @@ class Recorder(RunReader):
         with disk_errors(folder, "nothing is lost; mend the folder's rights, or make room"):
             clean(folder)
             clean(folder / CHECKPOINTS)
+            for name in (TRACES, ANSWERS):
+                PackedFolder(folder / name).forget_after(step)
         for path in (folder / name for name in LINES):
             if path.exists():
                 write_whole(path, "".join(_lines(row for row in read_rows(path) if row["step"] <= step)))
@@ -167,6 +185,17 @@ class Recorder(RunReader):
     def add_trajectories(self, step: int, groups: Sequence[Group]) -> None:
         """Write one line for each turn: `reward` and `advantage` are the turn's, `rewards` the attempt's."""
         self._append(TRAJECTORIES, (row for group in groups for row in _group_rows(step, group)))
+
+    def add_traces(self, step: int, traces: Sequence[Trace]) -> bool:
+        """Write what the step did to some rows; return False when the run has its share of traces already."""
+        self._check_there()
+        return self.traces.write(step, map(trace_row, traces))
+
+    def add_answers(self, step: int, evaluation: Mapping[str, Scored]) -> None:
+        """Write every attempt of an evaluation, unless there is no room left for more of them."""
+        self._check_there()
+        rows = (row for split, own in evaluation.items() for row in _answer_rows(split, own.attempts))
+        self.answers.write(step, rows)
 
     def add_message(self, step: int, message: str) -> None:
         """Write a message that the user was told while the run went on, unless it is there already for this step."""
@@ -214,6 +243,7 @@ def _names(run_name: str | None, default_name: str) -> Iterable[str]:
 
 def _group_rows(step: int, group: Group) -> Iterator[Row]:
     for index, trajectory in enumerate(group.trajectories):
+        number = None if trajectory.key is None else trajectory.key.group
         advantages = (
             _mean_by_turn(trajectory, group.advantages[index]) if group.advantages else [None] * len(trajectory.steps)
         )
@@ -221,6 +251,7 @@ def _group_rows(step: int, group: Group) -> Iterator[Row]:
         for turn, (environment_step, reward, advantage) in enumerate(turns):
             yield {
                 "step": step,
+                "group": number,
                 "attempt": index,
                 "turn": turn,
                 "prompt": environment_step.observation,
@@ -229,6 +260,26 @@ def _group_rows(step: int, group: Group) -> Iterator[Row]:
                 "reward": reward if trajectory.is_scored else None,
                 "success": trajectory.feedback.success,
                 "advantage": advantage,
+                "num_tokens": len(environment_step.action.log_probs),
+                "cut_off": trajectory.was_cut_off,
+            }
+
+
+def _answer_rows(split: str, attempts: Sequence[Sequence[Trajectory]]) -> Iterator[Row]:
+    """Yield a row for each attempt: what it read and said in its turns, and what was revealed."""
+    for place, own in enumerate(attempts):
+        for number, each in enumerate(own):
+            yield {
+                "split": split,
+                "item": str(getattr(each.start, "id", place)),
+                "attempt": number,
+                "prompts": each.prompts,
+                "completions": [step.action.text for step in each.steps],
+                "reward": each.total_reward if each.is_scored else None,
+                "rewards": _finite(dict(each.feedback.rewards)),
+                "feedback": feedback_row(each.feedback),
+                "num_tokens": each.num_decisions,
+                "cut_off": each.was_cut_off,
             }
 
 

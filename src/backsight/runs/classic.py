@@ -21,6 +21,7 @@ from backsight.policies.distributions import ActionHead, CategoricalHead, Gaussi
 from backsight.policies.module import ModulePolicy
 from backsight.rollouts.engines import engine_for
 from backsight.seeds import derive_seed
+from backsight.traces import Trace
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -45,7 +46,9 @@ class ClassicResult:
     hindsight_returns: list[float] = field(default_factory=list)
     """Return of each episode by the environment's `hindsight_reward`; empty when it has none."""
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         """Record the returns of the episodes of a training step."""
         for trajectory in (trajectory for group in groups for trajectory in group.trajectories):
             self.episode_returns.append(sum(step.reward or 0.0 for step in trajectory.steps))
@@ -135,6 +138,7 @@ def training_config(num_episodes: int, learning_rate: float, seed: int) -> Train
         learning_rate=learning_rate,
         lr_scheduler_type="linear",
         max_grad_norm=0.5,
+        trace="off",
         seed=seed,
     )
 

@@ -19,13 +19,16 @@ from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure, make_task
+from backsight.reports.files import size_text
 from backsight.reports.lock import only_writer
 from backsight.reports.model_card import CARD, render
+from backsight.reports.packed_lines import LARGEST_FOLDER
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, can_be_scored, choose_policy, open_model
+from backsight.traces import Trace
 from backsight.training.best import Kept
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import INTERRUPTED, Progress, stop_reason, used_share
@@ -161,6 +164,16 @@ def _go_on(
     return _Training(parts, recorder, show_progress, start).run()
 
 
+def make_trainer(parts: RunParts, **what: Any) -> Trainer:
+    """Make the trainer of a run; `what` are the keyword arguments of `Trainer` that concern more than its steps."""
+    config = parts.config
+    # with one_step_off, attempts are sampled while the weights change: the sampler needs weights of its own
+    sampler = config.engine.build(parts.policy, own_weights=True) if config.one_step_off else parts.engine
+    items = parts.task.items(parts.task.train_split)
+    source = EpisodeSource(sampler, parts.environments, items, parts.feedback)
+    return Trainer(parts.policy, source, config.hindsight.build(), config, **what)
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """What a run starts from."""
@@ -192,7 +205,12 @@ class _Training:
         progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
         with self._known_to_others(step=0), progress as bar:
             log = _RunLog(self.recorder, bar, self.config)
-            trainer = self._trainer(log)
+            trainer = make_trainer(
+                self.parts,
+                recorders=[log],
+                evaluate=self._score if can_be_scored(self.parts.task, self.turns) else None,
+                checkpoint_folder=self.recorder.checkpoints,
+            )
             self._put_at_start(trainer, log)
             try:
                 if self.start.checkpoint is None:
@@ -254,21 +272,6 @@ class _Training:
             card = make_card(self.parts, self.recorder, trainer.progress, ending)
             (place / CARD).write_text(render(card), encoding="utf-8")
 
-    def _trainer(self, log: _RunLog) -> Trainer:
-        parts, config = self.parts, self.config
-        # with one_step_off, attempts are sampled while the weights change: the sampler needs weights of its own
-        sampler = config.engine.build(self.policy, own_weights=True) if config.one_step_off else parts.engine
-        items = parts.task.items(parts.task.train_split)
-        return Trainer(
-            self.policy,
-            EpisodeSource(sampler, parts.environments, items, parts.feedback),
-            config.hindsight.build(),
-            config,
-            recorders=[log],
-            evaluate=self._score if can_be_scored(parts.task, self.turns) else None,
-            checkpoint_folder=self.recorder.checkpoints,
-        )
-
     @contextmanager
     def _known_to_others(self, step: int) -> Iterator[None]:
         """Let foreign code inside the block know how much time it has, and how far the run is."""
@@ -286,6 +289,7 @@ class _Training:
         for split, scores in evaluation.items():
             named = {"reward": scores.reward, **scores.rewards}
             self.recorder.add_evaluation(step, split, {name: asdict(each) for name, each in named.items()})
+        self.recorder.add_answers(step, evaluation)
         return evaluation
 
     def _likelihood(self, base_log_probs: Sequence[float]) -> Scores:
@@ -314,6 +318,7 @@ class _RunLog:
         self.recorder, self.bar, self.config = recorder, bar, config
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run folder")
         self.unwritten: list[Future[None]] = []
+        self.has_room_for_traces = True
 
     def flush(self) -> None:
         while self.unwritten:
@@ -324,14 +329,21 @@ class _RunLog:
         self.recorder.add_message(progress.step, message)
         self.bar.tell(message)
 
-    def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]) -> None:
         self.recorder.add_metrics(step, metrics)
         self.recorder.add_trajectories(step, groups)
+        if traces and not self.recorder.add_traces(step, traces):
+            self.has_room_for_traces = False
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         while self.unwritten and self.unwritten[0].done():
             self.unwritten.pop(0).result()  # raises the error of a write that failed
+        if traces and not self.has_room_for_traces:
+            self.tell(progress, f"traces: there are {size_text(LARGEST_FOLDER)} of them, and no more are kept")
+            traces = []
         if progress.step % self.config.logging_steps == 0:
-            self.unwritten.append(self.writer.submit(self._write, progress.step, metrics, groups))
+            self.unwritten.append(self.writer.submit(self._write, progress.step, metrics, groups, traces))
         share = used_share(self.config.stop, progress)
         self.bar.update(step=progress.step, attempts=progress.attempts, metrics=metrics, share=share)

@@ -280,6 +280,9 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     """Number of steps between checkpoints; 0 saves only at the end."""
     save_total_limit: Count = 2
     """Number of checkpoints that are kept."""
+    trace: Literal["off", "sampled", "all"] = "sampled"
+    """Rows of which the run folder keeps what a step did to each token, for `backsight view`: none; those of one group
+    of a step, as often as costs at most 1.5 % of the time; or all."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of everything that is drawn."""
 

@@ -100,10 +100,15 @@ def score_in_batches(
         lengths = [each.num_decisions for each in batch]
         columns = [
             [None] * len(batch) if values is None else torch.split(values.cpu(), lengths)
-            for values in (decisions.log_probs_N, decisions.support_NK, decisions.support_log_probs_NK)
+            for values in (
+                decisions.log_probs_N,
+                decisions.entropy_N,
+                decisions.support_NK,
+                decisions.support_log_probs_NK,
+            )
         ]
-        for index, log_probs, support, support_log_probs in zip(cut, *columns, strict=True):
-            yield index, Decisions(log_probs, 0, support_NK=support, support_log_probs_NK=support_log_probs)
+        for index, log_probs_T, entropy_T, support_TK, support_log_probs_TK in zip(cut, *columns, strict=True):
+            yield index, Decisions(log_probs_T, 0, entropy_T, None, support_TK, support_log_probs_TK)
 
 
 def ask_frozen_policies(

@@ -51,8 +51,8 @@ Settle = Callable[[Sequence[Example], Tensor], list[Example]]
 
 def micro_batch_loss(
     policy: Policy, batch: Sequence[WeightedExample], config: TrainingConfig, settle: Settle | None = None
-) -> tuple[Tensor, dict[str, Tensor], int]:
-    """Compute the micro-batch's part of the whole batch's loss and metrics, and the number of tokens it took."""
+) -> tuple[Tensor, dict[str, Tensor], Decisions]:
+    """Compute the micro-batch's part of the whole batch's loss and metrics, and the scores that it is made of."""
     examples = [each.example for each in batch]
     reference_N = join_references([each.scores for each in batch])
     target = join_targets([each.scores for each in batch], [each.num_decisions for each in examples])
@@ -92,7 +92,7 @@ def micro_batch_loss(
         parts["entropy"] = (decisions.entropy_N * join(each.entropy_T for each in batch)).sum()
         loss = loss - config.entropy_coef * parts["entropy"]
     parts["clip_ratio/region_mean"] = (held_back_N * join(each.mean_ratio_T for each in batch)).sum()
-    return loss, {key: value.detach() for key, value in parts.items()}, decisions.num_tokens
+    return loss, {key: value.detach() for key, value in parts.items()}, decisions
 
 
 def _divergence(

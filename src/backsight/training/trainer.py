@@ -26,6 +26,7 @@ from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
 from backsight.seeds import derive_seed
+from backsight.traces import Trace
 from backsight.training.agreement import Agreement
 from backsight.training.best import BestPolicy
 from backsight.training.checkpoints import (
@@ -43,6 +44,7 @@ from backsight.training.safeguard import MOST_BROKEN_STEPS, Safeguard
 from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.scorer import RunScorer
 from backsight.training.teacher import Teacher
+from backsight.training.tracing import Tracer
 from backsight.training.update import UpdateState, make_optimizer, update
 from backsight.types import EnvironmentFactory, Example, FeedbackSource, Group
 
@@ -53,7 +55,9 @@ SAMPLER = "sampler"
 class Recorder(Protocol):
     """A recorder of what happened in a run, for example in a run folder (`backsight.reports.run_folder`)."""
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         """Record a step. What is slow about it may be done later."""
         ...
 
@@ -99,7 +103,9 @@ class Trainer:
         self.teacher = Teacher(policy, config.teacher) if hindsight.options.needs_teacher else None
         self.num_generations = config.num_generations if hindsight.options.learns_from_attempts else 0
         self.pool = FeedbackPool(_punishing(source.feedback, config), config.reward_timeout, config.reward_workers)
-        self.update_state = UpdateState(config.micro_batch_size, Profile(next(policy.module.parameters()).device))
+        self.tracer = Tracer(policy, config)
+        profile = Profile(next(policy.module.parameters()).device)
+        self.update_state = UpdateState(config.micro_batch_size, profile, self.tracer)
         self.scorer = RunScorer(
             policy, self.teacher, source.engine, self.pool, config, self.update_state, self.reference
         )
@@ -230,8 +236,12 @@ class Trainer:
             self.progress,
             attempts=self.progress.attempts + len(attempts) + self.scorer.extra_attempts,
             tokens=self.progress.tokens + sum(each.num_decisions for each in attempts),
-            seconds=self.progress.seconds + time.monotonic() - self._began,
+            seconds=self._seconds(),
         )
+
+    def _seconds(self) -> float:
+        """Return the time that the run has taken until now, evaluations left out."""
+        return self.progress.seconds + time.monotonic() - self._began
 
     def _tell(self, messages: Sequence[str | None]) -> None:
         """Tell the user each message once, for as long as it stays true."""
@@ -249,6 +259,7 @@ class Trainer:
             group["lr"] = rate
         state, agreement = self.update_state, self.agreement
         agreement.begin(self.progress.step, examples, groups, state.micro_batch_size, state.profile)
+        self.tracer.begin(self.progress.step, examples, self._seconds(), state.micro_batch_size, state.profile)
         self.safeguard.begin()
         metrics = update(
             self.policy, self.reference, examples, self.optimizer, self.config, state, self.teacher, agreement
@@ -295,8 +306,9 @@ class Trainer:
         self.progress.tokens += tokens
         metrics = {**rollout, **metrics}
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        traces = self.tracer.end()
         for recorder in self.recorders:
-            recorder.record(self.progress, finite, groups)
+            recorder.record(self.progress, finite, groups, traces)
             if broken := ", ".join(sorted(metrics.keys() - finite.keys())):
                 recorder.tell(self.progress, f"not finite in step {self.progress.step}, and left out: {broken}")
         if self.evaluate and self.config.eval_steps and self.progress.step % self.config.eval_steps == 0:

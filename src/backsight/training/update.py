@@ -23,6 +23,7 @@ from backsight.training.config import OptimizerConfig, TrainingConfig
 from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
 from backsight.training.objective import has_signal, micro_batch_loss
 from backsight.training.teacher import Teacher
+from backsight.training.tracing import Tracer
 from backsight.training.weights import ScoredExample, WeightedExample, weigh_examples
 from backsight.types import Example
 
@@ -34,6 +35,8 @@ class UpdateState:
     micro_batch_size: int
     """Size of a micro-batch in tokens; it is halved whenever memory runs out."""
     profile: Profile = field(default_factory=Profile)
+    tracer: Tracer | None = None
+    """Watcher of some rows, for people to look at."""
 
 
 def update(
@@ -60,7 +63,7 @@ def update(
         ModelError: when `agreement` finds that sampler and learner differ by too much.
     """
     state = state or UpdateState(config.micro_batch_size)
-    scored = _ask_frozen(reference if config.penalises_kl else None, teacher, examples, config, state)
+    scored = ask_frozen(reference if config.penalises_kl else None, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = num_skipped = 0
     for parts in _passes(scored, config, state, agreement):
@@ -75,7 +78,7 @@ def update(
     return {**means, "frac_steps_skipped": num_skipped / num_steps} if num_skipped else means
 
 
-def _ask_frozen(
+def ask_frozen(
     reference: Policy | None,
     teacher: Teacher | None,
     examples: Sequence[Example],
@@ -125,13 +128,34 @@ def _optimizer_step(
     agreement: Agreement | None,
 ) -> dict[str, float] | None:
     """Take one step, and return its metrics; None when they are not finite, and the step was not taken."""
-    weighted = [each for each in weigh_examples(scored, config) if has_signal(each.example, config)]
+    weighted = with_signal(weigh_examples(scored, config), config)
     metrics = {
         "frac_examples_with_signal": len(weighted) / len(scored),
         "frac_off_policy": sum(example.behaviour_log_probs is None for example, _ in scored) / len(scored),
     }
     if not weighted:
         return metrics
+    parts = take_step(policy, weighted, optimizer, config, state, agreement)
+    return None if parts is None else metrics | parts
+
+
+def with_signal(weighted: Sequence[WeightedExample], config: TrainingConfig) -> list[WeightedExample]:
+    """Return the rows that can change the policy, which are those that a step learns from."""
+    return [each for each in weighted if has_signal(each.example, config)]
+
+
+def take_step(
+    policy: Policy,
+    weighted: Sequence[WeightedExample],
+    optimizer: torch.optim.Optimizer,
+    config: TrainingConfig,
+    state: UpdateState,
+    agreement: Agreement | None = None,
+) -> dict[str, float] | None:
+    """Take one optimizer step on rows that are weighed, and return its metrics.
+
+    The result is None when they are not finite, and the step was not taken.
+    """
     while (sums := _gradient(policy, weighted, optimizer, config, state, agreement)) is None:
         _make_room(policy, [each.example for each in weighted], state)
     if agreement is not None:
@@ -139,10 +163,12 @@ def _optimizer_step(
     with state.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-        metrics |= {**{key: float(value) for key, value in sums.items()}, "grad_norm": float(norm)}
+        metrics = {**{key: float(value) for key, value in sums.items()}, "grad_norm": float(norm)}
         if not all(map(math.isfinite, metrics.values())):
             return None
         optimizer.step()
+    if state.tracer is not None:
+        state.tracer.keep()
     return metrics
 
 
@@ -160,14 +186,18 @@ def _gradient(
     settle = None if agreement is None else agreement.settle
     if agreement is not None:
         agreement.clear()
+    if state.tracer is not None:
+        state.tracer.clear()
     try:
         for cut in policy.micro_batches([each.example for each in weighted], state.micro_batch_size):
             batch = [weighted[index] for index in cut]
             with state.profile.phase("forward"):
-                loss, parts, tokens = micro_batch_loss(policy, batch, config, settle)
-            with state.profile.phase("backward", tokens):
+                loss, parts, decisions = micro_batch_loss(policy, batch, config, settle)
+            if state.tracer is not None:
+                state.tracer.watch(batch, decisions.log_probs_N)
+            with state.profile.phase("backward", decisions.num_tokens):
                 loss.backward()  # type: ignore[no-untyped-call]
-            state.profile.tokens["forward"] += tokens
+            state.profile.tokens["forward"] += decisions.num_tokens
             sums = {key: value + sums.get(key, 0.0) for key, value in parts.items()}
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):

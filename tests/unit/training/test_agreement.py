@@ -22,6 +22,7 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
 from backsight.rollouts.engines import InProcessOptions
 from backsight.tasks.base import SingleTurn
+from backsight.traces import Trace
 from backsight.training.agreement import LARGEST, MEAN
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
@@ -42,7 +43,9 @@ class Notes:
     def __init__(self) -> None:
         self.metrics: list[dict[str, float]] = []
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         self.metrics.append(metrics)
 
     def tell(self, progress: Progress, message: str) -> None:

@@ -46,8 +46,8 @@ class Fixed:
 
 def loss_of(policy: Fixed, scored: Sequence[ScoredExample], settings: TrainingConfig) -> tuple[float, dict[str, float]]:
     """The loss of the examples as one micro-batch, and its parts."""
-    loss, parts, num_tokens = micro_batch_loss(policy, weigh_examples(scored, settings), settings)  # type: ignore[arg-type]
-    assert num_tokens == 7
+    loss, parts, decisions = micro_batch_loss(policy, weigh_examples(scored, settings), settings)  # type: ignore[arg-type]
+    assert decisions.num_tokens == 7
     return float(loss), {name: float(value) for name, value in parts.items()}
 
 

@@ -18,6 +18,7 @@ from backsight.hindsight.response.options import GoldAnchorOptions
 from backsight.policies.opening import open_policy
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import SingleTurn
+from backsight.traces import Trace
 from backsight.training.checkpoints import newest_checkpoint
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
@@ -116,7 +117,9 @@ class Notes:
         self.metrics: list[dict[str, float]] = []
         self.messages: list[str] = []
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         self.groups.append(groups)
         self.metrics.append(metrics)
 

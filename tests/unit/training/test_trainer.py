@@ -23,6 +23,7 @@ from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
 from backsight.rollouts.engines import InProcessOptions, engine_for
 from backsight.tasks.base import SingleTurn, TaskVerifier
+from backsight.traces import Trace
 from backsight.training.checkpoints import checkpoints, newest_checkpoint
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
 from backsight.training.progress import Progress
@@ -46,7 +47,9 @@ class Notes:
         self.groups: list[Sequence[Group]] = []
         self.messages: list[str] = []
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         self.metrics.append(metrics)
         self.groups.append(groups)
 
@@ -129,7 +132,9 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
 
 def test_interrupt_finishes_the_step_and_saves(tmp_path: Path) -> None:
     class Interrupting(Notes):
-        def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+        def record(
+            self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+        ) -> None:
             if progress.step == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
