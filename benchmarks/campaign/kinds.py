@@ -19,6 +19,7 @@ SETTINGS: Mapping[str, Any] = {
     "eval_items": 3,
     "save_steps": 2,
     "eval_steps": 3,
+    "trace": "all",  # those of a sampled run depend on how quick the machine is
 }
 CHAT = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
 LABELS = ("good", "bad")
@@ -74,7 +75,9 @@ def train_on_gym(folder: Path, steps: int) -> None:
     from backsight.training.trainer import EpisodeSource, Trainer
 
     class Log:
-        def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Any]) -> None:
+        def record(
+            self, progress: Progress, metrics: dict[str, float], groups: Sequence[Any], traces: Sequence[Any]
+        ) -> None:
             recorder.add_metrics(progress.step, metrics)
 
         def tell(self, progress: Progress, message: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from backsight.errors import ConfigError, border, nearest
 from backsight.hindsight.catalogue import HindsightOptions
@@ -17,8 +17,9 @@ from backsight.policies.chat import OF_THE_CALL
 from backsight.policies.config import AdapterConfig
 from backsight.registry import Registry
 from backsight.reports.run_folder import CONFIG, POLICY
+from backsight.reports.trackers.base import TRACKERS
 from backsight.rollouts.engines import EngineChoice, InProcessOptions
-from backsight.settings import Settings, by_name, group_of
+from backsight.settings import OneOf, Settings, by_name, group_of
 from backsight.training.algorithms import ALGORITHMS
 from backsight.training.config import TrainingConfig
 
@@ -65,6 +66,8 @@ class RunConfig(TrainingConfig):
     """The hindsight method, or several of them."""
     engine: EngineChoice = InProcessOptions()
     """The engine that generates the attempts."""
+    report_to: Annotated[tuple[Annotated[str, OneOf(TRACKERS.names())], ...], Field(strict=False)] = ()
+    """Programs that show the run besides: `tensorboard`, `wandb`, `trackio`."""
     output_dir: str = "runs"
     """The folder in which the run folder is made."""
     run_name: Annotated[str, Field(pattern=r"^\w[\w. -]*$")] | None = None
@@ -76,6 +79,11 @@ class RunConfig(TrainingConfig):
     def default_run_name(self) -> str:
         preset = re.sub(r"[^\w.+-]+", "-", self.preset)
         return f"{preset}-{self.hindsight.label}"
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _takes_one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _groups_have_siblings(self) -> RunConfig:

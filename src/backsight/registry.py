@@ -5,9 +5,9 @@ A package adds something by an entry point in its ``pyproject.toml``:
     [project.entry-points."backsight.methods"]
     echo = "my_package.options:EchoOptions"
 
-Groups are ``backsight.presets``, ``backsight.tasks``, ``backsight.methods``, ``backsight.engines`` and
-``backsight.policies``; the module that owns a group says what its names stand for. A thing is loaded when its name is
-looked up, so that what is not used costs nothing.
+Groups are ``backsight.presets``, ``backsight.tasks``, ``backsight.methods``, ``backsight.engines``,
+``backsight.policies`` and ``backsight.trackers``; the module that owns a group says what its names stand for. A thing
+is loaded when its name is looked up, so that what is not used costs nothing.
 """
 
 from __future__ import annotations

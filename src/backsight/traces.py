@@ -27,6 +27,8 @@ class Trace:
     """A row of the learner, and what was measured of it in a step."""
 
     example: Example
+    places: tuple[str, ...]
+    """Places in which what was revealed entered the row: those of the methods that made it."""
     pieces: tuple[str, ...]
     """The text of each decision, (T,): a token, a label, an action."""
     log_probs_T: Tensor
@@ -34,7 +36,8 @@ class Trace:
     entropy_T: Tensor
     """Entropy of the policy at each decision, in nats, before the update."""
     alternatives: tuple[tuple[Alternative, ...], ...]
-    """The most likely actions at each decision before the update, (T, K), the most likely first."""
+    """The most likely actions at each decision before the update, (T, K), the most likely first; empty where actions
+    cannot be listed."""
     push_T: Tensor
     """The pull of the whole update on each decision: minus the derivative of the loss by its log-probability, summed
     over the passes of the step. Above zero it makes the decision more likely; it is zero where the clip held a

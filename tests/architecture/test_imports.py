@@ -14,7 +14,7 @@ SRC = Path(__file__).parents[2] / "src"
 POCKET = Path(__file__).parents[2] / "pocket" / "src"
 
 MAY_ONLY_IMPORT = {
-    "reports": {"types", "errors", "disk"},
+    "reports": {"types", "traces", "errors", "disk", "registry"},
     "disk": {"errors"},
     "interrupts": set(),
     "settings": {"errors", "registry"},
@@ -28,7 +28,19 @@ ONLY_IMPORTED_BY = {
     "cli": {"__main__"},
     "presets": {"cli", "runs", "comparison"},
 }
-WITHOUT_TORCH = {"tasks", "reports", "settings", "registry", "errors", "types", "seeds", "config", "presets", "cli"}
+WITHOUT_TORCH = {
+    "tasks",
+    "reports",
+    "settings",
+    "registry",
+    "errors",
+    "types",
+    "traces",
+    "seeds",
+    "config",
+    "presets",
+    "cli",
+}
 IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "rouge_score", "reasoning_gym", "matplotlib", "peft"]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

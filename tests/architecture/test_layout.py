@@ -130,5 +130,5 @@ def test_each_kind_of_name_has_one_registry() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Registry"
     ]
     groups = [node.args[0].value for node in made if isinstance(node.args[0], ast.Constant)]
-    kinds = ("engines", "methods", "policies", "presets", "tasks")
+    kinds = ("engines", "methods", "policies", "presets", "tasks", "trackers")
     assert sorted(groups) == [f"backsight.{kind}" for kind in kinds]

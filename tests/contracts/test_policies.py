@@ -145,3 +145,12 @@ def test_an_episode_ends_once_and_says_how(case: Case) -> None:
             *before, last = trajectory.steps
             assert not any(step.terminated or step.truncated for step in before)
             assert last.terminated or last.truncated
+
+
+def test_a_response_falls_into_a_piece_for_each_decision(case: Case) -> None:
+    for trajectory in (each for group in rolled_out(case) for each in group.trajectories):
+        for step in trajectory.steps:
+            pieces = case.policy.pieces(step.action.value)
+            assert len(pieces) == len(step.action.log_probs)
+            if step.action.text is not None:
+                assert "".join(pieces).startswith(step.action.text)

@@ -64,3 +64,9 @@ def test_the_learner_sees_what_the_sampler_drew(parts: RunParts) -> None:
 def test_the_converted_folder_is_a_plain_model(parts: RunParts) -> None:
     assert sum(weight.numel() for weight in parts.policy.module.parameters()) == 134_515_008
     assert "quantization_config" not in parts.policy.model.config.to_dict()
+
+
+def test_pieces_join_to_what_was_said(parts: RunParts) -> None:
+    for text in ("The capital — of “France” — is 巴黎, 🗼!", "  two  spaces\n\n\tand a tab", "naïve café"):
+        response = parts.policy.encode(text)
+        assert "".join(parts.policy.pieces(response)) == f"{text}<|im_end|>"

@@ -49,16 +49,16 @@ class StepInfluences:
 
     def influences(self, answers: Sequence[Example]) -> Tensor:
         """Return the influence of each row on each answer, (A, R), in nats of the answer's log-probability."""
-        whole = self._gradient(self.rows)
+        whole = self.gradient(self.rows)
         steps = list(self._adamw(whole, self._scale(whole)))
-        wanted = [self._answer_gradient(answer) for answer in answers]
+        wanted = [self.answer_gradient(answer) for answer in answers]
         columns = []
         for row in self.rows:
-            own = self._gradient([row])
+            own = self.gradient([row])
             rest = [total - part for total, part in zip(whole, own, strict=True)]
             owed = [step - other for step, other in zip(steps, self._adamw(rest, self._scale(rest)), strict=True)]
             columns.append([_product(each, owed) for each in wanted])
-        return torch.tensor(columns).T.reshape(len(answers), len(self.rows))
+        return torch.tensor(columns).reshape(len(self.rows), len(answers)).mT
 
     def log_probs_without(self, left_out: Collection[int], answers: Sequence[Example]) -> list[float]:
         """Take the step without some rows, by their indices, return what the answers are worth then, and undo it."""
@@ -82,7 +82,7 @@ class StepInfluences:
     def _states(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         yield from ((each, own) for each, own in self.trainer.optimizer.state.items() if own)
 
-    def _gradient(self, rows: Sequence[WeightedExample]) -> list[Tensor]:
+    def gradient(self, rows: Sequence[WeightedExample]) -> list[Tensor]:
         """Return the gradient of the rows' share of the loss, a tensor for each weight."""
         policy, size = self.trainer.policy, self.trainer.update_state.micro_batch_size
         self.trainer.optimizer.zero_grad(set_to_none=True)
@@ -91,7 +91,8 @@ class StepInfluences:
             loss.backward()  # type: ignore[no-untyped-call]
         return self._take_gradient()
 
-    def _answer_gradient(self, answer: Example) -> list[Tensor]:
+    def answer_gradient(self, answer: Example) -> list[Tensor]:
+        """Return the gradient of the answer's log-probability, a tensor for each weight."""
         self.trainer.optimizer.zero_grad(set_to_none=True)
         answer_log_prob(self.trainer.policy, answer).backward()  # type: ignore[no-untyped-call]
         return self._take_gradient()

@@ -60,6 +60,7 @@ class GymnasiumEnvironment:
         self.observation_width = flatdim(self.observation_space)
         self.hindsight_reward = self._method("hindsight_reward")
         self.achieved = self._method("achieved")
+        self.name: str = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
         space = self.observation_space
         has_goals = isinstance(space, spaces.Dict) and set(space.spaces) >= GOAL_KEYS
         self.compute_reward = self._method("compute_reward") if has_goals else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 Z = 1.959964
 """Quantile of the normal distribution for 95 %."""
@@ -89,6 +89,25 @@ def student_quantile(freedom: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if student_p(middle, freedom) > LEVEL else (low, middle)
     return high
+
+
+def spearman(one: ArrayLike, two: ArrayLike) -> float:
+    """Return Spearman's rank correlation of two rows of numbers; equal numbers share the mean of their ranks.
+
+    The result is NaN where all numbers of a row are equal.
+    """
+    ranks = [_ranks(numpy.asarray(each, dtype=numpy.float64)) for each in (one, two)]
+    if any(numpy.ptp(each) == 0 for each in ranks):
+        return math.nan
+    correlations: NDArray[numpy.float64] = numpy.atleast_2d(numpy.corrcoef(numpy.stack(ranks)))
+    return float(correlations[0, 1])
+
+
+def _ranks(values: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    _, places, counts = numpy.unique(values, return_inverse=True, return_counts=True)
+    ends = numpy.cumsum(counts)
+    means: NDArray[numpy.float64] = (ends - (counts - 1) / 2)[places]
+    return means
 
 
 def _wilson(share: float, count: int) -> Estimate:

@@ -28,6 +28,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def lists_actions(self) -> bool:
+        """Whether the actions at a decision can be listed, so that the most likely ones can be asked for."""
+        ...
+
+    @property
     def profile(self) -> Profile:
         """Time and tokens that acting with the policy takes, by phase."""
         ...

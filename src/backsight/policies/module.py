@@ -21,7 +21,7 @@ from torch.func import functional_call
 
 from backsight.disk import open_to_others
 from backsight.errors import ModelError, SpaceError
-from backsight.policies.distributions import ActionHead
+from backsight.policies.distributions import ActionHead, CategoricalHead
 from backsight.policies.memory import move_to_own_memory
 from backsight.policies.scoring.layout import micro_batches
 from backsight.profiling import Profile
@@ -66,6 +66,10 @@ class ModulePolicy:
             self._shaken_outputs(samples_ND)
         )
         module.train(was_training)
+
+    @property
+    def lists_actions(self) -> bool:
+        return isinstance(self.head, CategoricalHead) and len(self.head.sizes) == 1
 
     @torch.no_grad()
     def act(

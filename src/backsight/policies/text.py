@@ -50,6 +50,7 @@ class TextPolicy(ABC):
     """A policy that reads text or chat messages and answers in text."""
 
     kind: ClassVar[str]
+    lists_actions = True
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model.eval()  # without dropout, or the learner would not score what was sampled

@@ -59,7 +59,7 @@ class PackedFolder:
         Raises:
             RunFolderError: when the disk fails.
         """
-        lines = "".join(json.dumps(row, default=_as_list, allow_nan=False) + "\n" for row in rows)
+        lines = "".join(json.dumps(row, default=as_json, allow_nan=False) + "\n" for row in rows)
         packed = gzip.compress(lines.encode(), compresslevel=5, mtime=0)
         if self.size() + len(packed) > LARGEST_FOLDER:
             return False
@@ -89,10 +89,11 @@ class PackedFolder:
 
 def plain(value: Any) -> Any:
     """Return a value as JSON has it; what it has no words for becomes text."""
-    return json.loads(json.dumps(value, default=_as_list))
+    return json.loads(json.dumps(value, default=as_json))
 
 
-def _as_list(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Return what stands in JSON for a value that it has no words for: lists for arrays, else text."""
     if isinstance(value, PartialCompletion):
         return {"prompt": value.prompt, "begun": list(value.tokens)}
     return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from backsight.disk import clean, disk_errors, make_folder, sync
 from backsight.errors import RunFolderError
 from backsight.reports.files import write_whole
-from backsight.reports.packed_lines import PackedFolder
+from backsight.reports.packed_lines import PackedFolder, as_json
 from backsight.reports.trace_rows import feedback_row, trace_row
 from backsight.traces import Trace
 from backsight.types import Group, Trajectory
@@ -184,7 +184,7 @@ class Recorder(RunReader):
 
     def add_trajectories(self, step: int, groups: Sequence[Group]) -> None:
         """Write one line for each turn: `reward` and `advantage` are the turn's, `rewards` the attempt's."""
-        self._append(TRAJECTORIES, (row for group in groups for row in _group_rows(step, group)))
+        self._append(TRAJECTORIES, (row for group in groups for row in attempt_rows(step, group)))
 
     def add_traces(self, step: int, traces: Sequence[Trace]) -> bool:
         """Write what the step did to some rows; return False when the run has its share of traces already."""
@@ -241,7 +241,8 @@ def _names(run_name: str | None, default_name: str) -> Iterable[str]:
     return itertools.chain([default_name], (f"{default_name}-{number}" for number in itertools.count(2)))
 
 
-def _group_rows(step: int, group: Group) -> Iterator[Row]:
+def attempt_rows(step: int, group: Group) -> Iterator[Row]:
+    """Yield the lines of a group's attempts, one for each turn."""
     for index, trajectory in enumerate(group.trajectories):
         number = None if trajectory.key is None else trajectory.key.group
         advantages = (
@@ -291,7 +292,7 @@ def _mean_by_turn(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
 
 def _lines(rows: Iterable[Row]) -> Iterator[str]:
     """Return the rows as lines of ASCII JSON, whatever text a model wrote. Values that are not JSON become text."""
-    return (json.dumps(_finite(row), default=str, allow_nan=False) + "\n" for row in rows)
+    return (json.dumps(_finite(row), default=as_json, allow_nan=False) + "\n" for row in rows)
 
 
 def _finite(value: Any) -> Any:

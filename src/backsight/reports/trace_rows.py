@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backsight.hindsight.catalogue import place_of
 from backsight.reports.packed_lines import Row, plain
 from backsight.traces import Trace
 from backsight.types import Feedback
@@ -26,7 +25,7 @@ def trace_row(trace: Trace) -> Row:
         "group": None if key is None else key.group,
         "attempt": None if key is None else key.attempt,
         "method": example.method,
-        "places": sorted({place_of(method) for method in example.method.split("+")}),
+        "places": trace.places,
         "prompts": example.prompts,
         "asked": None if attempt is None else _unlike(attempt.prompts, example.prompts),
         "said": None if attempt is None or attempt.responses == example.responses else list(attempt.texts),

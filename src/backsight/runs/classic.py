@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import nn
 
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
@@ -19,12 +22,13 @@ from backsight.hindsight.options import MethodOptions
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.policies.distributions import ActionHead, CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
+from backsight.reports import run_folder
 from backsight.rollouts.engines import engine_for
 from backsight.seeds import derive_seed
 from backsight.traces import Trace
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
-from backsight.training.trainer import EpisodeSource, Trainer
+from backsight.training.trainer import EpisodeSource, Recorder, Trainer
 from backsight.types import Group
 
 CHECKED_OBSERVATIONS = 8
@@ -71,6 +75,7 @@ def rlhf_finetune(
     *,
     seed: int = 0,
     hindsight: MethodOptions | Hindsight[MethodOptions] | None = None,
+    output_dir: str | None = None,
 ) -> ClassicResult:
     """Train `model` in place on a Gymnasium environment, for `num_episodes` episodes of up to `num_steps` steps.
 
@@ -81,7 +86,7 @@ def rlhf_finetune(
     episode is over, and the policy learns to earn what it returns; otherwise the policy learns to earn the
     environment's rewards. With Gymnasium's goals (a `Dict` with `desired_goal`, and `compute_reward`), an episode that
     failed is imitated as well, as a success at what it achieved. `hindsight` is a hindsight method or its options, by
-    default `RelabelOptions()`.
+    default `RelabelOptions()`. With `output_dir` the run is recorded in a new folder there, for `backsight view`.
 
     The policy learns from batches of whole episodes, and not from single steps: rewards-to-go, compared with their mean
     at the same time step, give a clipped policy gradient whose learning rate falls to zero over the run. The same seed
@@ -115,14 +120,48 @@ def rlhf_finetune(
     config = training_config(num_episodes, learning_rate, seed)
     method = hindsight or RelabelOptions()
     method = method.build() if isinstance(method, MethodOptions) else method
+    recorders: list[Recorder] = [result]
+    if output_dir is not None:
+        config = config.model_copy(update={"trace": "sampled"})
+        recorders.append(_open_folder(Path(output_dir), environment, method, config))
     was_training = model.training
     try:
         # the trainer sets the global seed; the caller's is left alone
         with torch.random.fork_rng(devices=[]), _threads_that_pay(model):
-            Trainer(policy, source, method, config, recorders=[result]).train()
+            Trainer(policy, source, method, config, recorders=recorders).train()
     finally:
         model.train(was_training)
     return result
+
+
+class _Folder:
+    """A recorder that writes to a run folder."""
+
+    def __init__(self, folder: run_folder.Recorder) -> None:
+        self.folder = folder
+
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
+        self.folder.add_metrics(progress.step, metrics)
+        self.folder.add_trajectories(progress.step, groups)
+        if traces:
+            self.folder.add_traces(progress.step, traces)
+
+    def tell(self, progress: Progress, message: str) -> None:
+        self.folder.add_message(progress.step, message)
+
+    def flush(self) -> None:
+        self.folder.sync()
+
+
+def _open_folder(
+    output_dir: Path, environment: GymnasiumEnvironment, method: Hindsight[MethodOptions], config: TrainingConfig
+) -> _Folder:
+    settings = {"environment": environment.name, "hindsight": method.options.label, **config.model_dump(mode="json")}
+    name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', environment.name)}-{method.options.label}"
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    return _Folder(run_folder.Recorder.create(output_dir, None, name, text))
 
 
 def training_config(num_episodes: int, learning_rate: float, seed: int) -> TrainingConfig:

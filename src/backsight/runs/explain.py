@@ -106,7 +106,9 @@ def explain_held_out(
         raise ConfigError("held_out", split, f"no such split; there are {', '.join(task.eval_splits)}")
 
     def answers(of: Replay) -> tuple[list[Example], list[float]]:
-        parts = begin(config, task, of.trainer.policy, splits=[split])
+        policy = of.trainer.policy
+        assert isinstance(policy, TextPolicy)
+        parts = begin(config, task, policy, splits=[split])
         found, weights = list[Example](), list[float]()
         for attempts in _attempt(parts, split, num_items, num_samples):
             scored = [each for each in attempts if each.is_scored]
@@ -145,10 +147,10 @@ def find_trace(reader: RunReader, step: int, group: int, attempt: int) -> dict[s
         ConfigError: when it was not traced.
     """
     rows = [each for each in reader.traces.read(step) if each["behaviour"] is not None or each["said"] is None]
-    known = {(each["group"], each["attempt"]): each for each in reversed(rows)}
+    known = {(each["group"], each["attempt"]): each for each in reversed(rows) if each["group"] is not None}
     if (group, attempt) in known:
         return known[group, attempt]
-    there = ", ".join(f"{step}/{one}/{two}" for one, two in sorted(known) if one is not None)
+    there = ", ".join(f"{step}/{one}/{two}" for one, two in sorted(known))
     steps = ", ".join(map(str, reader.traces.steps())) or "none; train with trace=sampled"
     remedy = f"was not traced; of this step there are {there}" if there else f"no such step; traced are {steps}"
     raise ConfigError("attempt", f"{step}/{group}/{attempt}", remedy)

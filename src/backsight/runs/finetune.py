@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,19 @@ from backsight.feedback.reward_functions import at_step
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure, make_task
-from backsight.reports.files import size_text
 from backsight.reports.lock import only_writer
 from backsight.reports.model_card import CARD, render
-from backsight.reports.packed_lines import LARGEST_FOLDER
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.card import DIVERGED, make_card
+from backsight.runs.log import RunLog
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, can_be_scored, choose_policy, open_model
-from backsight.traces import Trace
 from backsight.training.best import Kept
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
-from backsight.training.progress import INTERRUPTED, Progress, stop_reason, used_share
+from backsight.training.progress import INTERRUPTED, Progress, stop_reason
 from backsight.training.trainer import EpisodeSource, Trainer
-from backsight.types import FeedbackSource, Group
+from backsight.types import FeedbackSource
 
 LIKELIHOOD = "recorded turns"
 """Name among the splits for the recorded turns of a log. The reward is the share of pairs of a rewarded and an
@@ -158,7 +155,8 @@ def _go_on(
         changed = find_changes(progress.origin, start.origin)
         notes = [f"{each}; the run goes on from {checkpoint.name}" for each in damaged]
         notes += [f"changed since {checkpoint.name} was saved: {', '.join(changed)}"] if changed else []
-        start, step = replace(start, checkpoint=checkpoint, notes=tuple(notes)), progress.step
+        step = progress.step
+        start = replace(start, checkpoint=checkpoint, step=step, notes=tuple(notes))
         keep_newest(checkpoint, parts.config.save_total_limit)
     recorder = Recorder.reopen(folder, step, dump_config(parts.config))
     return _Training(parts, recorder, show_progress, start).run()
@@ -182,6 +180,8 @@ class Start:
     """Checksums of what the run is made of now."""
     checkpoint: Path | None = None
     """The checkpoint that it goes on from; None for a run from the beginning."""
+    step: int = 0
+    """The step of that checkpoint."""
     notes: tuple[str, ...] = ()
     """What the user has to know about that."""
 
@@ -204,7 +204,7 @@ class _Training:
         kept: Kept | None = None
         progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
         with self._known_to_others(step=0), progress as bar:
-            log = _RunLog(self.recorder, bar, self.config)
+            log = self.log = RunLog(self.recorder, bar, self.config, self.start.step)
             trainer = make_trainer(
                 self.parts,
                 recorders=[log],
@@ -234,11 +234,13 @@ class _Training:
                 if trainer.progress.is_interrupted:  # for the second time: whoever asks wants no more of it
                     raise
                 trainer.progress.is_interrupted, reason = True, INTERRUPTED
+            finally:
+                log.close()
         return Result(
             self.policy, self.recorder.folder, reason, trainer.progress, before, after, self.start.notes, kept
         )
 
-    def _put_at_start(self, trainer: Trainer, log: _RunLog) -> None:
+    def _put_at_start(self, trainer: Trainer, log: RunLog) -> None:
         if self.start.checkpoint is not None:
             trainer.resume(self.start.checkpoint)
         elif self.turns and has_both_kinds(self.turns):
@@ -286,10 +288,7 @@ class _Training:
             )
         if self.base_log_probs is not None:
             evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}
-        for split, scores in evaluation.items():
-            named = {"reward": scores.reward, **scores.rewards}
-            self.recorder.add_evaluation(step, split, {name: asdict(each) for name, each in named.items()})
-        self.recorder.add_answers(step, evaluation)
+        self.log.add_evaluation(step, evaluation)
         return evaluation
 
     def _likelihood(self, base_log_probs: Sequence[float]) -> Scores:
@@ -305,45 +304,3 @@ class _Training:
 def _score_of(evaluation: Evaluation) -> float:
     """Return the mean reward on the first evaluation split."""
     return next(iter(evaluation.values())).reward.mean
-
-
-class _RunLog:
-    """A recorder that passes what the trainer reports on to the run folder and the terminal.
-
-    The run folder may lie on a slow disk: metrics and trajectories are written in the background, in the order of the
-    steps.
-    """
-
-    def __init__(self, recorder: Recorder, bar: TrainingProgress, config: RunConfig) -> None:
-        self.recorder, self.bar, self.config = recorder, bar, config
-        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run folder")
-        self.unwritten: list[Future[None]] = []
-        self.has_room_for_traces = True
-
-    def flush(self) -> None:
-        while self.unwritten:
-            self.unwritten.pop(0).result()
-        self.recorder.sync()
-
-    def tell(self, progress: Progress, message: str) -> None:
-        self.recorder.add_message(progress.step, message)
-        self.bar.tell(message)
-
-    def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]) -> None:
-        self.recorder.add_metrics(step, metrics)
-        self.recorder.add_trajectories(step, groups)
-        if traces and not self.recorder.add_traces(step, traces):
-            self.has_room_for_traces = False
-
-    def record(
-        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
-    ) -> None:
-        while self.unwritten and self.unwritten[0].done():
-            self.unwritten.pop(0).result()  # raises the error of a write that failed
-        if traces and not self.has_room_for_traces:
-            self.tell(progress, f"traces: there are {size_text(LARGEST_FOLDER)} of them, and no more are kept")
-            traces = []
-        if progress.step % self.config.logging_steps == 0:
-            self.unwritten.append(self.writer.submit(self._write, progress.step, metrics, groups, traces))
-        share = used_share(self.config.stop, progress)
-        self.bar.update(step=progress.step, attempts=progress.attempts, metrics=metrics, share=share)

@@ -18,6 +18,7 @@ from backsight.reports.run_folder import RunReader
 from backsight.runs.finetune import make_trainer
 from backsight.runs.start import begin
 from backsight.seeds import derive_seed
+from backsight.tasks.base import Task
 from backsight.training.checkpoints import checkpoints, find_fault
 from backsight.training.trainer import Trainer
 from backsight.types import Example, Group
@@ -32,6 +33,8 @@ class Replay:
 
     trainer: Trainer
     """The trainer as it was before the step."""
+    task: Task
+    """The task, with prompts as the run writes them."""
     step: int
     """Number of the step, from 1."""
     groups: Sequence[Group]
@@ -81,7 +84,7 @@ def _replay(reader: RunReader, config: RunConfig, step: int) -> Replay:
     torch.manual_seed(derive_seed(config.seed, "update", trainer.progress.step))
     with patience(config.reward_timeout), at_step(step, config.stop.max_steps or 0):
         examples, groups, _ = trainer.look_back(trainer.reveal(trainer.collect()))
-    return Replay(trainer, step, groups, examples, _texts(groups) == _recorded(reader, step))
+    return Replay(trainer, parts.task, step, groups, examples, _texts(groups) == _recorded(reader, step))
 
 
 def _texts(groups: Sequence[Group]) -> list[str | None]:

@@ -24,6 +24,7 @@ from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
 from backsight.registry import Registry
 from backsight.reports.run_folder import POLICY
+from backsight.reports.trackers.base import check_installed
 from backsight.rollouts.base import Engine
 from backsight.runs.prompts import write_prompts
 from backsight.tasks.base import Item, Task
@@ -103,6 +104,7 @@ def begin(
     Raises:
         BacksightError: when the model, a prompt or a reward function does not fit.
     """
+    check_installed(config.report_to)
     storage = None
     # a checkpoint has an adapter, or trains all weights, since its run began
     is_open = splits is None and (not isinstance(policy, str) or policy == config.policy)

@@ -8,12 +8,13 @@ batch, T of a row.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from backsight.hindsight.catalogue import place_of
 from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.seeds import derive_seed
@@ -52,7 +53,7 @@ class Tracer:
         self.policy, self.config = policy, config
         self.seconds = 0.0
         """Time that tracing has taken so far."""
-        self._rows: dict[tuple[int, int, str], _Row] = {}
+        self._rows: dict[Hashable, _Row] = {}
         self._pieces: dict[int, str] = {}
 
     def begin(self, step: int, examples: Sequence[Example], run_seconds: float, size: int, profile: Profile) -> None:
@@ -67,7 +68,7 @@ class Tracer:
             return
         started = time.monotonic()
         chosen = self._choose(step, examples)
-        request = ScoreRequest(entropy=True, top_k=NUM_ALTERNATIVES)
+        request = ScoreRequest(entropy=True, top_k=NUM_ALTERNATIVES if self.policy.lists_actions else 0)
         for index, decisions in score_in_batches(self.policy, chosen, self.config.sampling, size, profile, request):
             example = chosen[index]
             nothing_T = torch.zeros(example.num_decisions)
@@ -130,21 +131,26 @@ class Tracer:
     def _make(self, row: _Row) -> Trace:
         decisions = row.decisions
         assert decisions.entropy_N is not None
-        assert decisions.support_NK is not None and decisions.support_log_probs_NK is not None
-        supports = zip(decisions.support_NK.tolist(), decisions.support_log_probs_NK.tolist(), strict=True)
         return Trace(
             example=row.example,
+            places=tuple(sorted({place_of(method) for method in row.example.method.split("+")})),
             pieces=tuple(piece for each in row.example.responses for piece in self.policy.pieces(each)),
             log_probs_T=decisions.log_probs_N,
             entropy_T=decisions.entropy_N,
-            alternatives=tuple(
-                tuple(Alternative(self._piece(action), each) for action, each in zip(actions, log_probs, strict=True))
-                for actions, log_probs in supports
-            ),
+            alternatives=self._alternatives(decisions),
             push_T=row.push_T,
             last_log_probs_T=row.last_T,
             teacher_T=row.teacher_T,
             reference_T=row.reference_T,
+        )
+
+    def _alternatives(self, decisions: Decisions) -> tuple[tuple[Alternative, ...], ...]:
+        if decisions.support_NK is None or decisions.support_log_probs_NK is None:
+            return ()
+        supports = zip(decisions.support_NK.tolist(), decisions.support_log_probs_NK.tolist(), strict=True)
+        return tuple(
+            tuple(Alternative(self._piece(action), each) for action, each in zip(actions, log_probs, strict=True))
+            for actions, log_probs in supports
         )
 
     def _piece(self, action: int) -> str:
@@ -154,6 +160,7 @@ class Tracer:
         return self._pieces[action]
 
 
-def _key(example: Example) -> tuple[int, int, str]:
+def _key(example: Example) -> Hashable:
     """Return what tells a row from the others of its step, also where its other fields were replaced."""
-    return id(example.prompts), id(example.responses), example.method
+    attempt = example.trajectory.key if example.trajectory is not None else None
+    return id(example.prompts), id(example.responses), example.method, attempt

@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from backsight.evaluation.statistics import estimate, student_p, student_quantile
+from backsight.evaluation.statistics import estimate, spearman, student_p, student_quantile
 
 
 def test_wilson_interval_of_shares() -> None:
@@ -34,3 +36,11 @@ def test_student_by_the_tables(freedom: float, quantile: float) -> None:
     assert student_quantile(freedom) == pytest.approx(quantile, abs=2e-4)
     assert student_p(-quantile, freedom) == pytest.approx(0.05, abs=2e-5)
     assert student_p(0.0, freedom) == pytest.approx(1.0)
+
+
+def test_spearmans_correlation_by_hand() -> None:
+    assert spearman([1, 2, 3], [10, 20, 400]) == pytest.approx(1.0)
+    assert spearman([1, 2, 3], [3, 2, -9]) == pytest.approx(-1.0)
+    # ranks 1.5, 1.5, 3, 4 against 1, 2, 3, 4: 4.5 / sqrt(4.5 * 5)
+    assert spearman([7, 7, 8, 9], [1, 2, 3, 4]) == pytest.approx(4.5 / (4.5 * 5) ** 0.5)
+    assert math.isnan(spearman([1, 1], [1, 2]))

@@ -66,3 +66,7 @@ def test_a_prompt_beyond_the_context_is_refused(policy: ClassifierPolicy) -> Non
     with pytest.raises(DataError, match="exceed the model's 32"):
         policy.check_prompt("x" * 40, 64)
     assert policy.fits("short", 64)
+
+
+def test_a_choice_is_one_piece(policy: ClassifierPolicy) -> None:
+    assert policy.pieces((2,)) == ["good"]

@@ -272,3 +272,9 @@ def test_what_is_saved_is_the_state_of_the_module(tmp_path: Path) -> None:
     saved = load_file(tmp_path / "model.safetensors")
     assert saved.keys() == policy.module.state_dict().keys()
     assert all(torch.equal(saved[name], value) for name, value in policy.module.state_dict().items())
+
+
+def test_an_action_is_one_piece() -> None:
+    policy = policy_of(Constant([0.0, 0.0]), CategoricalHead([2]))
+    assert policy.pieces(np.array([1])) == ["1"]
+    assert policy.pieces(np.array([0.25, -1.0], np.float32)) == ["0.25, -1"]

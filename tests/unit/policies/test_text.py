@@ -67,3 +67,12 @@ def test_a_way_of_sampling_without_a_score_is_refused() -> None:
     check_can_score(Sampling(temperature=0.7, top_k=3))
     with pytest.raises(ConfigError, match="repetition_penalty: 1.2"):
         check_can_score(Sampling(repetition_penalty=1.2))
+
+
+def test_a_character_of_several_tokens_stands_with_the_last_of_them() -> None:
+    policy = tiny_policy(words=("red",))
+    response = policy.encode("é🦊 red!")
+    assert policy.pieces(response) == ["", "é", "", "", "", "🦊", " red", "!", policy.tokenizer.eos_token]
+    half = response[:4]
+    assert "".join(policy.pieces(half)) == policy.decode(half), "a character that is cut off is shown as such"
+    assert policy.pieces(()) == []

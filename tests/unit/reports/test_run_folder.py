@@ -46,6 +46,7 @@ def test_a_group_becomes_a_line_a_turn(tmp_path: Path) -> None:
     rows = recorder.trajectories()
     assert rows[0] == {
         "step": 3,
+        "group": None,
         "attempt": 0,
         "turn": 0,
         "prompt": "p",
@@ -54,6 +55,8 @@ def test_a_group_becomes_a_line_a_turn(tmp_path: Path) -> None:
         "reward": 1.0,
         "success": True,
         "advantage": 0.5,
+        "num_tokens": 2,
+        "cut_off": False,
     }
     assert [(row["attempt"], row["turn"], row["reward"], row["advantage"]) for row in rows[1:]] == [
         (1, 0, 0.25, -0.5),

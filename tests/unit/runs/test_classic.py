@@ -1,6 +1,7 @@
 """The textbook call: its contract, and that it learns what it is told to learn."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -12,6 +13,7 @@ from torch import nn
 
 from backsight import rlhf_finetune
 from backsight.errors import BacksightError, ConfigError, ModelError, RewardError, SpaceError
+from backsight.reports.run_folder import RunReader
 
 ZERO = np.zeros(1, np.float32)
 
@@ -227,3 +229,17 @@ def test_an_environment_that_breaks_leaves_the_model_in_its_mode() -> None:
     with pytest.raises(RewardError, match="env.step, step 0 .*raised OSError: the robot fell over"):
         rlhf_finetune(model, Breaks(), 10, 5, 0.01)
     assert model.training
+
+
+def test_a_run_can_be_recorded_in_a_folder(tmp_path: Path) -> None:
+    env = gym.make("CartPole-v1")
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    rlhf_finetune(model, env, num_episodes=20, num_steps=30, learning_rate=0.01, output_dir=str(tmp_path))
+    run = RunReader(tmp_path / "CartPole-v1-relabel")
+    rows = run.trajectories()
+    assert [row["step"] for row in run.metrics()] == [1, 2]
+    assert {row["turn"] for row in rows if row["attempt"] == 0} >= set(range(8))
+    assert len(rows[0]["prompt"]) == 4 and rows[0]["num_tokens"] == 1
+    (first, *_) = run.traces.read(1)
+    assert first["turns"] == [1] * len(first["pieces"]) and set(first["pieces"]) <= {"0", "1"}
+    assert sum(math.exp(log_prob) for _, log_prob in first["alternatives"][0]) == pytest.approx(1, abs=1e-3)

@@ -23,6 +23,7 @@ from backsight.errors import BacksightError, ConfigError, RewardError, RunFolder
 from backsight.policies.opening import open_policy
 from backsight.reports.lock import only_writer
 from backsight.reports.run_folder import Recorder
+from backsight.reports.trackers import base
 from backsight.tasks.rows import RowsTask
 
 SMALL: dict[str, Any] = {
@@ -69,16 +70,29 @@ def test_a_run_leaves_a_model_that_loads(tmp_path: Path, model: str) -> None:
         model, GoalString(1), hindsight="relabel", stop={"max_steps": 2}, output_dir=str(tmp_path / "runs"), **SMALL
     )
     assert result.stop_reason == "max_steps=2 reached"
-    assert {path.name for path in result.folder.iterdir()} - {"messages.jsonl"} == {
+    assert {path.name for path in result.folder.iterdir()} - {"messages.jsonl", "traces"} == {
         "config.yaml",
         "metrics.jsonl",
         "trajectories.jsonl",
         "evaluations.jsonl",
+        "answers",
         "checkpoints",
         "policy",
     }
     assert open_policy(str(result.folder / "policy")).encode(" red") == result.policy.encode(" red")
     assert set(result.before) == set(result.after) == {"test"}
+
+
+def test_a_tracker_that_is_not_installed_is_refused_before_anything_is_made(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "PACKAGES", {"wandb": "nothing_of_that_name"})
+    settings = {**SMALL, "stop": {"max_steps": 1}, "output_dir": str(tmp_path / "runs")}
+    with pytest.raises(ConfigError, match="report_to: wandb: is not installed"):
+        backsight.finetune(model, GoalString(1), report_to="wandb", **settings)
+    with pytest.raises(ConfigError, match="report_to: .*tensorbord.* did you mean 'tensorboard'"):
+        backsight.finetune(model, GoalString(1), report_to=["tensorbord"], **settings)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_reward_functions_replace_the_judge(tmp_path: Path, model: str) -> None:

@@ -1,0 +1,1 @@
+"""Do the rows that an explanation names do what it says?"""
