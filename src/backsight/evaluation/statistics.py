@@ -94,8 +94,10 @@ def student_quantile(freedom: float) -> float:
 def spearman(one: ArrayLike, two: ArrayLike) -> float:
     """Return Spearman's rank correlation of two rows of numbers; equal numbers share the mean of their ranks.
 
-    The result is NaN where all numbers of a row are equal.
+    The result is NaN where all numbers of a row are equal, or there are none.
     """
+    if not numpy.size(one):
+        return math.nan
     ranks = [_ranks(numpy.asarray(each, dtype=numpy.float64)) for each in (one, two)]
     if any(numpy.ptp(each) == 0 for each in ranks):
         return math.nan
