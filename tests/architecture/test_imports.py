@@ -41,7 +41,17 @@ WITHOUT_TORCH = {
     "presets",
     "cli",
 }
-IN_ONE_FILE = ["pyarrow", "datasets", "sacrebleu", "rouge_score", "reasoning_gym", "matplotlib", "peft"]
+IN_ONE_FILE = [
+    "pyarrow",
+    "datasets",
+    "sacrebleu",
+    "rouge_score",
+    "reasoning_gym",
+    "matplotlib",
+    "peft",
+    "starlette",
+    "uvicorn",
+]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 

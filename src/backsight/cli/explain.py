@@ -53,7 +53,7 @@ def explain(  # noqa: PLR0913  (a command's options are its parameters)
     if attempt is not None:
         pieces, effect = why.explain_attempt(run, *_place(attempt), said=feedback)
         _print_effect(console, pieces, effect)
-        found = _as_dict(pieces, effect)
+        found = effect_as_dict(pieces, effect)
     else:
         numbers = None if steps is None else [_number(each) for each in steps.split(",")]
         if held_out is not None:
@@ -130,7 +130,8 @@ def _print_effect(console: Console, pieces: list[str], effect: FeedbackEffect) -
     console.print(text_table("change of each token's log-probability when it is told, in nats", rows))
 
 
-def _as_dict(pieces: list[str], effect: FeedbackEffect) -> dict[str, object]:
+def effect_as_dict(pieces: list[str], effect: FeedbackEffect) -> dict[str, object]:
+    """Return the effect of feedback on each token as values of JSON."""
     return {
         "pieces": pieces,
         "hint": effect.hint,

@@ -17,6 +17,7 @@ from backsight.cli.export import export
 from backsight.cli.publish import publish
 from backsight.cli.train import train
 from backsight.cli.try_prompts import try_prompts
+from backsight.cli.view import view
 from backsight.interrupts import treat_all_as_ctrl_c
 from backsight.reports.terminal import steady_output
 
@@ -27,6 +28,7 @@ app.command()(compare)
 app.command()(check)
 app.command()(chat)
 app.command("try")(try_prompts)
+app.command()(view)
 app.command()(explain)
 app.command()(export)
 app.command()(publish)

@@ -40,6 +40,27 @@ def only_writer(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_being_written(folder: Path) -> bool:
+    """Return whether a process writes to a folder, without touching it. One on another machine is believed to live."""
+    try:
+        words = (folder / LOCK).read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    if len(words) != 4 or not words[1].isdecimal():
+        return False
+    return words[3] != socket.gethostname() or _lives(int(words[1]))
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # asking whether it lives would end it there
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
 def _take(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -277,7 +277,7 @@ def _answer_rows(split: str, attempts: Sequence[Sequence[Trajectory]]) -> Iterat
                 "prompts": each.prompts,
                 "completions": [step.action.text for step in each.steps],
                 "reward": each.total_reward if each.is_scored else None,
-                "rewards": _finite(dict(each.feedback.rewards)),
+                "rewards": finite(dict(each.feedback.rewards)),
                 "feedback": feedback_row(each.feedback),
                 "num_tokens": each.num_decisions,
                 "cut_off": each.was_cut_off,
@@ -292,17 +292,17 @@ def _mean_by_turn(trajectory: Trajectory, advantages_T: Tensor) -> list[float]:
 
 def _lines(rows: Iterable[Row]) -> Iterator[str]:
     """Return the rows as lines of ASCII JSON, whatever text a model wrote. Values that are not JSON become text."""
-    return (json.dumps(_finite(row), default=as_json, allow_nan=False) + "\n" for row in rows)
+    return (json.dumps(finite(row), default=as_json, allow_nan=False) + "\n" for row in rows)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return a value with null in place of numbers that are not finite, for which JSON has no words."""
     match value:
         case float() if not math.isfinite(value):
             return None
         case dict():
-            return {key: _finite(own) for key, own in value.items()}
+            return {key: finite(own) for key, own in value.items()}
         case list() | tuple():
-            return [_finite(own) for own in value]
+            return [finite(own) for own in value]
         case _:
             return value
