@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +88,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert err.startswith(f"error: {message}") and err.count("\n") == 1
 
 
+SLOWEST_END = 10.0
+"""Seconds that the command may take to end after a key, on a machine that has other things to do."""
 TERMINAL = """
 import fcntl, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that it hears the Ctrl-C that is typed
@@ -114,13 +117,15 @@ class Terminal:
         """Press a key until the command has ended, and return its exit code.
 
         A Ctrl-C between the prompt and the moment in which Python's `input` begins to wait is heard only with
-        the next key. No person is so quick.
+        the next key. No person is so quick. One that comes while Python is leaving would end it by the signal.
         """
         with suppress(OSError):  # which a terminal raises once nobody has it open any more
             while self.command.poll() is None:
                 self.type(key)
-                while select.select([self.master], [], [], 1.0)[0]:  # what is written has to be read
-                    os.read(self.master, 4096)
+                pressed = time.monotonic()
+                while self.command.poll() is None and time.monotonic() - pressed < SLOWEST_END:
+                    if select.select([self.master], [], [], 0.1)[0]:  # what is written has to be read
+                        os.read(self.master, 4096)
         return self.command.wait(60)
 
 
