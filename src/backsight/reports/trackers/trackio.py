@@ -32,4 +32,4 @@ class Trackio:
 
     def close(self) -> None:
         with redirect_stdout(StringIO()):
-            self._run.finish()
+            self._trackio.finish()
