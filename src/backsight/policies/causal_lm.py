@@ -43,6 +43,8 @@ class Anatomy:
         self.has_head = self._has_head()
         self.can_branch = self.has_head and self._can_branch()
         self._tried: dict[tuple[int, int], bool] = {}
+        self._taken: bool | None = None
+        """What is taken to hold for all widths; None where each is tried."""
 
     def head(self, hidden_NH: Tensor) -> Tensor:
         """Compute the logits, (N, V), as the whole model does."""
@@ -80,8 +82,13 @@ class Anatomy:
         size = min(_power_of_two(longest), self.window or longest * 2, limits.max_length(self.model) or longest * 2)
         key = (max(size, longest), min(_power_of_two(widest), max(widest, WIDEST_TREE)))
         if key not in self._tried:
-            self._tried[key] = self._try_wide_row(*key)
+            self._tried[key] = self._try_wide_row(*key) if self._taken is None else self._taken
         return self._tried[key]
+
+    def try_once(self) -> None:
+        """Try one narrow row, and take what it shows for rows of all widths: for rehearsals, which learn nothing."""
+        if self.can_branch:
+            self._taken = self._try_wide_row(2, 8)
 
     @torch.no_grad()
     def _has_head(self) -> bool:

@@ -36,8 +36,8 @@ def training_bytes(num_weights: int, num_layers: int, hidden_size: int, vocab_si
     return BYTES_OF_A_WEIGHT * (copies * num_weights + TOKENS * of_a_token)
 
 
-def why_too_large(model: Any, available: int | None) -> str | None:
-    """Return why not all weights of the model, which is in memory already, can be trained with `available` bytes more.
+def why_too_large(model: Any, available: int | None, *, is_loaded: bool = True) -> str | None:
+    """Return why not all weights of a model can be trained with `available` bytes more than it holds now.
 
     Return None where they can, or where nobody knows how much there is.
     """
@@ -45,7 +45,7 @@ def why_too_large(model: Any, available: int | None) -> str | None:
     count = sum(weight.numel() for weight in weights)
     sizes = (getattr(shape, name, 0) or 0 for name in ("num_hidden_layers", "hidden_size", "vocab_size"))
     needed = training_bytes(count, *sizes, on_gpu=weights[0].is_cuda)
-    held = sum(weight.numel() * weight.element_size() for weight in weights)
+    held = sum(weight.numel() * weight.element_size() for weight in weights) if is_loaded else 0
     if available is None or needed - held <= available:
         return None
     return (

@@ -48,7 +48,7 @@ def open_policy(
         config = load_config(base, trust_remote_code)
         kind, settings = kind_of(config), adapters.quantization(adapter)
         if kind == "classifier":
-            settings |= _label_settings(path, config, labels)
+            settings |= label_settings(path, config, labels)
         model = load_model(base, kind, trust_remote_code, **settings)
         if base != path:
             adapters.load(model, path)
@@ -72,7 +72,7 @@ def kind_of(config: Any) -> Kind:
     return "classifier" if config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "causal_lm"
 
 
-def _label_settings(path: str, config: Any, labels: Sequence[str] | None) -> dict[str, Any]:
+def label_settings(path: str, config: Any, labels: Sequence[str] | None) -> dict[str, Any]:
     """Return the labels that the configuration of a classifier has to be given; none when its head has the task's own.
 
     Raises:
@@ -119,6 +119,17 @@ def load_config(path: str, trust_remote_code: bool) -> Any:
     return config
 
 
+def loader_of(kind: Kind) -> Any:
+    """Return the class of transformers that loads models of this kind."""
+    import transformers
+
+    return {
+        "causal_lm": transformers.AutoModelForCausalLM,
+        "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
+        "classifier": transformers.AutoModelForSequenceClassification,
+    }[kind]
+
+
 def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) -> Any:
     """Load a model in float32, with weights from safetensors only, on the GPU where there is one.
 
@@ -128,13 +139,7 @@ def load_model(path: str, kind: Kind, trust_remote_code: bool, **settings: Any) 
         ModelError: when it cannot be loaded as a model of this kind, or a weight is missing, has another shape than the
             configuration says, or is not finite.
     """
-    import transformers
-
-    loader = {
-        "causal_lm": transformers.AutoModelForCausalLM,
-        "seq2seq_lm": transformers.AutoModelForSeq2SeqLM,
-        "classifier": transformers.AutoModelForSequenceClassification,
-    }[kind]
+    loader = loader_of(kind)
     with (
         border(lambda reason: ModelError("policy", path, f"cannot be loaded as a {kind} model: {reason}{REMEDY}")),
         quiet(),

@@ -130,7 +130,7 @@ class Trainer:
         """
         with calling_on_interrupt(self._stop_after_this_step):
             while (reason := stop_reason(self.config.stop, self.progress)) is None:
-                self._take_profile()  # what was done between steps, such as an evaluation, is of no step
+                self.take_profile()  # what was done between steps, such as an evaluation, is of no step
                 self._began = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
@@ -138,7 +138,7 @@ class Trainer:
                 metrics |= self.update(examples, groups)
                 seconds = time.monotonic() - self._began
                 self.progress.seconds += seconds
-                self.record(groups, examples, metrics | self.meter.metrics(self._take_profile(), seconds))
+                self.record(groups, examples, metrics | self.meter.metrics(self.take_profile(), seconds))
                 if self.progress.broken_steps >= MOST_BROKEN_STEPS:
                     break
         if self.ahead is not None:
@@ -283,7 +283,7 @@ class Trainer:
         for recorder in self.recorders:
             recorder.tell(self.progress, message)
 
-    def _take_profile(self) -> Profile:
+    def take_profile(self) -> Profile:
         """Return the time and tokens since the last call, of all that the run does."""
         profile = self.update_state.profile.take()
         for each in (self.source.engine.profile, self.pool.profile):

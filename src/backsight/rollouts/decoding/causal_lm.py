@@ -48,6 +48,10 @@ class CausalLMEngine(LanguageModelEngine[CausalLMPolicy, Tokens]):
     def _rows_at_once(self, prompts: Sequence[Tokens], sampling: Sampling) -> int:
         return self._most_rows(max(map(len, prompts), default=0) + sampling.max_completion_length)
 
+    def _row_bytes(self, prompts: Sequence[Tokens], sampling: Sampling) -> int:
+        columns = max(map(len, prompts), default=0) + sampling.max_completion_length
+        return (columns + self._spare(sampling)) * self._bytes_a_token
+
     def _next(self, waiting: deque[Request[Tokens]], batch: Batch | None, most_rows: int) -> list[Request[Tokens]]:
         room = most_rows - (len(batch) if batch else 0)
         if room <= (1 - COMPACT_BELOW) * most_rows:

@@ -78,6 +78,10 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         """Return how many rows are decoded together."""
 
     @abstractmethod
+    def _row_bytes(self, prompts: Sequence[Prompt], sampling: Sampling) -> int:
+        """Return the most bytes of keys and values that one row takes, its completion included."""
+
+    @abstractmethod
     def _next(self, waiting: deque[Request[Prompt]], batch: Batch | None, most_rows: int) -> list[Request[Prompt]]:
         """Take the requests from the queue that join the batch now, or start one."""
 
@@ -92,6 +96,13 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
     @abstractmethod
     def _logits(self, batch: Batch) -> Tensor:
         """Compute the logits of each row's next token, (B, V)."""
+
+    @torch.no_grad()
+    def most_cached(self, observations: Sequence[Observation], sampling: Sampling) -> tuple[int, int]:
+        """Return how many rows are decoded together at most when these are answered, and their bytes in the cache."""
+        prompts = [self._prompt(each) for each in observations]
+        rows = min(len(prompts), self._rows_at_once(prompts, sampling))
+        return rows, rows * self._row_bytes(prompts, sampling)
 
     @torch.no_grad()
     def act(

@@ -76,11 +76,13 @@ class Seq2SeqLMEngine(LanguageModelEngine[Seq2SeqLMPolicy, Pair]):
         return len(prompt[1]), len(prompt[0]), prompt
 
     def _rows_at_once(self, prompts: Sequence[Pair], sampling: Sampling) -> int:
+        by_cache = self._free_bytes(CACHE_BYTES) // self._row_bytes(prompts, sampling)
+        return max(1, min(by_cache, LOGIT_ELEMENTS // self.policy.anatomy.vocabulary))
+
+    def _row_bytes(self, prompts: Sequence[Pair], sampling: Sampling) -> int:
         longest_prompt, longest_prefix = (max((len(pair[part]) for pair in prompts), default=0) for part in (0, 1))
         a_prompt_token, a_token = self._bytes_a_token
-        a_row = longest_prompt * a_prompt_token + (longest_prefix + sampling.max_completion_length) * a_token
-        by_cache = self._free_bytes(CACHE_BYTES) // a_row
-        return max(1, min(by_cache, LOGIT_ELEMENTS // self.policy.anatomy.vocabulary))
+        return longest_prompt * a_prompt_token + (longest_prefix + sampling.max_completion_length) * a_token
 
     def _next(self, waiting: deque[Request[Pair]], batch: Batch | None, most_rows: int) -> list[Request[Pair]]:
         taken: list[Request[Pair]] = []
