@@ -26,6 +26,7 @@ LAYERS = [
     {"evaluation"},
     {"attribution"},
     {"reports"},
+    {"planning"},
     {"config"},
     {"presets"},
     {"runs"},

@@ -14,6 +14,7 @@ from backsight.cli.endings import end_in_one_line
 from backsight.cli.evaluate import evaluate
 from backsight.cli.explain import explain
 from backsight.cli.export import export
+from backsight.cli.plan import plan
 from backsight.cli.publish import publish
 from backsight.cli.train import train
 from backsight.cli.try_prompts import try_prompts
@@ -25,6 +26,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(plan)
 app.command()(check)
 app.command()(chat)
 app.command("try")(try_prompts)

@@ -10,7 +10,7 @@ from typing import Any
 
 from backsight.config import RunConfig, dump_config
 from backsight.disk import clean, disk_errors, whole_folder
-from backsight.errors import DivergedError, RunFolderError
+from backsight.errors import ConfigError, DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
 from backsight.feedback.asking import ask, patience
@@ -23,6 +23,7 @@ from backsight.reports.model_card import CARD, render
 from backsight.reports.progress import TrainingProgress
 from backsight.reports.run_folder import Recorder, RunReader
 from backsight.runs.card import DIVERGED, make_card
+from backsight.runs.fitting import why_not, with_way_out
 from backsight.runs.log import RunLog
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, can_be_scored, choose_policy, open_model
@@ -230,6 +231,8 @@ class _Training:
             except DivergedError as error:
                 self._save_policy(trainer, f"{DIVERGED}: {error.value}")
                 raise
+            except ConfigError as error:
+                raise with_way_out(error, self.config, self.policy) from error
             except KeyboardInterrupt:
                 if trainer.progress.is_interrupted:  # for the second time: whoever asks wants no more of it
                     raise
@@ -249,6 +252,8 @@ class _Training:
         trainer.progress.origin = self.start.origin
         for message in self.start.notes if self.start.checkpoint is not None else self.parts.messages:
             log.tell(trainer.progress, message)
+        if (doubt := why_not(self.config, self.policy)) is not None:
+            log.tell(trainer.progress, doubt)
 
     def _choose(self, trainer: Trainer, last: Evaluation) -> tuple[Evaluation, Kept | None]:
         """Set the policy to the best one, if the run keeps that, and return its scores, and which one it is."""

@@ -1,0 +1,106 @@
+"""From readings to what a run takes, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from backsight.planning.assembly import (
+    highest_peak,
+    load_grown,
+    measured_load,
+    memory_measured,
+    peak_of_decoding,
+    per_prompt,
+    rehearsed,
+    seconds_measured,
+)
+from backsight.planning.measuring import Measured
+from backsight.planning.memory import Load, ModelSize
+
+SIZE = ModelSize(1000, 1000, 1000, num_layers=2, hidden_size=8, vocab_size=10, cache_bytes=64)
+LOAD = Load(learnt_tokens=2048, decoded_rows=64, columns=100)
+KEPT = 20_000 + 3000  # weights, gradients, two moments, the copy; libraries
+
+
+def readings(layers: int | None = None, *, share: float = 1.0, a_token: int = 50) -> list[dict[str, Any]]:
+    """A rehearsal that held 3000 bytes of libraries, 6000 for 4 rows of 512 bytes, and so many bytes a token."""
+    return [
+        {"name": "opened", "layers": layers, "size": asdict(SIZE), "weights": 4000, "held": 7000, "peak": 9000},
+        {
+            "name": "step",
+            "prompts": 1,
+            "is_small": True,
+            "learnt": 50,
+            "micro_batches": 0,
+            "seconds": {"decode": 1.0},
+            "attempts": 8,
+            "peaks": {"decoding": 13_000, "learning": 20_000},
+            "rows": [4, 2048],
+        },
+        {"name": "decoding", "rows": 10, "bytes": 5120, "evaluated": 20},
+        {"name": "learnt", "tokens": 100, "share": share, "peak": KEPT + 100 * a_token},
+    ]
+
+
+def test_what_was_measured_adds_up_to_the_peak() -> None:
+    (found,) = rehearsed(Measured(readings()))
+    load = measured_load(found, LOAD)
+    assert (load.libraries, load.learnt_tokens, load.bytes_a_token, load.decoded_rows) == (3000, 100, 50, 10)
+    memory = memory_measured(found, load)
+    # 7000 were held before the first attempts; 13,000 - 7000 - 2048 besides the cache; six rows more of 10 logits
+    assert memory.parts["decoding"] == 5120 + 3952 + 6 * 3 * 4 * 10
+    assert memory.peak == KEPT + max(5000, memory.parts["decoding"])
+
+
+def test_a_part_of_the_largest_micro_batch_is_multiplied() -> None:
+    (found,) = rehearsed(Measured(readings(share=0.25)))
+    load = measured_load(found, LOAD)
+    assert (load.learnt_tokens, load.bytes_a_token) == (400, 50)
+
+
+def test_smaller_micro_batches_lie_on_a_line() -> None:
+    """1000 bytes more for 50 tokens more: 400 tokens take 6000 more than 100 do, and those take 5000."""
+    own = readings(share=0.25)
+    own[1] |= {"is_small": False, "learnt": 100, "micro_batches": 2}
+    own[1]["peaks"] = {"decoding": 0, "learning": KEPT + 4000}
+    load = measured_load(rehearsed(Measured(own))[0], LOAD)
+    assert (load.bytes_a_token or 0) * 400 == pytest.approx(5000 + 6000)
+
+
+def test_on_a_gpu_libraries_lie_elsewhere() -> None:
+    (found,) = rehearsed(Measured(readings()))
+    assert measured_load(found, replace(LOAD, on_gpu=True)).libraries == 0
+
+
+def test_bytes_a_token_grow_by_as_much_with_each_layer() -> None:
+    few, more = rehearsed(Measured([*readings(2, a_token=50), *readings(4, a_token=60)]))
+    assert load_grown(few, more, LOAD, depth=28).bytes_a_token == pytest.approx(60 + 24 * 5)
+
+
+def test_time_grows_where_layers_were_left_out() -> None:
+    whole = replace(SIZE, num_multiplied=7000)
+    (found,), (short,) = rehearsed(Measured(readings())), rehearsed(Measured(readings(2)))
+    assert seconds_measured(found, whole, 1) == {"decode": 1.0}
+    assert seconds_measured(short, whole, 1) == {"decode": 7.0}
+
+
+def test_a_model_without_a_finished_step_is_left_out() -> None:
+    assert rehearsed(Measured([*readings(2), readings(4)[0]]))[-1].layers == 2
+    assert rehearsed(Measured([])) == []
+
+
+def test_counts_and_peaks_are_over_all_steps() -> None:
+    own = readings()
+    assert highest_peak(Measured(own)) == KEPT + 5000
+    steps = [own[1], {**own[1], "prompts": 3, "attempts": 24}]
+    assert per_prompt(steps, "attempts") == 8
+
+
+def test_decoding_takes_more_with_more_prompts() -> None:
+    step = {**readings()[1], "is_small": False}
+    assert peak_of_decoding([step], 9) == 0
+    larger = {**step, "prompts": 3, "peaks": {"decoding": 15_000, "learning": 0}}
+    assert peak_of_decoding([step, larger], 9) == 15_000 + 6 * 1000
