@@ -39,9 +39,6 @@ class Machine:
 HOPPER = "NVIDIA, H100 and H200 Tensor Core GPU datasheets (SXM)"
 AMPERE = "NVIDIA A100 Tensor Core GPU datasheet (80 GB, SXM)"
 ADA = "NVIDIA Ada GPU architecture whitepaper, appendix A"
-M3 = (
-    "Apple M3, its largest memory and its bandwidth; the rate of its CPU's matrix unit is not published: a rough figure"
-)
 
 MACHINES: Mapping[str, Machine] = {
     "h100": Machine(80e9, 3.35e12, 67e12, 989e12, True, HOPPER),
@@ -51,7 +48,12 @@ MACHINES: Mapping[str, Machine] = {
     "4090": Machine(24e9, 1.008e12, 82.6e12, 165.2e12, True, ADA),
     "t4": Machine(16e9, 0.32e12, 8.1e12, 8.1e12, True, "NVIDIA T4 datasheet; it has no bfloat16 of its own"),
     "m3": Machine(
-        24e9, 0.1e12, 1.4e12, 1.4e12, False, "Apple M3, largest memory; products on its CPU by arXiv:2502.05317"
+        24e9,
+        0.1e12,
+        1.4e12,
+        1.4e12,
+        False,
+        "Apple M3, largest memory; bandwidth and CPU products as measured in arXiv:2502.05317",
     ),
 }
 """Machines by the name that `backsight plan --machine` takes."""
