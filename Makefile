@@ -37,7 +37,7 @@ demo-all: $(READY)
 	@$(BIN)/python examples/demo_pocket.py applications
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(READY)
 	@$(BIN)/ruff check

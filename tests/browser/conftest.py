@@ -23,9 +23,12 @@ DESK = {"width": 1280, "height": 900}
 Open = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless browser. Skips where there is none; on a CI machine it fails."""
+    """A headless browser. Skips where there is none; on a CI machine it fails.
+
+    It is gone with the last test of the module: Playwright has an event loop in this thread for as long as it is open.
+    """
     if CHROMIUM is None or find_spec("playwright") is None:
         if os.environ.get("CI") == "true":
             pytest.fail(WANTED)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tiny_models import tiny_policy
 
+from backsight.reports.run_folder import RunReader
 from backsight.runs.finetune import finetune
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -115,7 +116,7 @@ def test_instructions_end_in_one_table(demo: ModuleType, tmp_path: Path, capsys:
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == names
     assert "three ways, 2 s of training each" in shown
     record = json.loads((tmp_path / "plain-RL-share-0.json").read_text())
-    told = [json.loads(line) for line in (tmp_path / "plain-rl-constraints" / "evaluations.jsonl").open()]
+    told = RunReader(tmp_path / "plain-rl-constraints").evaluations()
     measured = {(row["step"], row["split"]): row["scores"] for row in told}
     last = measured[max(measured)[0], "in_domain"]
     assert record["score"]["in_domain"]["mean"] == last["success"]["mean"] != last["reward"]["mean"]

@@ -18,6 +18,7 @@ from backsight.hindsight.options import OutcomeOptions
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import SingleTurn
+from backsight.traces import Trace
 from backsight.training.algorithms import LOSS_TYPES
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
 from backsight.training.progress import Progress
@@ -195,7 +196,9 @@ class Notes:
         self.metrics: list[dict[str, float]] = []
         self.messages: list[str] = []
 
-    def record(self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
         self.metrics.append(metrics)
 
     def tell(self, progress: Progress, message: str) -> None:
