@@ -22,10 +22,9 @@ from torch import Tensor
 
 from backsight.policies.base import Policy, trained_weights
 from backsight.training.objective import micro_batch_loss
-from backsight.training.progress import learning_rate
 from backsight.training.trainer import Trainer
-from backsight.training.update import ask_frozen, take_step, with_signal
-from backsight.training.weights import WeightedExample, weigh_examples
+from backsight.training.update import take_step
+from backsight.training.weights import WeightedExample
 from backsight.types import Example
 
 ROUNDING = 1e-6
@@ -38,12 +37,8 @@ class StepInfluences:
     def __init__(self, trainer: Trainer, examples: Sequence[Example]) -> None:
         """Weigh the rows of the trainer's next step."""
         self.trainer, self.config = trainer, trainer.config
-        for group in trainer.optimizer.param_groups:
-            group["lr"] = learning_rate(trainer.config, trainer.progress)
-        reference = trainer.reference if self.config.penalises_kl else None
-        scored = ask_frozen(reference, trainer.teacher, examples, self.config, trainer.update_state)
-        weighted = weigh_examples(scored, self.config)
-        self.rows = with_signal(weighted, self.config)
+        trainer.set_learning_rate()
+        self.rows = trainer.weigh(examples)
         """The rows that the step learns from."""
         self.parameters = [each for group in trainer.optimizer.param_groups for each in group["params"]]
 

@@ -191,11 +191,11 @@ class Recorder(RunReader):
         self._check_there()
         return self.traces.write(step, map(trace_row, traces))
 
-    def add_answers(self, step: int, evaluation: Mapping[str, Scored]) -> None:
-        """Write every attempt of an evaluation, unless there is no room left for more of them."""
+    def add_answers(self, step: int, evaluation: Mapping[str, Scored]) -> bool:
+        """Write every attempt of an evaluation; return False when the run has its share of them already."""
         self._check_there()
         rows = (row for split, own in evaluation.items() for row in _answer_rows(split, own.attempts))
-        self.answers.write(step, rows)
+        return self.answers.write(step, rows)
 
     def add_message(self, step: int, message: str) -> None:
         """Write a message that the user was told while the run went on, unless it is there already for this step."""

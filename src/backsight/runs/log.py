@@ -35,7 +35,7 @@ class RunLog:
         self.trackers = Trackers(config.report_to, recorder.folder, config.model_dump(mode="json"), step)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="run folder")
         self._unwritten: list[Future[None]] = []
-        self._has_room = self._keeps_traces = True
+        self._has_room = self._keeps_traces = self._keeps_answers = True
 
     def flush(self) -> None:
         while self._unwritten:
@@ -48,8 +48,7 @@ class RunLog:
         self.trackers.close()
 
     def tell(self, progress: Progress, message: str) -> None:
-        self.recorder.add_message(progress.step, message)
-        self.bar.tell(message)
+        self._say(progress.step, message)
 
     def record(
         self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
@@ -59,7 +58,7 @@ class RunLog:
         for complaint in self.trackers.take_complaints():
             self.tell(progress, complaint)
         if self._keeps_traces and not self._has_room:
-            self.tell(progress, f"traces: there are {size_text(LARGEST_FOLDER)} of them, and no more are kept")
+            self._say(progress.step, _full("traces"))
             self._keeps_traces = False
         traces = traces if self._keeps_traces else []
         if progress.step % self.config.logging_steps == 0:
@@ -72,9 +71,15 @@ class RunLog:
         named = {split: {"reward": scores.reward, **scores.rewards} for split, scores in evaluation.items()}
         for split, scores in named.items():
             self.recorder.add_evaluation(step, split, {name: asdict(each) for name, each in scores.items()})
-        self.recorder.add_answers(step, evaluation)
+        if self._keeps_answers and not self.recorder.add_answers(step, evaluation):
+            self._say(step, _full("answers"))
+            self._keeps_answers = False
         means = {f"eval/{split}/{name}": each.mean for split, own in named.items() for name, each in own.items()}
         self._writer.submit(self.trackers.log, step, means)
+
+    def _say(self, step: int, message: str) -> None:
+        self.recorder.add_message(step, message)
+        self.bar.tell(message)
 
     def _write(self, step: int, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]) -> None:
         self.recorder.add_metrics(step, metrics)
@@ -83,3 +88,7 @@ class RunLog:
             self._has_room = False
         self.trackers.log(step, metrics)
         self.trackers.log_samples(step, groups)
+
+
+def _full(what: str) -> str:
+    return f"{what}: there are {size_text(LARGEST_FOLDER)} of them, and no more are kept"

@@ -39,8 +39,7 @@ from backsight.training.metrics import PHASES
 from backsight.training.objective import has_signal, micro_batch_loss
 from backsight.training.progress import draw_starts
 from backsight.training.trainer import Trainer
-from backsight.training.update import ask_frozen, take_step, with_signal
-from backsight.training.weights import WeightedExample, weigh_examples
+from backsight.training.update import take_step
 from backsight.types import Example, Group, Observation
 
 CALM = {"learning_rate": 1e-9, "one_step_off": False, "trace": "off"}
@@ -233,7 +232,7 @@ class Rehearsal:
             return
         cut = max(cuts, key=lambda each: sum(_length(rows[index]) for index in each))
         largest = [rows[index] for index in cut][: max(1, int(len(cut) * share))]
-        weighted = self._weighed(largest)
+        weighted = self.trainer.weigh(largest)
         if not weighted:
             return
         take_step(trainer.policy, weighted[-1:], trainer.optimizer, self.config, trainer.update_state)
@@ -262,12 +261,6 @@ class Rehearsal:
                 break
             rows += _asked_otherwise(full, prompts)
         return rows
-
-    def _weighed(self, rows: Sequence[Example]) -> list[WeightedExample]:
-        trainer, config = self.trainer, self.config
-        reference = trainer.reference if config.penalises_kl else None
-        scored = ask_frozen(reference, trainer.teacher, rows, config, trainer.update_state)
-        return with_signal(weigh_examples(scored, config), config)
 
 
 def copying_rate(device: torch.device) -> float:

@@ -45,7 +45,8 @@ from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.scorer import RunScorer
 from backsight.training.teacher import Teacher
 from backsight.training.tracing import Tracer
-from backsight.training.update import UpdateState, make_optimizer, update
+from backsight.training.update import UpdateState, make_optimizer, update, weigh_step
+from backsight.training.weights import WeightedExample
 from backsight.types import EnvironmentFactory, Example, FeedbackSource, Group
 
 SAMPLER = "sampler"
@@ -254,9 +255,7 @@ class Trainer:
 
     def update(self, examples: Sequence[Example], groups: Sequence[Group]) -> dict[str, float]:
         """Update the policy (step 4), and return metrics."""
-        rate = learning_rate(self.config, self.progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.set_learning_rate()
         state, agreement = self.update_state, self.agreement
         agreement.begin(self.progress.step, examples, groups, state.micro_batch_size, state.profile)
         self.tracer.begin(self.progress.step, examples, self._seconds(), state.micro_batch_size, state.profile)
@@ -268,6 +267,17 @@ class Trainer:
         if self.teacher is not None:
             self.teacher.follow(self.policy)
         return {**metrics, **agreement.metrics, "learning_rate": rate}
+
+    def set_learning_rate(self) -> float:
+        """Set the optimizer to the learning rate of the next step, and return it."""
+        rate = learning_rate(self.config, self.progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def weigh(self, examples: Sequence[Example]) -> list[WeightedExample]:
+        """Return the rows of these that a step would learn from, with their weights; nothing is learnt."""
+        return weigh_step(self.reference, self.teacher, examples, self.config, self.update_state)
 
     def _note_broken(self, was_skipped: bool, examples: Sequence[Example]) -> None:
         """Undo the update if the policy is no longer whole, count broken steps in a row, and tell the user of them."""

@@ -63,7 +63,7 @@ def update(
         ModelError: when `agreement` finds that sampler and learner differ by too much.
     """
     state = state or UpdateState(config.micro_batch_size)
-    scored = ask_frozen(reference if config.penalises_kl else None, teacher, examples, config, state)
+    scored = _ask_frozen(reference, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = num_skipped = 0
     for parts in _passes(scored, config, state, agreement):
@@ -78,7 +78,18 @@ def update(
     return {**means, "frac_steps_skipped": num_skipped / num_steps} if num_skipped else means
 
 
-def ask_frozen(
+def weigh_step(
+    reference: Policy | None,
+    teacher: Teacher | None,
+    examples: Sequence[Example],
+    config: TrainingConfig,
+    state: UpdateState,
+) -> list[WeightedExample]:
+    """Return the rows that a step of one pass would learn from, with their weights."""
+    return _with_signal(weigh_examples(_ask_frozen(reference, teacher, examples, config, state), config), config)
+
+
+def _ask_frozen(
     reference: Policy | None,
     teacher: Teacher | None,
     examples: Sequence[Example],
@@ -88,7 +99,7 @@ def ask_frozen(
     """Pair the examples with the scores of frozen policies, which those without signal do not need."""
     asked = [index for index, each in enumerate(examples) if has_signal(each, config)]
     answers = ask_frozen_policies(
-        reference,
+        reference if config.penalises_kl else None,
         None if teacher is None else teacher.scoring,
         [examples[index] for index in asked],
         config,
@@ -128,7 +139,7 @@ def _optimizer_step(
     agreement: Agreement | None,
 ) -> dict[str, float] | None:
     """Take one step, and return its metrics; None when they are not finite, and the step was not taken."""
-    weighted = with_signal(weigh_examples(scored, config), config)
+    weighted = _with_signal(weigh_examples(scored, config), config)
     metrics = {
         "frac_examples_with_signal": len(weighted) / len(scored),
         "frac_off_policy": sum(example.behaviour_log_probs is None for example, _ in scored) / len(scored),
@@ -139,7 +150,7 @@ def _optimizer_step(
     return None if parts is None else metrics | parts
 
 
-def with_signal(weighted: Sequence[WeightedExample], config: TrainingConfig) -> list[WeightedExample]:
+def _with_signal(weighted: Sequence[WeightedExample], config: TrainingConfig) -> list[WeightedExample]:
     """Return the rows that can change the policy, which are those that a step learns from."""
     return [each for each in weighted if has_signal(each.example, config)]
 

@@ -5,11 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_models import tiny_policy
-
-from backsight.presets.base import configure
-from backsight.runs.finetune import train
-from backsight.runs.start import begin
+from small_runs import sentiment_run
 
 COMMAND = "explain"
 Run = Callable[..., tuple[int, str, str]]
@@ -17,29 +13,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("explain")
-    tiny_policy(words=("positive", "negative")).save(place / "model")
-    rows = place / "rows.jsonl"
-    rows.write_text(
-        "".join(
-            json.dumps({"text": f"t{each}\x1b[2J", "label": ("positive", "negative")[each % 9 == 8]}) + "\n"
-            for each in range(40)
-        )
-    )
-    settings = {
-        "policy": str(place / "model"),
-        "data": str(rows),
-        "output_dir": str(place / "runs"),
-        "prompts_per_step": 2,
-        "num_generations": 2,
-        "max_completion_length": 3,
-        "eval_items": 2,
-        "hindsight": "gold_anchor",
-        "stop": {"max_steps": 2},
-        "trace": "all",
-    }
-    config, make = configure("sentiment", settings)
-    return str(train(begin(config, make(config)), show_progress=False).folder)
+    return str(sentiment_run(tmp_path_factory.mktemp("explain"), "\x1b[2J", stop={"max_steps": 2}, trace="all"))
 
 
 def test_the_rows_that_did_most_are_shown(folder: str, run: Run, tmp_path: Path) -> None:

@@ -2,46 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tiny_models import tiny_policy
+from small_runs import sentiment_run
 
 from backsight.errors import ConfigError, DataError
-from backsight.presets.base import configure
 from backsight.reports.run_folder import RunReader
 from backsight.runs.explain import explain_answer, explain_attempt, explain_held_out, find_trace
-from backsight.runs.finetune import train
-from backsight.runs.start import begin
-
-SETTINGS: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "prompts_per_step": 2,
-    "num_generations": 4,
-    "max_completion_length": 3,
-    "eval_items": 4,
-    "hindsight": "gold_anchor",
-    "stop": {"max_steps": 3},
-    "save_steps": 1,
-    "save_total_limit": 9,
-    "trace": "all",
-}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("explain")
-    tiny_policy(words=("positive", "negative")).save(place / "model")
-    rows = place / "rows.jsonl"
-    rows.write_text(
-        "".join(
-            json.dumps({"text": f"t{each}", "label": ("positive", "negative")[each % 9 == 8]}) + "\n"
-            for each in range(40)
-        )
-    )
-    settings = {**SETTINGS, "policy": str(place / "model"), "data": str(rows), "output_dir": str(place / "runs")}
-    config, make = configure("sentiment", settings)
-    return train(begin(config, make(config)), show_progress=False).folder
+    settings = {"stop": {"max_steps": 3}, "save_steps": 1, "save_total_limit": 9, "trace": "all"}
+    return sentiment_run(tmp_path_factory.mktemp("explain"), **settings)
 
 
 def test_right_answers_are_what_made_the_right_answer_likelier(run: Path) -> None:

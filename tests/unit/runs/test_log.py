@@ -98,6 +98,15 @@ def test_the_user_is_told_once_that_no_more_traces_are_kept(log: RunLog, monkeyp
     assert log.recorder.traces.steps() == []
 
 
+def test_the_user_is_told_once_that_no_more_answers_are_kept(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_lines, "LARGEST_FOLDER", 0)
+    for step in (0, 5, 9):
+        log.add_evaluation(step, {"test": Scores(Estimate(0.5, 0.4, 0.6, 9), {}, (ATTEMPT,))})
+    (message,) = (row["message"] for row in log.recorder.messages())
+    assert message == "answers: there are 200 MB of them, and no more are kept"
+    assert log.recorder.answers.steps() == [] and len(log.recorder.evaluations()) == 3
+
+
 def test_a_run_that_logs_seldom_writes_seldom(log: RunLog) -> None:
     log.config = log.config.model_copy(update={"logging_steps": 2})
     for step in (1, 2, 3):

@@ -1,42 +1,18 @@
 """A step is made again from its checkpoint: the same attempts, the same rows."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tiny_models import tiny_policy
+from small_runs import sentiment_run
 
 from backsight.errors import ConfigError, RunFolderError
-from backsight.presets.base import configure
 from backsight.reports.run_folder import RunReader
-from backsight.runs.finetune import train
 from backsight.runs.replay import replay, replayable_steps
-from backsight.runs.start import begin
-
-SETTINGS: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "prompts_per_step": 2,
-    "num_generations": 4,
-    "max_completion_length": 3,
-    "eval_items": 4,
-    "hindsight": "gold_anchor",
-    "stop": {"max_steps": 5},
-    "save_steps": 2,
-    "save_total_limit": 9,
-}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("replay")
-    tiny_policy(words=("positive", "negative")).save(place / "model")
-    labels = ("positive", "negative")
-    rows = place / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"text": f"t{each}", "label": labels[each % 2]}) + "\n" for each in range(40)))
-    settings = {**SETTINGS, "policy": str(place / "model"), "data": str(rows), "output_dir": str(place / "runs")}
-    config, make = configure("sentiment", settings)
-    return train(begin(config, make(config)), show_progress=False).folder
+    return sentiment_run(tmp_path_factory.mktemp("replay"), stop={"max_steps": 5}, save_steps=2, save_total_limit=9)
 
 
 def test_the_steps_behind_a_checkpoint_can_be_made_again(run: Path) -> None:
