@@ -78,7 +78,7 @@ def compare(case: Case) -> Iterator[Figure]:
 
 def train(case: Case, how: str, folder: Path) -> RunReader:
     """Train in a process of its own, and return its run folder."""
-    words = [*case.words, "eval_items=1", f"trace={how}", f"output_dir={folder}", f"run_name={how}"]
+    words = [*case.words, "eval_items=20", f"trace={how}", f"output_dir={folder}", f"run_name={how}"]
     subprocess.run([sys.executable, "-m", "backsight", "train", *words], check=True, stdout=subprocess.DEVNULL)
     return RunReader(folder / how)
 

@@ -202,7 +202,7 @@ def dump_config(config: RunConfig) -> str:
 class _Loader(yaml.SafeLoader):
     """A loader of YAML 1.1, plus two spellings that people type: 1e-5 is a number and none is null.
 
-    Dates are text, and so are numbers with a leading zero or a colon.
+    Dates are text, and so are numbers with a leading zero or a colon, and the words on, off, yes and no.
 
     It refuses a key that stands twice in a mapping, and a document that aliases blow up beyond `MOST_VALUES`.
     """
@@ -225,16 +225,18 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-_NUMBERS = {
+_FORMS = {
+    "tag:yaml.org,2002:bool": re.compile(r"(true|True|TRUE|false|False|FALSE)$"),
     "tag:yaml.org,2002:int": re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)$"),
     "tag:yaml.org,2002:float": re.compile(
         r"([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
     ),
 }
-"""Forms of numbers. Those that YAML 1.1 has on top mean others than they look like: 010 is 8 in it, and 1:30 is 90."""
+"""Forms of truth values and numbers. What YAML 1.1 has on top means something else than it looks like: 010 is 8 in it,
+1:30 is 90, and `off`, which is the name of a choice, is false."""
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, _NUMBERS.get(tag, form)) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _FORMS.get(tag, form)) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
     for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 

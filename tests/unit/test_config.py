@@ -312,7 +312,7 @@ ALIASES = b"".join(b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 
         (b"seed: !!timestamp abc\n", "is not YAML: AttributeError"),
         (b"&a\nseed: *a\n", "is not YAML: its aliases stand for more than 10000 values"),
         (b"stop: {1: 2}\n", "the key 1 is no text; put it into quotes"),
-        (b"yes: 2\n", "the key True is no text"),
+        (b"true: 2\n", "the key True is no text"),
         (None, "cannot be read (No such file or directory)"),
         (b"policy: a\npolicy: b\n", "'policy' stands twice, in line 2"),
         (b"stop: {max_steps: 1, 'max_steps': 2}", "'max_steps' stands twice, in line 1"),
@@ -491,3 +491,20 @@ def test_a_run_whose_settings_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("policy: [\n")
     with pytest.raises(ConfigError, match=r"^config file: .*config.yaml: is not YAML"):
         first_policy(str(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "word"), [("trace", "off"), ("trace", "all"), ("run_name", "no")])
+def test_words_that_only_an_older_yaml_takes_for_truth_values_are_words(name: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"{name}: {word}\n")
+    assert getattr(changed(f"{name}={word}"), name) == word
+    config = change_config(BASE, *read_changes([path], None))
+    assert getattr(config, name) == word
+    path.write_text(dump_config(config))
+    assert read_config(path) == config
+
+
+def test_a_truth_value_is_true_or_false() -> None:
+    assert changed("bf16=true").bf16 and not changed("bf16=False").bf16
+    with pytest.raises(ConfigError, match="bf16: yes: "):
+        changed("bf16=yes")
