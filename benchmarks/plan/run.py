@@ -16,7 +16,6 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script, `benc
 
 import argparse
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ from typing import Any
 from rich.console import Console
 
 from backsight.comparison.runner import Job, do_all
+from backsight.profiling import resident_bytes
 from backsight.reports.run_folder import RunReader
 from backsight.reports.tables import text_table
 from benchmarks.plan.cases import CASES, QUICK, Case, words_of
@@ -35,7 +35,8 @@ from benchmarks.shared.places import KEPT
 from benchmarks.shared.results import Figure, print_aims, write_results
 
 MEMORY_AIM, TIME_AIM, PLAN_SECONDS = 0.10, 0.25, 60.0
-KIB = 1024
+INTERVAL = 0.05
+"""Seconds between two looks at the peak of a process."""
 
 
 def main() -> None:
@@ -84,11 +85,13 @@ def measure(cases: Mapping[str, Case], folder: Path, job: Job) -> dict[str, Any]
 def run_command(words: Sequence[str]) -> int:
     """Run `backsight` with these words in a process of its own, and return the most bytes that it held."""
     process = subprocess.Popen([sys.executable, "-m", "backsight", *words], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    if status:
+    peak = 0
+    while process.poll() is None:  # the usage that `wait4` returns is no less than what this process has held
+        peak = max(peak, resident_bytes("VmHWM", Path(f"/proc/{process.pid}/status")))
+        time.sleep(INTERVAL)
+    if process.returncode:
         raise SystemExit(f"failed: backsight {' '.join(words)}")
-    return usage.ru_maxrss * KIB
+    return peak
 
 
 def phases_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

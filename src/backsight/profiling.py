@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import threading
@@ -11,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+STATUS = Path("/proc/self/status")
+"""File in which Linux tells a process of its own memory (proc(5))."""
 MATRIX_SIZE = {"cpu": 1024, "cuda": 8192}
 MATRIX_PRODUCTS = 5
 
@@ -102,8 +106,21 @@ def peak_memory(device: torch.device | None = None) -> float:
         import torch
 
         return float(torch.cuda.max_memory_allocated(device)) / 2**30
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest / 2**30 if sys.platform == "darwin" else largest / 2**20  # bytes there, kilobytes elsewhere
+    return resident_bytes("VmHWM") / 2**30
+
+
+def resident_bytes(field: str, status: Path = STATUS) -> int:
+    """Return the resident memory of this process, now (``VmRSS``) or at its peak (``VmHWM``).
+
+    Elsewhere than on Linux it is the peak in both cases. On Linux that number of `getrusage` would be no less than what
+    the process held that started this one. A process that has ended holds nothing.
+    """
+    try:
+        found = re.search(rf"^{field}:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+    except FileNotFoundError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 1024 * int(found.group(1)) if found is not None else 0
 
 
 @lru_cache(maxsize=8)

@@ -1,10 +1,12 @@
 """A stopwatch with phases."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from backsight import profiling
-from backsight.profiling import Profile, matrix_product_rate, peak_memory
+from backsight.profiling import Profile, matrix_product_rate, peak_memory, resident_bytes
 
 
 @pytest.fixture
@@ -60,3 +62,12 @@ def test_what_the_machine_can_do_is_measured(monkeypatch: pytest.MonkeyPatch) ->
     assert matrix_product_rate(torch.device("cpu"), torch.float32, 1) > 0
     matrix_product_rate.cache_clear()
     assert 0.01 < peak_memory() < 1024
+
+
+def test_the_peak_is_that_of_this_process_and_not_of_the_one_that_started_it(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("VmHWM:\t     300 kB\nVmRSS:\t     200 kB\n")
+    assert (resident_bytes("VmHWM", status), resident_bytes("VmRSS", status)) == (300 * 1024, 200 * 1024)
+    status.write_text("State:\tZ (zombie)\n")
+    assert resident_bytes("VmHWM", status) == 0
+    assert resident_bytes("VmHWM", tmp_path / "nowhere") > 2**20

@@ -72,8 +72,10 @@ def measured_load(found: Rehearsed, load: Load) -> Load:
             for each in whole_steps(found.steps)
             if each["micro_batches"]
         ]
-        # far from what was measured, a line through what an allocator held on to is worse than the formula
-        left = min(on_line(points, tokens), tokens * floor_of_a_token(found.size, load))
+        # a line through what an allocator held on to may be steep or flat by chance: the formula is a floor, and a
+        # token of the largest part that was measured takes no less than one of the whole
+        most = tokens * (largest["peak"] - kept) / largest["tokens"]
+        left = min(max(on_line(points, tokens), tokens * floor_of_a_token(found.size, load)), most)
     return replace(load, learnt_tokens=tokens, bytes_a_token=max(0.0, left) / tokens)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
-import resource
 import signal
 import subprocess
 import sys
@@ -25,11 +23,12 @@ import torch
 
 from backsight import errors
 from backsight.errors import BacksightError, describe
+from backsight.profiling import STATUS, resident_bytes
 
 OUT_OF_MEMORY, OUT_OF_TIME = "memory ran out", "time ran out"
 FAULT = "error"
 """Name under which a process writes an error of its user's."""
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+CLEAR = Path("/proc/self/clear_refs")
 CLEAR_PEAK = "5"
 """What resets the peak of a process's resident memory, when it is written to its `clear_refs` (Linux, proc(5))."""
 FIRST_TO_GO = "1000"
@@ -58,24 +57,13 @@ class MemoryGauge:
         """Return the bytes that are held now."""
         if self.device.type == "cuda":
             return int(torch.cuda.memory_allocated(self.device))
-        return self._read("VmRSS")
+        return resident_bytes("VmRSS", self.status)
 
     def peak(self) -> int:
         """Return the most bytes that were held since `begin`."""
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self.device))
-        return self._read("VmHWM")
-
-    def _read(self, field: str) -> int:
-        """Return a number of the kernel's, in bytes; elsewhere than on Linux, the peak of the process for all."""
-        try:
-            found = re.search(rf"^{field}:\s+(\d+) kB", self.status.read_text(), re.MULTILINE)
-        except OSError:
-            found = None
-        if found is not None:
-            return 1024 * int(found.group(1))
-        unit = 1 if sys.platform == "darwin" else 1024
-        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return resident_bytes("VmHWM", self.status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,13 +61,23 @@ def test_a_part_of_the_largest_micro_batch_is_multiplied() -> None:
     assert (load.learnt_tokens, load.bytes_a_token) == (400, 50)
 
 
-def test_smaller_micro_batches_lie_on_a_line() -> None:
-    """1000 bytes more for 50 tokens more: 400 tokens take 6000 more than 100 do, and those take 5000."""
-    own = readings(share=0.25)
+def part_measured(a_token: int, of_half: int) -> float:
+    """Bytes of a micro-batch of 400 tokens, of which 100 were measured, and 50 in a step, which took `of_half`."""
+    own = readings(share=0.25, a_token=a_token)
     own[1] |= {"is_small": False, "learnt": 100, "micro_batches": 2}
-    own[1]["peaks"] = {"decoding": 0, "learning": KEPT + 4000}
-    load = measured_load(rehearsed(Measured(own))[0], LOAD)
-    assert (load.bytes_a_token or 0) * 400 == pytest.approx(5000 + 6000)
+    own[1]["peaks"] = {"decoding": 0, "learning": KEPT + of_half}
+    return 400 * (measured_load(rehearsed(Measured(own))[0], LOAD).bytes_a_token or 0)
+
+
+def test_smaller_micro_batches_lie_on_a_line() -> None:
+    """1200 bytes for each token more: 400 tokens take 360,000 more than 100 do, and those take 200,000."""
+    assert part_measured(a_token=2000, of_half=140_000) == pytest.approx(560_000)
+
+
+def test_a_line_ends_between_the_formula_and_what_a_measured_token_takes() -> None:
+    of_the_formula = 4 * (17 * 2 * 8 + 3 * 10)
+    assert part_measured(a_token=2000, of_half=199_000) == pytest.approx(400 * of_the_formula)
+    assert part_measured(a_token=2000, of_half=1000) == pytest.approx(400 * 2000)
 
 
 def test_on_a_gpu_libraries_lie_elsewhere() -> None:
