@@ -7,6 +7,7 @@
     │   └── DivergedError                its training broke in several steps in a row; the last whole policy was kept
     ├── SpaceError        (TypeError)    a Gymnasium space does not fit the policy
     ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
+    ├── EngineError       (RuntimeError) the server of an engine refuses, fails, or cannot be reached
     ├── RunFolderError    (OSError)      a run folder is taken, missing or damaged
     └── HubError          (RuntimeError) the Hugging Face hub refuses, or cannot be reached
 
@@ -62,6 +63,10 @@ class SpaceError(BacksightError, TypeError):
 
 class RewardError(BacksightError, RuntimeError):
     """A reward function, a judge or an environment that broke its contract."""
+
+
+class EngineError(BacksightError, RuntimeError):
+    """A server of an engine that refuses, fails, or cannot be reached."""
 
 
 class RunFolderError(BacksightError, OSError):

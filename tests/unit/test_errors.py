@@ -9,6 +9,7 @@ BUILT_IN = {
     "ModelError": ValueError,
     "SpaceError": TypeError,
     "RewardError": RuntimeError,
+    "EngineError": RuntimeError,
     "RunFolderError": OSError,
     "HubError": RuntimeError,
 }

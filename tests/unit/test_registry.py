@@ -100,7 +100,8 @@ def counting_by(step):
 ENGINE = '''
 from typing import Literal
 
-from backsight.rollouts.engines import EngineOptions, InProcessOptions
+from backsight.rollouts.engine_options import EngineOptions
+from backsight.rollouts.engines import InProcessOptions
 
 BUILT = []
 

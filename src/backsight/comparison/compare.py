@@ -123,7 +123,12 @@ class _Comparison:
         if held is None:
             parts, config = self.untrained, self.untrained.config
             found = evaluate_splits(
-                parts.engine, parts.task, parts.environments, parts.feedback, config.sampling, config.eval_items
+                parts.loaded_engine(),
+                parts.task,
+                parts.environments,
+                parts.feedback,
+                config.sampling,
+                config.eval_items,
             )
             held = self._item_scores(found, parts.policy)
             save_json(self.folder / BEFORE, held)

@@ -22,8 +22,9 @@ from backsight.types import Example, Observation, Sampling
 
 PROBE: tuple[Pair, ...] = (((1, 2, 3), (4, 5, 6)), ((1, 2, 3), (7, 8)), ((3, 2), (1, 5, 4)))
 """A few rows to try the model on, in token ids; a smaller vocabulary takes them modulo its size."""
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
-"""Rounding error that is allowed, as a share of the largest hidden number or logit."""
+TOLERANCE = {torch.float32: 5e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+"""Rounding error that is allowed, as a share of the largest hidden number or logit. SmolLM2-135M, whose first token has
+states a thousand times as large as the others, is 1.3e-4 from what float64 gives, on one thread of some processors."""
 HEAD_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 8e-3, torch.float16: 1e-3}
 """The same for body and head, whose operations are those of the whole model."""
 STATE_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}

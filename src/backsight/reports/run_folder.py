@@ -44,6 +44,8 @@ MESSAGES = "messages.jsonl"
 CHECKPOINTS = "checkpoints"
 TRACES = "traces"
 ANSWERS = "answers"
+ENGINE = "engine"
+"""Folder of what an engine writes, such as the log of its server."""
 POLICY = "policy"
 LINES = (METRICS, TRAJECTORIES, EVALUATIONS, MESSAGES)
 """Files with a line for each thing that happened."""

@@ -6,8 +6,10 @@ An engine is given weights; it does not own the policy. What only some engines c
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Literal, Protocol, cast
 
+import torch
 from torch import Tensor
 
 from backsight.errors import ConfigError
@@ -15,9 +17,9 @@ from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.types import Action, Observation, Sampling
 
-Capability = Literal["act as", "stream"]
+Capability = Literal["act as", "stream", "files"]
 """``act as``: the engine can act with the weights of another policy of this process; see `ActsAsOthers`. ``stream``: it
-can show an action while it is still growing; see `StreamsActions`."""
+can show an action while it is still growing; see `StreamsActions`. ``files``: it writes files; see `WritesFiles`."""
 
 
 class Engine(Protocol):
@@ -29,6 +31,11 @@ class Engine(Protocol):
     @property
     def profile(self) -> Profile:
         """Seconds and tokens of the phases ``prefill`` and ``decode``."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision in which log-probabilities are computed."""
         ...
 
     def load_weights(self, policy: Policy) -> None:
@@ -68,6 +75,20 @@ class StreamsActions(Engine, Protocol):
     def stream(self, observation: Observation, sampling: Sampling, seed: int) -> Iterator[Action]:
         """Yield the action after each of its tokens; the last one is the action that `act` yields for the seed."""
         ...
+
+
+class WritesFiles(Engine, Protocol):
+    """An engine with the capability ``files``."""
+
+    def keep_files_in(self, folder: Path) -> None:
+        """Write into this folder from now on; before that, into a temporary one."""
+        ...
+
+
+def keep_files(engine: Engine, folder: Path) -> None:
+    """Let an engine that writes files, such as the log of a server, write them into a folder."""
+    if "files" in engine.capabilities:
+        cast(WritesFiles, engine).keep_files_in(folder)
 
 
 def stream(engine: Engine, observation: Observation, sampling: Sampling, seed: int) -> Iterator[Action]:

@@ -14,29 +14,12 @@ from pydantic import SerializeAsAny
 
 from backsight.errors import ModelError
 from backsight.registry import Registry, load
-from backsight.settings import ByName, Settings
+from backsight.rollouts.engine_options import EngineOptions
+from backsight.settings import ByName
 
 if TYPE_CHECKING:
     from backsight.policies.base import Policy
     from backsight.rollouts.base import Engine
-
-
-class EngineOptions(Settings):
-    """Options of an engine; `name` says which engine."""
-
-    name: str
-
-    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
-        """Make the engine with the weights that the policy has now.
-
-        Args:
-            policy: the learner.
-            own_weights: whether the engine has to keep its weights while the learner's change.
-
-        Raises:
-            ModelError: when the engine cannot act for this kind of policy.
-        """
-        raise NotImplementedError
 
 
 class InProcessOptions(EngineOptions):
@@ -62,7 +45,11 @@ IN_PROCESS: Mapping[str, str] = {
 }
 """Path of the engine class for each kind of policy."""
 
-ENGINES: Registry[type[EngineOptions]] = Registry("backsight.engines", "engine", {"in_process": InProcessOptions})
+ENGINES: Registry[type[EngineOptions]] = Registry(
+    "backsight.engines",
+    "engine",
+    {"in_process": InProcessOptions, "vllm": "backsight.rollouts.vllm.options:VllmOptions"},
+)
 
 EngineChoice = Annotated[SerializeAsAny[EngineOptions], ByName(ENGINES)]
 """Type of a settings field that holds the options of one engine."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.profiling import Profile
 from backsight.rollouts.base import Capability
+from backsight.rollouts.bounds import coarsest
 from backsight.types import Action, Observation, Sampling
 
 PolicyT = TypeVar("PolicyT", bound=Policy)
@@ -25,6 +26,10 @@ class InProcessEngine(Generic[PolicyT]):
         self.policy, self.profile, self.is_copy = policy, profile, is_copy
         self._other: Self | None = None
         """Engine of another policy, kept because making an engine takes a while."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return coarsest(weight.dtype for weight in self.policy.module.parameters())
 
     @torch.no_grad()
     def load_weights(self, policy: Policy) -> None:

@@ -39,7 +39,7 @@ def check(config: RunConfig, task: Task) -> list[tuple[str, str]]:
         tried = list(try_out(parts))
     if config.bf16:
         parts.policy.module.bfloat16()
-    largest = sampler_learner_difference(parts.policy, parts.engine, task, config)
+    largest = sampler_learner_difference(parts.policy, parts.loaded_engine(), task, config)
     return [
         *((f"gold answers of {split}", outcome) for split, outcome in outcomes.items()),
         *([] if parts.storage is None else [("policy", parts.storage)]),

@@ -181,7 +181,7 @@ def _attempt(parts: RunParts, splits: Sequence[str], samples: int) -> Evaluation
     config = parts.config
     with patience(config.reward_timeout):
         return evaluate_splits(
-            parts.engine,
+            parts.loaded_engine(),
             parts.task,
             parts.environments,
             parts.feedback,

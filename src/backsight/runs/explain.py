@@ -170,7 +170,7 @@ def _trajectory(row: Mapping[str, Any]) -> Trajectory:
 def _attempt(parts: RunParts, split: str, num_items: int, num_samples: int) -> list[tuple[Trajectory, ...]]:
     with patience(parts.config.reward_timeout):
         evaluation = evaluate_splits(
-            parts.engine,
+            parts.loaded_engine(),
             parts.task,
             parts.environments,
             parts.feedback,

@@ -21,7 +21,8 @@ from backsight.presets.base import TaskChoice, configure, make_task
 from backsight.reports.lock import only_writer
 from backsight.reports.model_card import CARD, render
 from backsight.reports.progress import TrainingProgress
-from backsight.reports.run_folder import Recorder, RunReader
+from backsight.reports.run_folder import ENGINE, Recorder, RunReader
+from backsight.rollouts.base import keep_files
 from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.fitting import why_not, with_way_out
 from backsight.runs.log import RunLog
@@ -193,6 +194,7 @@ class _Training:
     def __init__(self, parts: RunParts, recorder: Recorder, show_progress: bool, start: Start) -> None:
         self.parts, self.config, self.policy = parts, parts.config, parts.policy
         self.recorder, self.show_progress, self.start = recorder, show_progress, start
+        keep_files(parts.engine, recorder.folder / ENGINE)
         self.turns = ask(f"task '{parts.task.name}', recorded_turns", "mend the task", parts.task.recorded_turns)
         self.base_log_probs: list[float] | None = None
         """Log-probabilities of a log's recorded turns before training; None if there are not two kinds to compare, and
@@ -289,7 +291,12 @@ class _Training:
         parts, config = self.parts, self.config
         with self._known_to_others(step):
             evaluation = evaluate_splits(
-                parts.engine, parts.task, parts.environments, parts.feedback, config.sampling, config.eval_items
+                parts.loaded_engine(),
+                parts.task,
+                parts.environments,
+                parts.feedback,
+                config.sampling,
+                config.eval_items,
             )
         if self.base_log_probs is not None:
             evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}

@@ -53,7 +53,7 @@ class RunParts:
     """The task, with prompts that leave room for a completion."""
     policy: TextPolicy
     engine: Engine
-    """The engine, which acts with the policy's own weights."""
+    """The engine; see `loaded_engine`."""
     feedback: FeedbackSource
     cut: str | None = None
     """Message to the user about prompts that were cut; None if none were."""
@@ -72,6 +72,11 @@ class RunParts:
             for each in (self.storage, self.adapter, *self.task.remarks, self.examples, self.cut)
             if each is not None
         ]
+
+    def loaded_engine(self) -> Engine:
+        """Return the engine, after it has taken over the weights that the policy has now."""
+        self.engine.load_weights(self.policy)
+        return self.engine
 
     @property
     def environments(self) -> EnvironmentFactory:

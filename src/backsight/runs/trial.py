@@ -25,7 +25,9 @@ def try_out(parts: RunParts) -> Iterator[tuple[str, str]]:
     split = next(iter(parts.task.eval_splits), parts.task.train_split)
     item = draw_items(parts.task.items(split), 1)[0]
     pool = FeedbackPool(parts.feedback)
-    sampled = collect(parts.engine, parts.environments, [item], ANSWERS, parts.config.sampling, parts.config.seed)
+    sampled = collect(
+        parts.loaded_engine(), parts.environments, [item], ANSWERS, parts.config.sampling, parts.config.seed
+    )
     group: Group = next(iter(pool.wait(pool.submit(sampled, 1, parts.config.seed))))
     first = group.trajectories[0].steps[0].observation
     yield f"prompt of {split}/{item.id}", _shortened(repr(as_seen(parts.policy, first)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
+from backsight.rollouts.bounds import BOUNDS, Bound, coarsest
 from backsight.rollouts.in_process import InProcessEngine
 from backsight.training.config import TrainingConfig
 from backsight.training.frozen_scores import score_in_batches
@@ -28,18 +28,6 @@ from backsight.types import Example, Group, ScoreRequest
 LARGEST, MEAN = "sampling/sampling_logp_difference/max", "sampling/sampling_logp_difference/mean"
 """Names of the metrics, which are TRL's."""
 
-
-class Bound(NamedTuple):
-    """The largest and the mean difference of log-probabilities above which a run stops."""
-
-    largest: float
-    mean: float
-
-
-BOUNDS = {torch.float32: Bound(0.02, 0.002), torch.float16: Bound(0.5, 0.03), torch.bfloat16: Bound(2.0, 0.2)}
-"""Bounds by precision, some times the rounding of a sound model: SmolLM2-135M's log-probabilities differ by up to 2e-5
-in float32 (the mildest fault seen, a window counted in columns, is 0.15), and by up to 0.4, 0.04 on average, in
-bfloat16, whose 8 bits round a logit of 32 by 0.06 each time; float16 has three bits more."""
 
 EDGE_SHARE = 1e-3
 """Most contexts with a token at the edge of top-p, top-k or min-p, which rounding rules out for the sampler or for the
@@ -61,8 +49,9 @@ class Agreement:
         """
         self.policy, self.config = policy, config
         self.is_own_engine = isinstance(engine, InProcessEngine)
-        self.dtype = _precision(policy) if self.is_own_engine else torch.bfloat16
-        self.recomputes = config.loss.is_finer_than_bf16 and self.dtype is not torch.float32
+        self.dtype = coarsest([engine.dtype, *(weight.dtype for weight in policy.module.parameters())])
+        is_exact = self.is_own_engine and self.dtype is torch.float32
+        self.recomputes = config.loss.is_finer_than_bf16 and not is_exact
         if self.recomputes and config.one_step_off:
             remedy = f"the ratios of loss_type={config.loss.loss_type} are finer than {self._cause}; set loss_type=tis"
             raise ConfigError("one_step_off", True, remedy)
@@ -143,7 +132,7 @@ class Agreement:
         self._is_open = False
         bound = BOUNDS[self.dtype]
         found = self._measured(bound)
-        if found is not None and self._is_bounded and not _is_within(found, bound):
+        if found is not None and self._is_bounded and not found.holds(bound):
             name = f"{type(self.policy.module).__name__} {getattr(self.policy.module, 'name_or_path', '')}"
             remedy = (
                 f"sampler and learner disagree: log-probabilities differ by up to {found.largest:.2g}, "
@@ -166,7 +155,7 @@ class Agreement:
         differences_N = torch.cat(self._differences)
         if bound is not None and self._has_edges and len(self._beyond) <= 1 + EDGE_SHARE * len(differences_N):
             differences_N = differences_N.masked_fill(differences_N > bound.largest, 0.0)
-        return Bound(float(differences_N.max()), float(differences_N.mean()))
+        return Bound.of(differences_N)
 
     @property
     def _has_edges(self) -> bool:
@@ -207,20 +196,9 @@ def _contexts(row: Example, places: Sequence[int]) -> set[Hashable]:
     return {(repr(row.prompts), repr(said[:place])) for place in places}
 
 
-def _precision(policy: Policy) -> torch.dtype:
-    """Return the coarsest precision of the policy's weights; what is packed in four bits computes in bfloat16."""
-    found = {weight.dtype if weight.is_floating_point() else torch.bfloat16 for weight in policy.module.parameters()}
-    return next((each for each in (torch.bfloat16, torch.float16) if each in found), torch.float32)
-
-
 def _with_behaviour(rows: Sequence[Example], own: Sequence[Tensor]) -> list[Example]:
     """Return the rows with these log-probabilities of the behaviour, (T,) each; without, where they have none."""
     return [
         row if row.behaviour_log_probs is None else replace(row, behaviour_log_probs=own_T.cpu())
         for row, own_T in zip(rows, own, strict=True)
     ]
-
-
-def _is_within(found: Bound, bound: Bound) -> bool:
-    """Return whether the differences are within the bound; those that are not numbers are within none."""
-    return found.largest <= bound.largest and found.mean <= bound.mean

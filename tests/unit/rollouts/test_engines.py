@@ -17,11 +17,11 @@ from backsight.policies.opening import KINDS
 from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
 from backsight.rollouts.decoding.seq2seq_lm import Seq2SeqLMEngine
+from backsight.rollouts.engine_options import EngineOptions
 from backsight.rollouts.engines import (
     ENGINES,
     IN_PROCESS,
     EngineChoice,
-    EngineOptions,
     InProcessOptions,
     engine_for,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -20,8 +20,8 @@ from torch import Tensor
 
 from backsight.policies.scoring.log_probs import behaviour_logits
 from backsight.policies.text import LanguageModelPolicy, begun_tokens
-from backsight.policies.thinking import thought_end
 from backsight.rollouts.base import Capability
+from backsight.rollouts.completions import action_of, has_stopped
 from backsight.rollouts.decoding.batch import Batch, DecodeCache
 from backsight.rollouts.decoding.step import draw_tokens, most_likely, penalise, uniform_numbers
 from backsight.rollouts.in_process import InProcessEngine
@@ -123,7 +123,7 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
             assert batch is not None
             self._decode(batch, sampling)
             for index, tokens, log_probs in batch.leave():
-                yield index, self._action(observations[index], tokens, log_probs, sampling)
+                yield index, action_of(self.policy, observations[index], tokens, log_probs, sampling)
             if not len(batch):
                 batch = None
 
@@ -136,7 +136,8 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         while True:
             length = int(batch.lengths_B[0])
             log_probs = batch.log_probs_BC[0, :length].cpu()
-            yield self._action(observation, batch.tokens_BC[0, :length].tolist(), log_probs, sampling)
+            tokens = batch.tokens_BC[0, :length].tolist()
+            yield action_of(self.policy, observation, tokens, log_probs, sampling)
             if not batch.is_alive_B[0]:
                 return
             with self.profile.phase("decode", 1):
@@ -190,23 +191,8 @@ class LanguageModelEngine(InProcessEngine[PolicyT], ABC, Generic[PolicyT, Prompt
         """End the rows in which the last token completed one of the strings."""
         for row in batch.is_alive_B.nonzero()[:, 0].tolist():
             tokens = batch.tokens_BC[row, : int(batch.lengths_B[row])].tolist()
-            if _completes(self.policy.decode, tokens, stop_strings):
+            if has_stopped(self.policy, tokens, stop_strings):
                 batch.is_alive_B[row] = False
-
-    def _action(self, observation: Observation, tokens: list[int], log_probs: Tensor, sampling: Sampling) -> Action:
-        begun = begun_tokens(observation)
-        tokens = tokens[: max(1, sampling.max_completion_length - len(begun))]
-        whole = [*begun, *tokens]
-        has_ended = tokens[-1] in self.policy.end_tokens or _completes(self.policy.decode, whole, sampling.stop_strings)
-        log_probs = log_probs[: len(tokens)]
-        text = self.policy.decode(whole)
-        return Action(
-            tuple(tokens),
-            log_probs,
-            text,
-            is_truncated=not has_ended,
-            thought_end=thought_end(text, has_begun=self.policy.begins_in_thought(observation)),
-        )
 
     @property
     def _is_on_gpu(self) -> bool:
@@ -227,11 +213,3 @@ def _find_occurring(prompts: Sequence[Sequence[int]], like_BV: Tensor) -> Tensor
     for row, prompt in enumerate(prompts):
         seen_BV[row, list(prompt)] = True
     return seen_BV
-
-
-def _completes(decode: Callable[[Sequence[int]], str], tokens: Sequence[int], stop_strings: Sequence[str]) -> bool:
-    """Return whether the text of the tokens holds a stop string."""
-    if not stop_strings:
-        return False
-    text = decode(tokens)
-    return any(string in text for string in stop_strings)

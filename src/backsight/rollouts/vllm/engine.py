@@ -1,0 +1,273 @@
+"""Sampling by a vLLM server: tokens go there, and tokens come back with the log-probabilities they were drawn with.
+
+Every answer says which version of the weights it was drawn with. One of another version, as a server gives that was
+started anew, is thrown away and asked for again once the server has the weights; its seed is the same.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from backsight.errors import ConfigError, DataError, EngineError, ModelError
+from backsight.policies import adapters
+from backsight.policies.base import Policy, trained_weights
+from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.text import begun_tokens
+from backsight.profiling import Profile
+from backsight.rollouts.base import Capability
+from backsight.rollouts.completions import action_of, has_stopped
+from backsight.rollouts.vllm import proof
+from backsight.rollouts.vllm.client import Refusal, VllmClient
+from backsight.rollouts.vllm.facts import ServerFacts, look_at
+from backsight.rollouts.vllm.options import VllmOptions
+from backsight.rollouts.vllm.server import VllmServer, check_installed
+from backsight.rollouts.vllm.transfer import FolderTransfer
+from backsight.types import Action, Observation, Sampling
+
+GENERATE = "/inference/v1/generate"
+MOST_REVIVALS = 3
+"""Most times that a server is given its weights again, or started anew, before the answers of one call are there."""
+UNKNOWN_MODEL = 404
+LOG = "server.log"
+
+
+def build_engine(options: VllmOptions, policy: Policy) -> VllmEngine:
+    """Make the engine; a server that runs already is looked at, one of its own is started when it is needed.
+
+    Raises:
+        BacksightError: when the policy is no decoder-only model, or the server does not fit.
+    """
+    if not isinstance(policy, CausalLMPolicy):
+        raise ModelError("policy", policy.kind, "vLLM samples from decoder-only models alone; set engine=in_process")
+    if adapters.has_adapter(policy.model) and any(each.use_dora for each in policy.model.peft_config.values()):
+        raise ConfigError("adapter.name", "dora", "vLLM has no such adapters; set adapter=lora or engine=in_process")
+    return VllmEngine(options, policy)
+
+
+class VllmEngine:
+    """An engine that samples by a vLLM server. Its weights change by `load_weights` alone."""
+
+    capabilities: Collection[Capability] = frozenset({"files"})
+
+    def __init__(self, options: VllmOptions, policy: CausalLMPolicy) -> None:
+        self.options, self.policy, self.profile = options, policy, Profile()
+        self.folder = Path(tempfile.mkdtemp(prefix="backsight-vllm-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.name = secrets.token_hex(4)
+        """Name by which this engine knows its versions from those of another run on the same server."""
+        self.version = ""
+        self.server: VllmServer | None = None
+        self._held: Tensor | None = None
+        """Sums of the weights that the server has."""
+        self._count = 0
+        self.python = options.python or sys.executable
+        if options.start:
+            check_installed(self.python)
+        else:
+            assert options.url is not None
+            self._connect(options.url)
+
+    def keep_files_in(self, folder: Path) -> None:
+        """Put the log of the server, and the weights on their way to it, into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision in which the server computes."""
+        return self._started().dtype
+
+    def load_weights(self, policy: Policy) -> None:
+        assert isinstance(policy, CausalLMPolicy)
+        facts, sums = self._started(), _sums(policy)
+        if self._held is not None and torch.equal(sums, self._held):
+            return
+        self._held, self._count = None, self._count + 1
+        self.version = f"{self.name}-{self._count}"
+        with self.profile.phase("sync"):
+            self.transfer.send(policy, self.version)
+            self._prove(policy, facts)
+        self._held = sums
+
+    def act(
+        self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
+    ) -> Iterator[tuple[int, Action]]:
+        facts = self._started()
+        check_sampling(sampling)
+        for observation in observations:
+            self.policy.check_prompt(observation, sampling.max_completion_length)
+        bodies = [
+            self._body(observation, sampling, seed, facts)
+            for observation, seed in zip(observations, seeds, strict=True)
+        ]
+        waiting = list(range(len(bodies)))
+        for _ in range(1 + MOST_REVIVALS):
+            failure: EngineError | None = None
+            answers, lacking = self.client.post_all(GENERATE, [bodies[index] for index in waiting]), set(waiting)
+            with self.profile.phase("decode"):
+                came = next(answers, None)
+            while came is not None:
+                place, answer = came
+                if isinstance(answer, Exception):
+                    failure = self._judged(answer)
+                else:
+                    tokens, log_probs_C, version = self._read(answer)
+                    if version == self.version:
+                        lacking.remove(waiting[place])
+                        self.profile.tokens["decode"] += len(tokens)
+                        yield waiting[place], self._action(observations[waiting[place]], tokens, log_probs_C, sampling)
+                with self.profile.phase("decode"):
+                    came = next(answers, None)
+            if not lacking:
+                return
+            waiting = sorted(lacking)
+            for index in waiting:  # the name of the adapter stands in the request
+                bodies[index] = {**bodies[index], **self._model()}
+            self._revive()
+        what = failure or EngineError(
+            "engine.url", self.client.url, "goes on with other weights; does a second run use it?"
+        )
+        raise what
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        pass
+
+    def _started(self) -> ServerFacts:
+        """Return what is known of the server, after it was started if that is its turn."""
+        if self.server is None and self.options.start:
+            self._start()
+        return self.facts
+
+    def _start(self) -> None:
+        model = self.folder / "model"
+        words = list(self.options.arguments)
+        if adapters.has_adapter(self.policy.model):
+            model = Path(self.policy.model.name_or_path)
+            rank = max(config.r for config in self.policy.model.peft_config.values())
+            words = ["--enable-lora", f"--max-lora-rank={_allowed_rank(rank)}", *words]
+        elif not model.exists():
+            self.policy.save(model)
+        if not any(word.startswith("--dtype") for word in words):
+            words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}", *words]
+        self.server = VllmServer(self.python, model, words, self.folder / LOG)
+        self.server.wait(VllmClient(self.server.url, self.options.timeout, 0))
+        self._connect(self.server.url)
+
+    def _connect(self, url: str) -> None:
+        self.client = VllmClient(url, self.options.timeout, self.options.retries)
+        self.facts = look_at(self.client, self.policy)
+        self.transfer = FolderTransfer(self.client, self.folder)
+
+    def _revive(self) -> None:
+        """Give a server that was started anew, or that somebody else has given weights, the weights it should have."""
+        if self.server is not None and not self.server.is_alive:
+            self._start()
+        self.transfer.send_again()
+
+    def _prove(self, policy: CausalLMPolicy, facts: ServerFacts) -> None:
+        served = self.client.post("/weight_checker", {"action": "checksum"})["checksums"]
+        proof.check_checksums(policy, served, facts.dtype, self.client.url)
+        sampled = dict(self.act(proof.PROBES, proof.SAMPLING, [proof.SEED] * len(proof.PROBES)))
+        answers = [sampled[index] for index in range(len(proof.PROBES))]
+        proof.check_answers(policy, answers, facts.dtype, self.client.url)
+
+    def _body(self, observation: Observation, sampling: Sampling, seed: int, facts: ServerFacts) -> dict[str, Any]:
+        tokens, begun = self.policy.prompt_tokens(observation), len(begun_tokens(observation))
+        most = max(1, sampling.max_completion_length - begun)
+        if len(tokens) + most > facts.max_length:
+            remedy = f"with a completion is longer than the server's {facts.max_length}; start it with --max-model-len"
+            raise DataError("prompt", f"{len(tokens)} tokens", remedy)
+        how = {
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "min_p": sampling.min_p,
+            "repetition_penalty": sampling.repetition_penalty,
+            "max_tokens": most,
+            # the server counts the tokens before the end, and backsight the end as well
+            "min_tokens": min(most, max(0, sampling.min_completion_length - 1 - begun)),
+            "stop_token_ids": list(self.policy.end_tokens),
+            "ignore_eos": True,  # what ends a completion is said by the policy
+            "stop": list(sampling.stop_strings),
+            "seed": seed,
+            "logprobs": 0,
+            "detokenize": bool(sampling.stop_strings),
+        }
+        return {"token_ids": list(tokens), "sampling_params": how, **self._model()}
+
+    def _model(self) -> dict[str, str]:
+        return {"model": self.version} if adapters.has_adapter(self.policy.model) else {}
+
+    def _read(self, answer: Any) -> tuple[list[int], Tensor, str]:
+        """Return the tokens of an answer, their log-probabilities, (C,), and the version of the weights.
+
+        Raises:
+            EngineError: when the answer does not hold them.
+        """
+        try:
+            (choice,) = answer["choices"]
+            tokens = [int(token) for token in choice["token_ids"]]
+            drawn = choice["logprobs"]["content"]
+            log_probs_C = torch.tensor([float(each["logprob"]) for each in drawn], dtype=torch.float32)
+            if not tokens or [each["token_id"] for each in drawn] != tokens:
+                raise ValueError
+            versions = {span["version"] for span in choice["weight_versions"]}
+        except (LookupError, TypeError, ValueError) as error:
+            remedy = f"vLLM {self.facts.version} answers {GENERATE} otherwise than backsight was tried with"
+            raise EngineError("engine.url", self.client.url, remedy) from error
+        if adapters.has_adapter(self.policy.model):
+            return tokens, log_probs_C, str(answer["model"])
+        return tokens, log_probs_C, versions.pop() if len(versions) == 1 else ""
+
+    def _action(self, observation: Observation, tokens: list[int], log_probs_C: Tensor, sampling: Sampling) -> Action:
+        begun = list(begun_tokens(observation))
+        for count in range(1, len(tokens)) if sampling.stop_strings else ():
+            if has_stopped(self.policy, begun + tokens[:count], sampling.stop_strings):
+                tokens = tokens[:count]
+                break
+        return action_of(self.policy, observation, tokens, log_probs_C, sampling)
+
+    def _judged(self, error: Exception) -> EngineError:
+        """Return an error after which to ask again, and raise every other one."""
+        if isinstance(error, Refusal) and error.status != UNKNOWN_MODEL:
+            if "scale-out" in error.remedy.lower():
+                raise EngineError("engine.url", self.client.url, "start it with --enable-scale-out") from error
+            raise error
+        if not isinstance(error, EngineError):
+            raise error
+        return error
+
+
+def check_sampling(sampling: Sampling) -> None:
+    """Check that vLLM draws from the same distribution as the learner scores.
+
+    Raises:
+        ConfigError: when it does not: it applies min-p before top-p, and backsight, as transformers, after it.
+    """
+    if sampling.top_p < 1 and sampling.min_p > 0:
+        raise ConfigError("min_p", sampling.min_p, "vLLM applies it before top_p; leave out one of the two")
+
+
+def _sums(policy: Policy) -> Tensor:
+    """Return a sum over the bits of each trained weight, which tells whether any of them has changed."""
+    views = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+    weights = [weight.detach() for weight in trained_weights(policy.module).values()]
+    return torch.stack([weight.view(views[weight.element_size()]).sum(dtype=torch.int64).cpu() for weight in weights])
+
+
+def _allowed_rank(rank: int) -> int:
+    """Return the smallest of vLLM's largest ranks of adapters that is large enough."""
+    return next((each for each in (8, 16, 32, 64, 128, 256, 320, 512) if each >= rank), rank)

@@ -1,0 +1,45 @@
+"""A program that keeps a server for as long as a run lives: `python keeper.py COMMAND…`, with a pipe from the run.
+
+At the end of the pipe the run is over, whatever ended it, and the server is ended with all its processes. It is a
+program of its own because a run that is killed can do nothing any more, and it needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+PATIENCE = 15.0
+"""Seconds that a server has to end by itself."""
+
+
+def main() -> None:
+    """Run the command, and end it when the standard input ends."""
+    # a session of its own: whatever it starts can be ended together, and Ctrl-C on the terminal does not reach it
+    server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_end_with_the_run, args=(server.pid,), daemon=True).start()
+    code = server.wait()
+    _signal(server.pid, signal.SIGKILL)  # of a server that has died, processes may be left
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def _end_with_the_run(group: int) -> None:
+    while os.read(0, 1):  # a thread in the midst of `sys.stdin` would break Python's own end
+        pass
+    _signal(group, signal.SIGTERM)
+    time.sleep(PATIENCE)
+    _signal(group, signal.SIGKILL)
+
+
+def _signal(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+if __name__ == "__main__":
+    main()

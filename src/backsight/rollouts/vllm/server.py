@@ -1,0 +1,111 @@
+"""A vLLM server that a run starts on this machine, and that ends with the run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from backsight.errors import ConfigError, EngineError
+from backsight.rollouts.vllm.client import VllmClient
+
+MODULE = "vllm.entrypoints.openai.api_server"
+KEEPER = Path(__file__).with_name("keeper.py")
+HOST = "127.0.0.1"
+ENVIRONMENT: Mapping[str, str] = {
+    "VLLM_SERVER_DEV_MODE": "1",  # without it there is no interface for new weights
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",  # the model lies in a folder
+}
+WORDS = ("--logprobs-mode=processed_logprobs", "--enable-scale-out", "--enable-prefix-caching")
+"""What the engine needs: log-probabilities of the distribution that was drawn from, and tokens in and out."""
+LONGEST_START = 900.0
+"""Most seconds until a server answers; large models take minutes to load and to compile."""
+LOOK = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
+
+
+class VllmServer:
+    """A vLLM server as a child of this process.
+
+    Args:
+        python: the Python that it runs in.
+        model: the folder of the model.
+        words: more words for its command line.
+        log: the file that its output goes to.
+    """
+
+    def __init__(self, python: str, model: Path, words: Sequence[str], log: Path) -> None:
+        self.log, port = log, _free_port()
+        self.url = f"http://{HOST}:{port}"
+        command = [python, "-m", MODULE, f"--model={model}", f"--host={HOST}", f"--port={port}", *WORDS, *words]
+        with log.open("ab") as stream:
+            self._keeper = subprocess.Popen(
+                [sys.executable, str(KEEPER), *command],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+                env={**os.environ, **ENVIRONMENT},
+                start_new_session=True,
+            )
+        self.stop = weakref.finalize(self, _let_go, self._keeper)
+        """End the server, and wait until it has ended. That happens as well when this process ends."""
+
+    @property
+    def is_alive(self) -> bool:
+        return self._keeper.poll() is None
+
+    def wait(self, client: VllmClient) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            EngineError: when it has ended, or does not answer for a long time.
+        """
+        until = time.monotonic() + LONGEST_START
+        while self.is_alive and time.monotonic() < until:
+            try:
+                client.get("/health", retries=0)
+                return
+            except EngineError:
+                time.sleep(0.5)
+        ended = f"ended with code {self._keeper.returncode}" if not self.is_alive else "does not answer"
+        self.stop()
+        raise EngineError("engine.start", f"the server {ended}", f"{_last_error(self.log)}; its log is {self.log}")
+
+
+def check_installed(python: str) -> None:
+    """Check that a Python has vLLM.
+
+    Raises:
+        ConfigError: when it does not exist, or has none.
+    """
+    if shutil.which(python) is None:
+        raise ConfigError("engine.python", python, "does not exist; give the Python in which vLLM is installed")
+    if subprocess.run([python, "-c", LOOK], capture_output=True, check=False).returncode:
+        remedy = "has no vLLM; pip install vllm there, or set engine.python to a Python that has it"
+        raise ConfigError("engine.python", python, remedy)
+
+
+def _let_go(keeper: subprocess.Popen[bytes]) -> None:
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    keeper.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        return int(taken.getsockname()[1])
+
+
+def _last_error(log: Path) -> str:
+    """Return the last line of a log that names an error, or else its last line."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line]
+    return (errors or lines or ["it wrote nothing"])[-1][-160:]
