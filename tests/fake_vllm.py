@@ -44,8 +44,7 @@ class FakeVllm:
         self.asked: Counter[str] = Counter()
         """Number of requests by route."""
         self.lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Quiet(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def __enter__(self) -> FakeVllm:
@@ -160,6 +159,13 @@ class FakeVllm:
             if token in how["stop_token_ids"] or any(each in policy.decode(drawn) for each in how["stop"]):
                 break
         return drawn, log_probs
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that have gone away."""
 
 
 def _open(folder: Path) -> CausalLMPolicy:

@@ -15,7 +15,7 @@ from backsight.training.config import TrainingConfig
 from backsight.training.objective import has_signal
 from backsight.types import Example, Group, Trajectory
 
-PHASES = ("prefill", "decode", "reward", "look_back", "forward", "backward", "optimizer")
+PHASES = ("sync", "prefill", "decode", "reward", "look_back", "forward", "backward", "optimizer")
 FORWARD_FLOPS, BACKWARD_FLOPS, LEARNING_FLOPS = 2, 2, 2
 """Floating-point operations a weight and token: forward, backward for earlier layers, backward for trained weights."""
 

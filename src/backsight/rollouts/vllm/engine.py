@@ -31,14 +31,17 @@ from backsight.rollouts.vllm.client import Refusal, VllmClient
 from backsight.rollouts.vllm.facts import ServerFacts, look_at
 from backsight.rollouts.vllm.options import VllmOptions
 from backsight.rollouts.vllm.server import VllmServer, check_installed
-from backsight.rollouts.vllm.transfer import FolderTransfer
+from backsight.rollouts.vllm.transfer import FolderTransfer, save, save_untied
 from backsight.types import Action, Observation, Sampling
 
 GENERATE = "/inference/v1/generate"
 MOST_REVIVALS = 3
 """Most times that a server is given its weights again, or started anew, before the answers of one call are there."""
+PATIENCE = 1.0
+"""Seconds that a server's end takes to be noticed."""
 UNKNOWN_MODEL = 404
-LOG = "server.log"
+LOG, WEIGHTS = "server.log", "weights"
+"""What the engine writes: the log of a server that it has started, and weights on their way."""
 
 
 def build_engine(options: VllmOptions, policy: Policy) -> VllmEngine:
@@ -67,6 +70,7 @@ class VllmEngine:
         """Name by which this engine knows its versions from those of another run on the same server."""
         self.version = ""
         self.server: VllmServer | None = None
+        self.transfer: FolderTransfer | None = None
         self._held: Tensor | None = None
         """Sums of the weights that the server has."""
         self._count = 0
@@ -78,9 +82,12 @@ class VllmEngine:
             self._connect(options.url)
 
     def keep_files_in(self, folder: Path) -> None:
-        """Put the log of the server, and the weights on their way to it, into a folder."""
+        """Put the log of the server into a folder, and the weights, for as long as the engine is there."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        weakref.finalize(self, shutil.rmtree, folder / WEIGHTS, ignore_errors=True)
+        if self.transfer is not None:
+            self.transfer.folder = (folder / WEIGHTS).resolve()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -95,6 +102,7 @@ class VllmEngine:
         self._held, self._count = None, self._count + 1
         self.version = f"{self.name}-{self._count}"
         with self.profile.phase("sync"):
+            assert self.transfer is not None
             self.transfer.send(policy, self.version)
             self._prove(policy, facts)
         self._held = sums
@@ -152,14 +160,15 @@ class VllmEngine:
         return self.facts
 
     def _start(self) -> None:
-        model = self.folder / "model"
+        model = self.folder / WEIGHTS / "model"
         words = list(self.options.arguments)
         if adapters.has_adapter(self.policy.model):
             model = Path(self.policy.model.name_or_path)
             rank = max(config.r for config in self.policy.model.peft_config.values())
             words = ["--enable-lora", f"--max-lora-rank={_allowed_rank(rank)}", *words]
         elif not model.exists():
-            self.policy.save(model)
+            write = save_untied if self.policy.model.device.type == "cpu" else save
+            write(self.policy, model)
         if not any(word.startswith("--dtype") for word in words):
             words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}", *words]
         self.server = VllmServer(self.python, model, words, self.folder / LOG)
@@ -169,12 +178,15 @@ class VllmEngine:
     def _connect(self, url: str) -> None:
         self.client = VllmClient(url, self.options.timeout, self.options.retries)
         self.facts = look_at(self.client, self.policy)
-        self.transfer = FolderTransfer(self.client, self.folder)
+        if self.transfer is None:
+            self.transfer = FolderTransfer(self.client, self.folder / WEIGHTS)
+        self.transfer.client = self.client
 
     def _revive(self) -> None:
         """Give a server that was started anew, or that somebody else has given weights, the weights it should have."""
-        if self.server is not None and not self.server.is_alive:
+        if self.server is not None and self.server.has_ended(PATIENCE):
             self._start()
+        assert self.transfer is not None
         self.transfer.send_again()
 
     def _prove(self, policy: CausalLMPolicy, facts: ServerFacts) -> None:

@@ -31,7 +31,8 @@ MOST_HASHED = 2**24
 def check_checksums(policy: CausalLMPolicy, served: Mapping[str, str], dtype: torch.dtype, url: str) -> None:
     """Compare weights byte by byte, by the checksums of a server that computes in `dtype`.
 
-    Weights that the server has joined, packed or sharded have other names or bytes there, and are left out.
+    Weights that the server has joined, packed or sharded have other names or bytes there, and are left out; so are
+    embeddings and head, to which it adds rows.
 
     Raises:
         EngineError: when a weight differs.
@@ -41,9 +42,12 @@ def check_checksums(policy: CausalLMPolicy, served: Mapping[str, str], dtype: to
     found: dict[str, set[str]] = {}
     for name, checksum in served.items():
         found.setdefault(name.rpartition(":")[2], set()).add(checksum)
-    known = sorted(policy.model.named_parameters(), key=lambda each: each[1].numel())
+    ends = policy.model.get_input_embeddings(), policy.model.get_output_embeddings()
+    padded = {id(each.weight) for each in ends if each is not None}
     left = MOST_HASHED
-    for name, weight in known:
+    for name, weight in sorted(policy.model.named_parameters(), key=lambda each: each[1].numel()):
+        if id(weight) in padded:
+            continue
         if (left := left - weight.numel()) < 0:
             break
         checksums = found.get(name, {NOTHING})
@@ -70,7 +74,7 @@ def check_answers(policy: Policy, answers: Sequence[Action], dtype: torch.dtype,
     if not found.holds(bound):
         what = f"log-probabilities of its answers differ by up to {found.largest:.2g}, {found.mean:.2g} on average"
         remedy = f"does not have the new weights: {what} (bounds: {bound.largest:g}, {bound.mean:g})"
-        raise EngineError("engine.url", url, f"{remedy}; serve this model there, or set engine=in_process")
+        raise EngineError("engine.url", url, f"{remedy}; let the run start a server (engine.start=true)")
     return found
 
 

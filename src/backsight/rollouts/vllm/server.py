@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +26,10 @@ ENVIRONMENT: Mapping[str, str] = {
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",  # the model lies in a folder
 }
+DEFAULTS: Mapping[str, str] = {
+    "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB, on a CPU; by itself vLLM takes nearly all of its memory
+}
+"""What stands in the environment unless the user has put something else there."""
 WORDS = ("--logprobs-mode=processed_logprobs", "--enable-scale-out", "--enable-prefix-caching")
 """What the engine needs: log-probabilities of the distribution that was drawn from, and tokens in and out."""
 LONGEST_START = 900.0
@@ -51,15 +57,17 @@ class VllmServer:
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
-                env={**os.environ, **ENVIRONMENT},
+                env={**DEFAULTS, **os.environ, **ENVIRONMENT},
                 start_new_session=True,
             )
         self.stop = weakref.finalize(self, _let_go, self._keeper)
         """End the server, and wait until it has ended. That happens as well when this process ends."""
 
-    @property
-    def is_alive(self) -> bool:
-        return self._keeper.poll() is None
+    def has_ended(self, patience: float = 0.0) -> bool:
+        """Return whether the server has ended, or does so within the seconds of `patience`."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(patience)
+        return self._keeper.returncode is not None
 
     def wait(self, client: VllmClient) -> None:
         """Wait until the server answers.
@@ -68,13 +76,13 @@ class VllmServer:
             EngineError: when it has ended, or does not answer for a long time.
         """
         until = time.monotonic() + LONGEST_START
-        while self.is_alive and time.monotonic() < until:
+        while not self.has_ended() and time.monotonic() < until:
             try:
                 client.get("/health", retries=0)
                 return
             except EngineError:
                 time.sleep(0.5)
-        ended = f"ended with code {self._keeper.returncode}" if not self.is_alive else "does not answer"
+        ended = f"ended with code {self._keeper.returncode}" if self.has_ended() else "does not answer"
         self.stop()
         raise EngineError("engine.start", f"the server {ended}", f"{_last_error(self.log)}; its log is {self.log}")
 
@@ -105,7 +113,8 @@ def _free_port() -> int:
 
 
 def _last_error(log: Path) -> str:
-    """Return the last line of a log that names an error, or else its last line."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line]
-    return (errors or lines or ["it wrote nothing"])[-1][-160:]
+    """Return the first error of a log, which the others follow from, or else its last line."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^(?!.*WARNING).*?(\w+(?:Error|Exception): .+)$", text, re.MULTILINE)
+    lines = text.split("\n") if found is None else [found.group(1)]
+    return next((line.strip()[:160] for line in reversed(lines) if line.strip()), "it wrote nothing")

@@ -1,4 +1,5 @@
 import copy
+import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from backsight.policies import adapters
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.config import AdapterConfig
 from backsight.policies.text import TextPolicy
-from backsight.rollouts.base import acting_as
+from backsight.rollouts.base import acting_as, keep_files
 from backsight.rollouts.vllm.engine import VllmEngine
 from backsight.rollouts.vllm.facts import look_at
 from backsight.rollouts.vllm.options import VllmOptions
@@ -115,8 +116,21 @@ def test_new_weights_arrive_and_old_ones_are_not_sent_again(server: FakeVllm, po
     made.load_weights(policy)
     assert server.asked["/collective_rpc"] == 2 and made.version.endswith("-2") == server.version.endswith("-2")
     assert [each.value for each in act(made)] != [each.value for each in before]
-    assert [each.name for each in made.folder.iterdir()] == [server.version], "weights of before are deleted"
+    place = made.folder / "weights"
+    assert [each.name for each in place.iterdir()] == [server.version], "weights of before are deleted"
     assert made.profile.seconds["sync"] > 0
+
+
+def test_files_lie_where_the_run_wants_them_and_weights_go_with_the_engine(
+    server: FakeVllm, policy: CausalLMPolicy, tmp_path: Path
+) -> None:
+    made = VllmOptions(url=server.url).build(policy, own_weights=False)
+    keep_files(made, tmp_path / "engine")
+    made.load_weights(policy)
+    assert (tmp_path / "engine" / "weights" / server.version).is_dir()
+    del made
+    gc.collect()
+    assert list((tmp_path / "engine").iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [0.1, 1e-4])

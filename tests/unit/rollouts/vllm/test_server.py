@@ -76,9 +76,9 @@ def test_a_server_ends_with_all_its_processes(folder: Path) -> None:
     server = VllmServer(sys.executable, folder, [], folder / "log")
     server.wait(VllmClient(server.url, 5, 0))
     pids = processes(folder)
-    assert server.is_alive and all(map(is_running, pids)) and server.url.startswith("http://127.0.0.1:")
+    assert not server.has_ended() and all(map(is_running, pids)) and server.url.startswith("http://127.0.0.1:")
     server.stop()
-    assert not server.is_alive
+    assert server.has_ended()
     wait_until_gone(pids)
 
 
@@ -94,6 +94,7 @@ def test_a_server_that_dies_is_noticed_with_what_it_left(folder: Path) -> None:
     pids = processes(folder)
     os.kill(pids[0], signal.SIGKILL)
     wait_until_gone(pids)
+    assert server.has_ended(patience=10)
     server.stop()
 
 
