@@ -156,7 +156,7 @@ class _Planning:
             attempts=attempts,
             tokens=tokens,
             evaluations=evaluations,
-            evaluation_seconds=self._evaluation_seconds(seconds),
+            evaluation_seconds=self._evaluation_seconds(seconds, size, machine),
             disk=self._disk(size, steps or 1, attempts, evaluations),
             remedies=remedies(size, load, self.of_adapter),
             advice=advice(size, load, self.of_adapter, available),
@@ -198,24 +198,32 @@ class _Planning:
         return all(each["is_small"] for each in self.found[-1].steps)
 
     def _computed(self, size: ModelSize, machine: Machine) -> dict[str, float]:
+        return computed_seconds(size, self._tokens(), machine, bf16=self.config.bf16)
+
+    def _tokens(self) -> Tokens:
+        """Return the tokens of a step."""
         steps, prompts = self.found[-1].steps, self.config.prompts_per_step
         longest = max(each["longest"] for each in whole_steps(steps))
         # completions of a small step were cut off, and longer ones are learnt as well
         stretch = self.config.max_completion_length / max(1, longest) if self._has_only_small_steps else 1.0
-        tokens = Tokens(
+        return Tokens(
             prompt=per_prompt(steps, "read") * prompts,
             learnt=per_prompt(steps, "learnt") * prompts * stretch,
             longest=longest * stretch,
             rows=per_prompt(steps, "attempts") * prompts,
         )
-        return computed_seconds(size, tokens, machine, bf16=self.config.bf16)
 
-    def _evaluation_seconds(self, seconds: Mapping[str, float]) -> float:
+    def _evaluation_seconds(self, seconds: Mapping[str, float], size: ModelSize, machine: Machine | None) -> float:
         """Return the time of one evaluation: sampling once at each item, and no learning."""
         last, config = self.found[-1], self.config
         if last.decoding is None:
             return 0.0
         items = float(last.decoding["evaluated"])
+        if machine is not None:
+            tokens = self._tokens()
+            read = tokens.prompt / config.prompts_per_step * items
+            computed = computed_seconds(size, Tokens(read, 0.0, tokens.longest, items), machine, bf16=config.bf16)
+            return computed["decode"] + computed["prefill"]
         groups = items / max(1, config.num_generations)
         sampling = seconds_measured(last, self.size, max(1, round(groups))).get("decode", 0.0)
         reading = seconds.get("prefill", 0.0) / config.prompts_per_step * items
