@@ -95,8 +95,9 @@ class Rehearsal:
             self.parts.policy.anatomy.try_once()
         self.learn(SMALL_SHARE)
         seconds = self.step(1, attempts=self._affordable_attempts())
-        share = min(1.0, SHARE_FOR_LARGEST * self.time_left * self.rate / self.largest_tokens)
-        if share > 2 * SMALL_SHARE:
+        share = SMALL_SHARE
+        while share < 1 and (larger := min(1.0, self._affordable_share())) >= min(1.0, 2 * share):
+            share = larger  # a larger part is learnt at a higher rate, so that the next one may be larger still
             self.learn(share)
         affordable = int(min(prompts, max(1.0, self.time_left / max(seconds, 1e-3))))
         if affordable == 1 < prompts:
@@ -109,6 +110,10 @@ class Rehearsal:
     @property
     def time_left(self) -> float:
         return self.until - self.teller.seconds
+
+    def _affordable_share(self) -> float:
+        """Return the share of the largest micro-batch that there is time to learn."""
+        return SHARE_FOR_LARGEST * self.time_left * self.rate / self.largest_tokens
 
     def _affordable_attempts(self) -> int:
         """Return how many attempts at a prompt there is time for, by what the small step has taken.
@@ -239,8 +244,10 @@ class Rehearsal:
         if len(cuts) == 1:  # where one is all, it meets no gradients of those before it
             trainer.optimizer.zero_grad(set_to_none=True)
         self.gauge.begin()
+        began = self.teller.seconds
         loss, _, decisions = micro_batch_loss(trainer.policy, weighted, self.config)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.rate = max(self.rate, decisions.num_tokens / max(1e-3, self.teller.seconds - began))
         reached = len(largest) / len(cut)
         self.largest_tokens = max(1, round(decisions.num_tokens / reached))
         self.teller.tell("learnt", {"tokens": decisions.num_tokens, "share": reached, "peak": self.gauge.peak()})

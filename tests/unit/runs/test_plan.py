@@ -120,7 +120,7 @@ def test_another_machine_is_computed(make_config: Callable[..., RunConfig], monk
     assert made.how.startswith("computed from published figures (NVIDIA, H100")
     assert made.available == 80e9
     assert made.seconds["forward"] == pytest.approx(2 * 10**6 * 100 / (0.4 * 67e12))
-    # 16 items are answered in as many calls of the GPU's kernels as the 8 attempts of a step, and no second of this machine
+    # 16 items take as many launches as the 8 attempts of a step, and no second of this machine
     assert made.evaluation_seconds == pytest.approx(made.seconds["decode"] + 16 * made.seconds["prefill"])
     assert "interpreter and libraries" not in made.memory.parts
 
