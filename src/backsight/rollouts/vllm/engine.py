@@ -6,6 +6,7 @@ started anew, is thrown away and asked for again once the server has the weights
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import sys
@@ -29,9 +30,10 @@ from backsight.rollouts.completions import action_of, has_stopped
 from backsight.rollouts.vllm import proof
 from backsight.rollouts.vllm.client import Refusal, VllmClient
 from backsight.rollouts.vllm.facts import ServerFacts, look_at
+from backsight.rollouts.vllm.nccl import NcclTransfer, check_can_transfer
 from backsight.rollouts.vllm.options import VllmOptions
 from backsight.rollouts.vllm.server import VllmServer, check_installed
-from backsight.rollouts.vllm.transfer import FolderTransfer, save, save_untied
+from backsight.rollouts.vllm.transfer import FolderTransfer, Transfer, save, save_untied
 from backsight.types import Action, Observation, Sampling
 
 GENERATE = "/inference/v1/generate"
@@ -54,6 +56,8 @@ def build_engine(options: VllmOptions, policy: Policy) -> VllmEngine:
         raise ModelError("policy", policy.kind, "vLLM samples from decoder-only models alone; set engine=in_process")
     if adapters.has_adapter(policy.model) and any(each.use_dora for each in policy.model.peft_config.values()):
         raise ConfigError("adapter.name", "dora", "vLLM has no such adapters; set adapter=lora or engine=in_process")
+    if options.transfer == "nccl":
+        check_can_transfer(policy)
     return VllmEngine(options, policy)
 
 
@@ -70,7 +74,7 @@ class VllmEngine:
         """Name by which this engine knows its versions from those of another run on the same server."""
         self.version = ""
         self.server: VllmServer | None = None
-        self.transfer: FolderTransfer | None = None
+        self.transfer: Transfer | None = None
         self._held: Tensor | None = None
         """Sums of the weights that the server has."""
         self._count = 0
@@ -86,7 +90,7 @@ class VllmEngine:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         weakref.finalize(self, shutil.rmtree, folder / WEIGHTS, ignore_errors=True)
-        if self.transfer is not None:
+        if isinstance(self.transfer, FolderTransfer):
             self.transfer.folder = (folder / WEIGHTS).resolve()
 
     @property
@@ -171,6 +175,8 @@ class VllmEngine:
             write(self.policy, model)
         if not any(word.startswith("--dtype") for word in words):
             words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}", *words]
+        if self.options.transfer == "nccl":
+            words = [f"--weight-transfer-config={json.dumps({'backend': 'nccl'})}", *words]
         self.server = VllmServer(self.python, model, words, self.folder / LOG)
         self.server.wait(VllmClient(self.server.url, self.options.timeout, 0))
         self._connect(self.server.url)
@@ -179,12 +185,15 @@ class VllmEngine:
         self.client = VllmClient(url, self.options.timeout, self.options.retries)
         self.facts = look_at(self.client, self.policy)
         if self.transfer is None:
-            self.transfer = FolderTransfer(self.client, self.folder / WEIGHTS)
+            is_by_folder = self.options.transfer == "folder"
+            folder = self.folder / WEIGHTS
+            self.transfer = FolderTransfer(self.client, folder) if is_by_folder else NcclTransfer(self.client)
         self.transfer.client = self.client
 
     def _revive(self) -> None:
         """Give a server that was started anew, or that somebody else has given weights, the weights it should have."""
         if self.server is not None and self.server.has_ended(PATIENCE):
+            self.server.stop()
             self._start()
         assert self.transfer is not None
         self.transfer.send_again()

@@ -1,7 +1,8 @@
-"""A program that keeps a server for as long as a run lives: `python keeper.py COMMAND…`, with a pipe from the run.
+"""A program that keeps a server for as long as a run lives: `python keeper.py LOG COMMAND…`, with pipes to the run.
 
-At the end of the pipe the run is over, whatever ended it, and the server is ended with all its processes. It is a
-program of its own because a run that is killed can do nothing any more, and it needs the standard library alone.
+At the end of its input the run is over, whatever ended it, and the server is ended with all its processes. It is a
+program of its own because a run that is killed can do nothing any more, and it needs the standard library alone. It
+writes the number of the group of these processes, so that the run can end them if the keeper is killed.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ PATIENCE = 15.0
 
 def main() -> None:
     """Run the command, and end it when the standard input ends."""
-    # a session of its own: whatever it starts can be ended together, and Ctrl-C on the terminal does not reach it
-    server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+    log, *command = sys.argv[1:]
+    with open(log, "ab") as stream:
+        # a session of its own: whatever it starts can be ended together, and Ctrl-C on the terminal does not reach it
+        server = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+        )
+    print(server.pid, flush=True)
     threading.Thread(target=_end_with_the_run, args=(server.pid,), daemon=True).start()
     code = server.wait()
     _signal(server.pid, signal.SIGKILL)  # of a server that has died, processes may be left

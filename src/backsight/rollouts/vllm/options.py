@@ -27,6 +27,8 @@ class VllmOptions(EngineOptions):
     """Python in which vLLM is installed, for a server that is started; ``none`` is the one that runs backsight."""
     arguments: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
     """More words for a server that is started, such as ``--tensor-parallel-size=2``."""
+    transfer: Literal["folder", "nccl"] = "folder"
+    """Way of new weights to the server: by a folder that both can read, or from GPU to GPU by NCCL."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a request to the server fails."""
     retries: Annotated[int, Field(ge=0, le=20)] = 5

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -51,16 +52,18 @@ class VllmServer:
         self.log, port = log, _free_port()
         self.url = f"http://{HOST}:{port}"
         command = [python, "-m", MODULE, f"--model={model}", f"--host={HOST}", f"--port={port}", *WORDS, *words]
-        with log.open("ab") as stream:
-            self._keeper = subprocess.Popen(
-                [sys.executable, str(KEEPER), *command],
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=stream,
-                env={**DEFAULTS, **os.environ, **ENVIRONMENT},
-                start_new_session=True,
-            )
-        self.stop = weakref.finalize(self, _let_go, self._keeper)
+        self._keeper = subprocess.Popen(
+            [sys.executable, str(KEEPER), str(log), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**DEFAULTS, **os.environ, **ENVIRONMENT},
+            start_new_session=True,
+        )
+        assert self._keeper.stdout is not None
+        told = self._keeper.stdout.readline()
+        if not told:
+            raise EngineError("engine.python", python, f"cannot be started; see {log}")
+        self.stop = weakref.finalize(self, _let_go, self._keeper, int(told))
         """End the server, and wait until it has ended. That happens as well when this process ends."""
 
     def has_ended(self, patience: float = 0.0) -> bool:
@@ -100,10 +103,11 @@ def check_installed(python: str) -> None:
         raise ConfigError("engine.python", python, remedy)
 
 
-def _let_go(keeper: subprocess.Popen[bytes]) -> None:
-    assert keeper.stdin is not None
-    keeper.stdin.close()
-    keeper.wait()
+def _let_go(keeper: subprocess.Popen[bytes], group: int) -> None:
+    with keeper:  # it closes the pipes, and waits
+        pass
+    with contextlib.suppress(ProcessLookupError):  # of a keeper that was killed, processes may be left
+        os.killpg(group, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -49,6 +49,8 @@ def _is_tied(policy: CausalLMPolicy) -> bool:
 class Transfer(Protocol):
     """A way of weights to a server."""
 
+    client: VllmClient
+
     def send(self, policy: CausalLMPolicy, version: str) -> None:
         """Give the server the weights that the policy has now, under the name of this version."""
         ...

@@ -98,6 +98,18 @@ def test_a_server_that_dies_is_noticed_with_what_it_left(folder: Path) -> None:
     server.stop()
 
 
+def test_nothing_is_left_of_a_server_whose_keeper_was_killed_as_well(folder: Path) -> None:
+    server = VllmServer(sys.executable, folder, [], folder / "log")
+    server.wait(VllmClient(server.url, 5, 0))
+    pids = processes(folder)
+    keepers = subprocess.run(["pgrep", "-f", f"{keeper.__file__} {folder}"], capture_output=True, text=True, check=True)
+    for pid in (pids[0], *map(int, keepers.stdout.split())):
+        os.kill(pid, signal.SIGKILL)
+    assert server.has_ended(patience=10)
+    server.stop()
+    wait_until_gone(pids)
+
+
 def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
     (folder / "broken").mkdir()
     server = VllmServer(sys.executable, folder / "broken", [], folder / "log")
@@ -107,8 +119,8 @@ def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
 
 @pytest.mark.parametrize(("command", "code"), [("import sys; sys.exit(3)", 3), ("import os; os.abort()", 134)])
 def test_a_keeper_ends_as_its_server_does(command: str, code: int) -> None:
-    words = [sys.executable, keeper.__file__, sys.executable, "-c", command]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as kept:
+    words = [sys.executable, keeper.__file__, os.devnull, sys.executable, "-c", command]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as kept:
         assert kept.wait() == code
 
 
