@@ -21,13 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeGuard, TypeVar
 
 from backsight.errors import RewardError
 from backsight.rounding import difference, total
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_T = TypeVar("_T")
 
 Observation = Any
 """The input of a policy. Language models see a string, chat messages ``[{"role": ..., "content": ...}]``, or a
@@ -403,12 +405,32 @@ class StepResult:
     """Feedback that is revealed once the episode is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pending(Generic[_T]):
+    """An answer that is on its way; whoever asked may ask others meanwhile."""
+
+    wait: Callable[[], _T | Pending[_T]]
+    """A function that waits for the answer, and returns it or what else has to be waited for. It is called once."""
+    cancel: Callable[[], object]
+    """A function that says that nobody wants the answer any more."""
+
+    def result(self) -> _T:
+        """Wait until the answer is there, and return it."""
+        answer = self.wait()
+        while isinstance(answer, Pending):
+            answer = answer.wait()
+        return answer
+
+
 class Environment(Protocol):
-    """One episode, in Gymnasium's terms. It is used once: `reset` first, then `step` until the episode is over."""
+    """One episode, in Gymnasium's terms. It is used once: `reset` first, then `step` until the episode is over.
 
-    def reset(self) -> Observation: ...
+    Both may return a `Pending` in place of the answer: then many episodes wait at the same time.
+    """
 
-    def step(self, action: Action) -> StepResult: ...
+    def reset(self) -> Observation | Pending[Observation]: ...
+
+    def step(self, action: Action) -> StepResult | Pending[StepResult]: ...
 
 
 EnvironmentFactory = Callable[[Any], Environment]

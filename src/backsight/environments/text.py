@@ -5,6 +5,9 @@ An environment is any object with
     reset(seed=...)    -> (observation, info)
     step(action: str)  -> (observation, reward, terminated, truncated, info)
 
+These, and `close` where there is one, may be asynchronous (``async def``): those of all episodes wait together then, in
+one event loop.
+
 An observation holds only what is new: a text, or chat messages ``[{"role": ..., "content": ...}]``. The prompt of a
 turn is made of the observations and responses so far. Every turn is a step with a prompt and a response of its own, so
 only tokens that the policy sampled are trained.
@@ -26,14 +29,18 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from backsight.errors import RewardError, SpaceError, shown
+from backsight.feedback.daemons import EventLoop
 from backsight.feedback.environment import ask_environment
 from backsight.feedback.numbers import finite_reward, in_order, truth
-from backsight.types import Action, Feedback, Observation, StepResult, is_chat
+from backsight.types import Action, Feedback, Observation, Pending, StepResult, is_chat
 
+_T = TypeVar("_T")
+_LOOP = EventLoop("environments")
 _SHAPES = "give text, or a list of messages with 'role' and 'content'"
 
 
@@ -73,7 +80,7 @@ class TextEpisode:
         self.potential: float | None = None
         self.is_over = False
 
-    def reset(self) -> Observation:
+    def reset(self) -> Observation | Pending[Observation]:
         """Reset the environment and return the first prompt.
 
         Raises:
@@ -81,6 +88,9 @@ class TextEpisode:
             RewardError: when the environment raised or gave no answer in time, or the potential is not a finite number.
         """
         answer = _reset(self.env, self.seed)
+        return _later("env.reset", answer, self._begin) if inspect.isawaitable(answer) else self._begin(answer)
+
+    def _begin(self, answer: object) -> Observation:
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise SpaceError("env.reset", type(answer).__name__, "return (observation, info), as in Gymnasium")
         observation, info = answer
@@ -88,7 +98,7 @@ class TextEpisode:
         self._observe("env.reset", observation, info)
         return self._prompt(self.observations)
 
-    def step(self, action: Action) -> StepResult:
+    def step(self, action: Action) -> StepResult | Pending[StepResult]:
         """Give the environment the text of an action, and return its answer with the next prompt.
 
         Raises:
@@ -100,6 +110,11 @@ class TextEpisode:
             raise SpaceError("action.text", None, "a text environment needs a policy that speaks")
         turn = f"env.step, turn {len(self.said)} of the episode"
         answer = ask_environment(turn, self.env.step, action.text)
+        go_on = partial(self._go_on, turn, action.text)
+        return _later(turn, answer, go_on) if inspect.isawaitable(answer) else go_on(answer)
+
+    def _go_on(self, turn: str, said: str, answer: object) -> StepResult | Pending[StepResult]:
+        """Return what an answer of `env.step` comes to, once the environment is closed if the episode is over."""
         if not isinstance(answer, tuple) or len(answer) != 5:
             remedy = "return (observation, reward, terminated, truncated, info), as in Gymnasium"
             raise SpaceError("env.step", type(answer).__name__, remedy)
@@ -107,7 +122,7 @@ class TextEpisode:
         reward = finite_reward(reward, turn)
         terminated, truncated = truth(terminated, f"{turn}, terminated"), truth(truncated, f"{turn}, truncated")
         potential = self.potential
-        self.said.append(action.text)
+        self.said.append(said)
         info = self._observe("env.step", observation, info)
         prompt = self._prompt(self.observations)
         has_room = self.fits is None or self.fits(prompt)
@@ -116,9 +131,9 @@ class TextEpisode:
         if terminated or truncated:
             feedback = self._feedback(info)
             self.is_over = True
-            close(self.env)
         seen = prompt if has_room else None
-        return StepResult(seen, reward, terminated, truncated, info, potential, feedback)
+        result = StepResult(seen, reward, terminated, truncated, info, potential, feedback)
+        return _close(self.env, result) if self.is_over else result
 
     def _observe(self, place: str, observation: Any, info: Any) -> dict[str, Any]:
         """Remember an observation and what was said of it, and return a copy of `info`."""
@@ -206,18 +221,21 @@ def _named_rewards(info: Mapping[str, Any]) -> dict[str, float]:
 
 def first_observation(env: Any, seed: int, *, chat: bool = False) -> Observation:
     """Return the first prompt of an episode from `seed`. The environment is closed afterwards."""
-    observation = TextEpisode(env, seed, max_turns=1, chat=chat).reset()
-    close(env)
-    return observation
+    prompt = TextEpisode(env, seed, max_turns=1, chat=chat).reset()
+    closed = _close(env, prompt.result() if isinstance(prompt, Pending) else prompt)
+    return closed.result() if isinstance(closed, Pending) else closed
 
 
-def close(env: Any) -> None:
-    ask_environment("env.close", _close, env)
+def _close(env: Any, result: _T) -> _T | Pending[_T]:
+    """Close an environment that has a method for it, and return the result."""
+    answer = ask_environment("env.close", lambda: env.close() if hasattr(env, "close") else None)
+    return _later("env.close", answer, lambda _: result) if inspect.isawaitable(answer) else result
 
 
-def _close(env: Any) -> None:
-    if hasattr(env, "close"):
-        env.close()
+def _later(place: str, answer: Awaitable[object], go_on: Callable[[object], _T | Pending[_T]]) -> Pending[_T]:
+    """Let an answer come in the event loop, and return what `go_on` makes of it once it is there."""
+    future = _LOOP.start(answer)
+    return Pending(lambda: go_on(ask_environment(place, _LOOP.wait, future)), future.cancel)
 
 
 def _reset(env: Any, seed: int) -> Any:

@@ -6,7 +6,6 @@ their own frameworks' logs and filters, and is ignored.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -20,9 +19,10 @@ from backsight.types import Observation
 def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> RewardFunction:
     """Adapt a function ``compute_score(data_source, solution_str, ground_truth, extra_info)`` written for verl.
 
-    It is called once for each completion, returns a number or a dictionary with a ``score``, and may be asynchronous.
-    The rows are verl's: columns ``data_source``, ``reward_model`` (whose ``ground_truth`` is taken; else the column
-    ``ground_truth``) and ``extra_info``. A missing value is None, and a missing ``extra_info`` an empty dictionary.
+    It is called once for each completion, returns a number or a dictionary with a ``score``, and may be asynchronous:
+    all its calls run together then. The rows are verl's: columns ``data_source``, ``reward_model`` (whose
+    ``ground_truth`` is taken; else the column ``ground_truth``) and ``extra_info``. A missing value is None, and a
+    missing ``extra_info`` an empty dictionary.
     """
     known_as = name or _name(compute_score)
 
@@ -37,14 +37,14 @@ def from_verl(compute_score: Callable[..., Any], name: str | None = None) -> Rew
             for completion, row in zip(completions, _rows(columns, len(completions)), strict=True)
         ]
 
-    def scores(completions: Sequence[Any], **columns: Any) -> Any:
-        answers = [compute_score(**call) for call in calls(completions, columns)]
-        if any(map(inspect.isawaitable, answers)):
-            return awaited(answers)
-        return [_part(answer, "score", known_as) for answer in answers]
+    def scores(completions: Sequence[Any], **columns: Any) -> list[Any]:
+        return [score(compute_score(**call)) for call in calls(completions, columns)]
 
-    async def awaited(answers: Sequence[Any]) -> list[float | None]:
-        return [_part(answer, "score", known_as) for answer in await asyncio.gather(*answers)]
+    def score(answer: Any) -> Any:
+        return awaited(answer) if inspect.isawaitable(answer) else _part(answer, "score", known_as)
+
+    async def awaited(answer: Awaitable[Any]) -> Any:
+        return _part(await answer, "score", known_as)
 
     return _rename(scores, known_as)
 

@@ -10,12 +10,17 @@ import asyncio
 import queue
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 _T = TypeVar("_T")
+_Outcome = Callable[[], _T]
+
+PARTING = 1.0
+"""Most seconds to wait for what is cancelled when an event loop ends."""
 
 
 class DaemonThreads(ThreadPoolExecutor):
@@ -67,38 +72,70 @@ def _dismiss(calls: queue.SimpleQueue[_Call | None], workers: int) -> None:
 
 
 class EventLoop:
-    """One event loop in a daemon thread, started when it is needed, and ended when this object is forgotten."""
+    """One event loop in a daemon thread, started when it is needed.
+
+    It ends when this object is forgotten, and at the latest with the process; what still runs in it is cancelled.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
-    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+    def run(self, answer: Awaitable[_T]) -> _T:
         """Return the result of a coroutine, which is cancelled if waiting for it is interrupted."""
-        future = self.start(coroutine)
+        return self.wait(self.start(answer))
+
+    def start(self, answer: Awaitable[_T]) -> Future[_Outcome[_T]]:
+        """Let a coroutine, or whatever else can be awaited, run in the loop; its result is for `wait`."""
+        return asyncio.run_coroutine_threadsafe(_outcome(answer), self._started())
+
+    def wait(self, future: Future[_Outcome[_T]]) -> _T:
+        """Return the result of what `start` started, which is cancelled if waiting for it is interrupted."""
         try:
-            return future.result()
+            return future.result()()
         finally:
             future.cancel()
-
-    def start(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Begin a coroutine, and return the future of its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._loop.set_default_executor(DaemonThreads(8, self.name))
-                threading.Thread(target=_run_forever, args=(self._loop,), name=self.name, daemon=True).start()
-                weakref.finalize(self, self._loop.call_soon_threadsafe, self._loop.stop)
+                thread = threading.Thread(target=_run_forever, args=(self._loop,), name=self.name, daemon=True)
+                thread.start()
+                weakref.finalize(self, _end, self._loop, thread)
         return self._loop
+
+
+async def _outcome(answer: Awaitable[_T]) -> _Outcome[_T]:
+    """Return a function that returns or raises what came of it: `sys.exit` in a task would end the loop."""
+    try:
+        said = await answer
+    except (SystemExit, KeyboardInterrupt) as error:
+        return partial(_raise, error)
+    return lambda: said
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """End a loop, and wait a moment for what is cancelled in it."""
+    loop.call_soon_threadsafe(loop.stop)
+    if threading.current_thread() is not thread:
+        thread.join(PARTING)

@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import math
 import os
+import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +31,11 @@ LONGEST_ANSWER = 2**24
 """Most bytes of an answer; a server that sends more is broken or hostile."""
 LONGEST_WAIT = 60.0
 """Most seconds between two attempts, whatever the server asks for."""
+
+CONNECTIONS = 64
+"""Most connections of one client: for every request, a client looks through all that it has."""
+
+_LOOP = EventLoop("endpoints")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,9 @@ class ChatEndpoint:
     retries: int = 4
     first_wait: float = 1.0
     """Seconds before the first retry; each further wait is twice as long."""
-    workers: int = 8
-    """Number of requests under way at the same time."""
+    workers: int = 128
+    """Most requests under way at the same time, each with a connection of its own. Raise it to ask about a whole step
+    at once, as far as the system lets a process open files (``ulimit -n``); lower it for a service that allows few."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -74,24 +84,33 @@ class ChatEndpoint:
             ConfigError: when the environment variable of the key is not set, or holds no key.
             RewardError: when the server refused, or gave no answer that can be read.
         """
-        return EventLoop("endpoint").run(self._answers(conversations, self._authorization()))
+        return _LOOP.run(self._answers(conversations, self._authorization()))
 
     async def _answers(self, conversations: Sequence[Messages], headers: Mapping[str, str]) -> list[str]:
-        # proxies of the environment are used for https alone, where they see only the name of the server
-        uses_proxies = urlsplit(self.url).scheme == "https"
         free = asyncio.Semaphore(self.workers)
-        async with httpx2.AsyncClient(headers=headers, timeout=self.timeout, trust_env=uses_proxies) as client:
+        count = math.ceil(min(self.workers, len(conversations)) / CONNECTIONS)
+        async with AsyncExitStack() as stack:
+            security = httpx2.create_ssl_context()
+            clients = [await stack.enter_async_context(self._client(headers, security)) for _ in range(count)]
 
-            async def answer(messages: Messages) -> str:
+            async def answer(client: httpx2.AsyncClient, messages: Messages) -> str:
                 async with free:
                     return await self._answer(client, messages)
 
-            asked = [asyncio.create_task(answer(messages)) for messages in conversations]
+            asked = [asyncio.create_task(answer(*each)) for each in zip(cycle(clients), conversations, strict=False)]
             try:
                 return list(await asyncio.gather(*asked))
             finally:
                 for task in asked:  # once one has failed, the others are not waited for
                     task.cancel()
+
+    def _client(self, headers: Mapping[str, str], security: ssl.SSLContext) -> httpx2.AsyncClient:
+        # proxies of the environment are used for https alone, where they see only the name of the server
+        uses_proxies = urlsplit(self.url).scheme == "https"
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)  # `workers` is the limit
+        return httpx2.AsyncClient(
+            headers=headers, timeout=self.timeout, limits=limits, verify=security, trust_env=uses_proxies
+        )
 
     def _authorization(self) -> dict[str, str]:
         if self.key_variable is None:

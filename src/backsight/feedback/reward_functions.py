@@ -6,6 +6,7 @@ import asyncio
 import copy
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
@@ -24,8 +25,13 @@ from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
 _T = TypeVar("_T")
+_Place = tuple[str, int | None]
+"""Name of a function, and the number of the completion that it is asked about; None: about all."""
 
-Answers = Sequence[float | FeedbackRecord | None]
+Answer = float | FeedbackRecord | None
+"""What a function says of one completion."""
+
+Answers = Sequence[Answer | Awaitable[Answer]]
 """What a function says of each completion, in order."""
 
 RewardFunction = Callable[..., Answers | Awaitable[Answers]]
@@ -33,10 +39,12 @@ RewardFunction = Callable[..., Answers | Awaitable[Answers]]
 each completion, in order: a list, an array, a tensor or a generator.
 
 In place of a number may stand a `FeedbackRecord`, a dictionary with all that the function knows of the completion.
-``None`` says that the function does not apply to a completion. A function without ``**kwargs`` receives only what it
-names. `columns` are those of the data, one list each, with None where a row lacks the column. The completion of a chat
-prompt comes as ``[{"role": "assistant", "content": text}]``. All of this are copies, which the function may change.
-``trainer_state`` is a `TrainerState`; ``log_extra`` and ``log_metric`` do nothing."""
+``None`` says that the function does not apply to a completion. An answer may be awaitable: those of all completions are
+awaited together, so that a thousand requests are under way at once, and one that fails is named. A function without
+``**kwargs`` receives only what it names. `columns` are those of the data, one list each, with None where a row lacks
+the column. The completion of a chat prompt comes as ``[{"role": "assistant", "content": text}]``. All of this are
+copies, which the function may change. ``trainer_state`` is a `TrainerState`; ``log_extra`` and ``log_metric`` do
+nothing."""
 
 REMEDY = "mend the function, or let it return None where it does not apply"
 
@@ -127,8 +135,18 @@ class RewardFunctions:
         if len(self.weights) != len(functions) or not all(map(math.isfinite, self.weights)):
             raise ConfigError("reward_weights", self.weights, f"give {len(functions)} finite numbers, one a function")
         self.full_marks = full_marks
-        self.busy: list[str] = []
+        self._at_work: list[_Place] = []
         self._loop = EventLoop("reward functions")
+
+    @property
+    def busy(self) -> list[str]:
+        """Names of the functions that are at work; of one that is asked about each completion apart, with the first."""
+        rows: dict[str, list[int | None]] = {}
+        for name, row in list(self._at_work):
+            rows.setdefault(name, []).append(row)
+        return [
+            _label(name, own[0]) + (f" and {len(own) - 1} others" if len(own) > 1 else "") for name, own in rows.items()
+        ]
 
     @insisting
     def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
@@ -169,67 +187,82 @@ class RewardFunctions:
         return total(counted) if counted else None
 
     def _said(self, known: Mapping[str, Any], expected: int) -> dict[str, list[Feedback]]:
-        """Return what each function says. What an asynchronous function returns is awaited, all of it together."""
+        """Return what each function says. All that is awaitable, of one function or of several, is awaited together."""
         said: dict[str, list[Feedback]] = dict.fromkeys(self.functions, [])
-        waiting: dict[str, Awaitable[object]] = {}
+        waiting: dict[_Place, Awaitable[object]] = {}
+        answers: dict[str, list[object]] = {}
 
         def call(name: str, arguments: Mapping[str, Any]) -> None:
             answer = self.functions[name](**arguments)
             if inspect.isawaitable(answer):
-                waiting[name] = answer
+                waiting[name, None] = answer
+                return
+            if isinstance(answer, Iterator):
+                answer = list(itertools.islice(answer, expected + 1))
+            members = in_order(answer, expected) or []
+            later = {(name, row): each for row, each in enumerate(members) if inspect.isawaitable(each)}
+            waiting.update(later.items())
+            if later and len(members) == expected:
+                answers[name] = members
             else:
                 said[name] = _numbers(name, answer, expected)
 
         try:
             for name, function in self.functions.items():
                 arguments = _choose(name, function, known)
-                with self._mark_busy(name):
+                with self._mark_busy((name, None)):
                     ask(_label(name), REMEDY, call, name, arguments)
         except BaseException:
             for answer in waiting.values():
                 if inspect.iscoroutine(answer):
                     answer.close()
             raise
-        if waiting:
-            said |= self._await(waiting, expected)
-        return said
+        found = self._await(waiting) if waiting else {}
+        for name, members in answers.items():
+            found[name, None] = [found.get((name, row), each) for row, each in enumerate(members)]
+        return said | {
+            name: ask(_label(name), REMEDY, _numbers, name, answer, expected)
+            for (name, row), answer in found.items()
+            if row is None
+        }
 
-    def _await(self, waiting: Mapping[str, Awaitable[object]], expected: int) -> dict[str, list[Feedback]]:
-        """Return what asynchronous functions come to say."""
+    def _await(self, waiting: Mapping[_Place, Awaitable[object]]) -> dict[_Place, object]:
+        """Return what all of these come to say, in their order; the first one that failed is raised."""
 
-        async def answer(name: str) -> list[Feedback] | BaseException:
-            with self._mark_busy(name):
+        async def answer(place: _Place) -> object:
+            with self._mark_busy(place):
                 try:
-                    return _numbers(name, await waiting[name], expected)
+                    return await waiting[place]
                 except BaseException as error:  # raised again below: some errors would end the loop
-                    return error
+                    return _Raised(error)
 
-        async def answers() -> list[list[Feedback] | BaseException]:
+        async def answers() -> list[object]:
             return await asyncio.gather(*map(answer, waiting))
 
-        said = {}
-        known = ask(lambda: ", ".join(sorted(self.busy or map(_label, waiting))), REMEDY, self._run, answers)
-        for name, found in zip(waiting, known, strict=True):
-            said[name] = ask(_label(name), REMEDY, _unwrap, found)
-        return said
+        known = ask(lambda: ", ".join(sorted(self.busy)) or "reward functions", REMEDY, self._run, answers)
+        return {place: ask(_label(*place), REMEDY, _unwrap, each) for place, each in zip(waiting, known, strict=True)}
 
     def _run(self, function: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return self._loop.run(function())
 
     @contextmanager
-    def _mark_busy(self, name: str) -> Iterator[None]:
+    def _mark_busy(self, place: _Place) -> Iterator[None]:
         """Count the function as busy inside the block."""
-        label = _label(name)
-        self.busy.append(label)
+        self._at_work.append(place)
         try:
             yield
         finally:
-            self.busy.remove(label)
+            self._at_work.remove(place)
 
 
-def _unwrap(answer: _T | BaseException) -> _T:
-    if isinstance(answer, BaseException):
-        raise answer
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: BaseException
+
+
+def _unwrap(answer: object) -> object:
+    if isinstance(answer, _Raised):
+        raise answer.error
     return answer
 
 
@@ -340,5 +373,5 @@ def _number(name: str, row: int, answer: object) -> Feedback:
     return unite(own, said)
 
 
-def _label(name: str) -> str:
-    return f"reward function '{name}'"
+def _label(name: str, row: int | None = None) -> str:
+    return f"reward function '{name}'" + ("" if row is None else f", completion {row}")

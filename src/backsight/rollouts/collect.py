@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from backsight.feedback.environment import ask_environment
 from backsight.rollouts.base import Engine
 from backsight.seeds import derive_seed
-from backsight.types import Action, Environment, EnvironmentFactory, Group, Observation, Sampling, Step, Trajectory
+from backsight.types import (
+    Action,
+    Environment,
+    EnvironmentFactory,
+    Group,
+    Observation,
+    Pending,
+    Sampling,
+    Step,
+    StepResult,
+    Trajectory,
+)
 
 
 def collect(
@@ -24,7 +36,8 @@ def collect(
 ) -> Iterator[tuple[int, Group]]:
     """Play `num_generations` episodes from each start; yield each finished group with the index of its start.
 
-    Episodes that are still running act together, at most `side_by_side` of them; 1 fits a single environment.
+    Episodes that are still running act together, at most `side_by_side` of them; 1 fits a single environment. Those
+    whose answer is `Pending` are waited for together, once all have acted.
     `success_threshold` is the total reward from which an episode counts as a success, if nobody says whether it is.
     """
     planned = [(start, number) for start in range(len(starts)) for number in range(num_generations)]
@@ -45,15 +58,34 @@ def collect(
 
 def _play(engine: Engine, episodes: Sequence[_Episode], sampling: Sampling) -> Iterator[int]:
     """Play the episodes together, and yield the index of each when it is over."""
-    running = list(range(len(episodes)))
-    while running:
-        observations = [episodes[index].observation for index in running]
-        seeds = [episodes[index].next_seed for index in running]
-        for place, action in engine.act(observations, sampling, seeds):
-            episodes[running[place]].advance(action)
-            if episodes[running[place]].is_over:
-                yield running[place]
-        running = [index for index in running if not episodes[index].is_over]
+    try:
+        _settle(episodes)
+        running = list(range(len(episodes)))
+        while running:
+            observations = [episodes[index].observation for index in running]
+            seeds = [episodes[index].next_seed for index in running]
+            late = []
+            for place, action in engine.act(observations, sampling, seeds):
+                index = running[place]
+                episodes[index].advance(action)
+                if episodes[index].is_over:
+                    yield index
+                if episodes[index].pending is not None:
+                    late.append(index)
+            _settle([episodes[index] for index in late])
+            yield from (index for index in late if episodes[index].is_over)
+            running = [index for index in running if not episodes[index].is_over]
+    finally:
+        for episode in episodes:
+            if episode.pending is not None:
+                episode.pending.cancel()
+
+
+def _settle(episodes: Sequence[_Episode]) -> None:
+    """Wait for the answers that environments still owe. All of them are on their way at the same time."""
+    while waiting := [episode for episode in episodes if episode.pending is not None]:
+        for episode in waiting:
+            episode.settle()
 
 
 class _Episode:
@@ -62,8 +94,12 @@ class _Episode:
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
         self.name = type(environment).__name__
-        self.observation: Observation = ask_environment(f"{self.name}.reset", environment.reset)
+        self.observation: Observation = None
         self.steps: list[Step] = []
+        self.pending: Pending[Any] | None = None
+        """An answer that is on its way."""
+        self._take: Callable[[Any], None] = self._begin
+        self._receive(ask_environment(f"{self.name}.reset", environment.reset))
 
     @property
     def next_seed(self) -> int:
@@ -84,7 +120,24 @@ class _Episode:
         )
 
     def advance(self, action: Action) -> None:
-        result = ask_environment(f"{self.name}.step", self.environment.step, action)
+        """Take a step. Its answer is there at once, or it is `pending`."""
+        self._take = partial(self._add_step, action)
+        self._receive(ask_environment(f"{self.name}.step", self.environment.step, action))
+
+    def settle(self) -> None:
+        """Wait for the answer that is pending, which may be followed by another."""
+        assert self.pending is not None
+        self._receive(self.pending.wait())
+
+    def _receive(self, answer: Any) -> None:
+        self.pending = answer if isinstance(answer, Pending) else None
+        if self.pending is None:
+            self._take(answer)
+
+    def _begin(self, observation: Observation) -> None:
+        self.observation = observation
+
+    def _add_step(self, action: Action, result: StepResult) -> None:
         self.steps.append(
             Step(
                 self.observation,

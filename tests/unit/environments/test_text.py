@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
@@ -11,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from backsight.environments.text import TextEpisode
+from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import RewardError, SpaceError
 from backsight.feedback.asking import patience
-from backsight.types import Action, Feedback
+from backsight.types import Action, Feedback, Pending
 
 
 def say(text: str | None) -> Action:
@@ -349,3 +350,76 @@ def test_whatever_of_an_environment_ends_the_program_is_named(members: dict[str,
     with pytest.raises(RewardError, match=rf"^{place}: called sys.exit\(3\): mend the environment"):
         episode.reset()
         episode.step(say(" other"))
+
+
+class Meeting:
+    """Waits in each call until as many others wait as there are environments."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.waiting, self.most = size, 0, 0
+        self.turn = asyncio.Event()
+
+    async def wait(self) -> None:
+        turn, self.waiting = self.turn, self.waiting + 1
+        self.most = max(self.most, self.waiting)
+        if self.waiting == self.size:
+            self.waiting, self.turn = 0, asyncio.Event()
+            turn.set()
+        await asyncio.wait_for(turn.wait(), timeout=20)
+
+
+class Remote(Counter):
+    """A counter behind a network."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        super().__init__()
+        self.meeting = meeting
+
+    async def reset(self, *, seed: int) -> tuple[Any, dict[str, Any]]:  # type: ignore[override]
+        await self.meeting.wait()
+        return super().reset(seed=seed)
+
+    async def step(self, action: str) -> tuple[Any, Any, bool, bool, dict[str, Any]]:  # type: ignore[override]
+        await self.meeting.wait()
+        return super().step(action)
+
+    async def close(self) -> None:  # type: ignore[override]
+        await self.meeting.wait()
+        super().close()
+
+
+def test_asynchronous_environments_wait_together_and_are_closed() -> None:
+    meeting = Meeting(300)
+    episodes = [TextEpisode(Remote(meeting), seed=0, max_turns=9) for _ in range(300)]
+    for answers in ([each.reset() for each in episodes], [each.step(say(" more")) for each in episodes]):
+        seen = [each.result() for each in answers if isinstance(each, Pending)]
+        assert len(seen) == 300
+    last = [each.step(say(" more")) for each in episodes]
+    closing = [each.wait() for each in last if isinstance(each, Pending)]
+    results = [each.result() for each in closing if isinstance(each, Pending)]
+    assert meeting.most == 300
+    assert all(each.terminated and each.reward == 1.0 and each.feedback.success for each in results)
+    assert all(each.env.is_closed for each in episodes)
+
+
+def test_the_first_prompt_of_an_asynchronous_environment() -> None:
+    env = Remote(Meeting(1))
+    assert first_observation(env, 0) == "want 2, have 0:" and env.is_closed
+
+
+def test_an_asynchronous_environment_that_hangs_or_raises_is_named() -> None:
+    class Hangs(Remote):
+        async def reset(self, *, seed: int) -> Any:  # type: ignore[override]
+            await asyncio.sleep(60)
+
+        async def step(self, action: str) -> Any:  # type: ignore[override]
+            raise ValueError("connection lost")
+
+    env = Hangs(Meeting(1))
+    reset = TextEpisode(env, seed=0, max_turns=9).reset()
+    with patience(0.05), pytest.raises(RewardError, match=r"^env\.reset: hangs: gave no answer in 0\.05 s"):
+        reset.result()
+    step = TextEpisode(env, seed=0, max_turns=9).step(say(" more"))
+    message = r"^env\.step, turn 0 of the episode: raised ValueError: connection lost: mend the environment"
+    with pytest.raises(RewardError, match=message):
+        step.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -103,3 +104,18 @@ def test_asynchronous_objects_are_awaited_before_their_answer_is_read() -> None:
     rewards = from_openrlhf(Late({"rewards": [0.5, 0.5]}), name="openrlhf")
     feedback = RewardFunctions([score, rewards])(ROWS, seeds=[0, 0])
     assert [each.rewards for each in feedback] == [{"verl": 0.5, "openrlhf": 0.5}] * 2
+
+
+def test_calls_of_an_asynchronous_verl_function_run_together_and_are_named_apart() -> None:
+    meeting = asyncio.Event()
+
+    async def compute_score(solution_str: str, **rest: Any) -> float:
+        if solution_str == ROWS[1].steps[0].action.text:
+            meeting.set()
+            raise ValueError("no such server")
+        await asyncio.wait_for(meeting.wait(), timeout=20)
+        return 1.0
+
+    message = "^reward function 'compute_score', completion 1: raised ValueError: no such server"
+    with pytest.raises(RewardError, match=message):
+        RewardFunctions([from_verl(compute_score)])(ROWS, seeds=[0, 0])

@@ -69,3 +69,31 @@ time.sleep(0.2)
     started = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert time.monotonic() - started < 30
+
+
+def test_what_runs_in_a_loop_that_ends_is_cancelled() -> None:
+    loop, done = EventLoop("ends"), []
+    begun = threading.Event()
+
+    async def tidy() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            done.append("tidied up")
+
+    future = loop.start(tidy())
+    assert begun.wait(20)
+    del loop
+    assert wait_until_gone("ends") and done == ["tidied up"] and future.cancelled()
+
+
+def test_a_coroutine_that_ends_the_process_does_not_end_the_loop() -> None:
+    loop = EventLoop("lasts")
+
+    async def leaves() -> None:
+        sys.exit(3)
+
+    with pytest.raises(SystemExit):
+        loop.run(leaves())
+    assert loop.run(asyncio.sleep(0, "goes on")) == "goes on"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -212,3 +214,44 @@ def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
 def test_numbers_that_are_too_small(options: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(options))}: .* or more"):
         ChatEndpoint("https://example.com", "m", **options)
+
+
+class Gathering:
+    """A server that answers no question before so many have been asked, each on a connection of its own."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.here, self.most = size, 0, 0
+        self.port: Future[int] = Future()
+        self.is_full = asyncio.Event()
+        threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True).start()
+
+    async def serve(self) -> None:
+        server = await asyncio.start_server(self.answer, "127.0.0.1", 0, backlog=self.size)
+        self.port.set_result(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            assert size is not None
+            question = json.loads(await reader.readexactly(int(size[1])))["messages"][0]["content"]
+            self.here += 1
+            self.most = max(self.most, self.here)
+            if self.here == self.size:
+                self.is_full.set()
+            await self.is_full.wait()
+            body = json.dumps({"choices": [{"message": {"content": f"echo {question}"}}]}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            await writer.drain()
+            self.here -= 1
+        writer.close()
+
+
+@pytest.mark.parametrize(("asked", "workers", "together"), [(500, 500, 500), (40, 10, 10)])
+def test_as_many_questions_as_are_allowed_are_under_way_at_once(asked: int, workers: int, together: int) -> None:
+    server = Gathering(together)
+    ask = ChatEndpoint(f"http://127.0.0.1:{server.port.result(20)}/v1", "judge-1", workers=workers, timeout=60.0)
+    answers = ask([[{"role": "user", "content": str(number)}] for number in range(asked)])
+    assert answers == [f"echo {number}" for number in range(asked)]
+    assert server.most == together

@@ -449,3 +449,120 @@ def test_a_decorator_that_hands_on_everything_gets_what_the_function_inside_take
         return [float(len(text)) for text in completions]
 
     assert [each.reward for each in RewardFunctions([lengths])(ATTEMPTS, seeds=range(2))] == [1.0, 3.0]
+
+
+class Crowd:
+    """A place where calls wait until so many are there."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.here, self.most, self.cancelled = size, 0, 0, 0
+        self.is_full = asyncio.Event()
+
+    async def wait(self, answer: Any) -> Any:
+        self.here += 1
+        self.most = max(self.most, self.here)
+        if self.here == self.size:
+            self.is_full.set()
+        try:
+            await self.is_full.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.here -= 1
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+THOUSAND = [attempt(str(number)) for number in range(1000)]
+
+
+def test_a_thousand_calls_are_under_way_at_once_and_keep_their_order() -> None:
+    crowd = Crowd(1000)
+
+    def one_by_one(completions: list[str]) -> list[Any]:
+        return [crowd.wait(float(completion)) for completion in completions]
+
+    said = RewardFunctions([one_by_one])(THOUSAND, seeds=range(1000))
+    assert crowd.most == 1000
+    assert [each.reward for each in said] == [float(number) for number in range(1000)]
+
+
+def test_awaitable_answers_stand_beside_others_and_say_all_that_others_may() -> None:
+    async def later(answer: Any) -> Any:
+        return answer
+
+    def mixed(completions: list[str]) -> Any:
+        return iter([later({"reward": 2.0, "text": "good"}), None])
+
+    first, second = RewardFunctions([mixed, length])(ATTEMPTS, seeds=range(9))
+    assert (first.reward, first.text, first.rewards) == (3.0, "good", {"mixed": 2.0, "length": 1.0})
+    assert (second.reward, second.rewards) == (3.0, {"length": 3.0})
+
+
+def test_one_call_that_hangs_is_named_alone_and_cancelled() -> None:
+    crowd, hung = Crowd(999), Crowd(2)
+
+    def some_hang(completions: list[str]) -> list[Any]:
+        return [(hung if completion == "437" else crowd).wait(1.0) for completion in completions]
+
+    message = "^reward function 'some_hang', completion 437: hangs: gave no answer in 1 s; "
+    with patience(1.0), pytest.raises(RewardError, match=message):
+        RewardFunctions([some_hang])(THOUSAND, seeds=range(1000))
+    assert (crowd.most, crowd.here, crowd.cancelled) == (999, 0, 0)
+    limit = time.monotonic() + 20
+    while hung.cancelled == 0 and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert hung.cancelled == 1
+
+
+def test_of_many_calls_that_hang_the_first_is_named_with_their_number() -> None:
+    crowd = Crowd(1001)
+
+    def all_hang(completions: list[str]) -> list[Any]:
+        return [crowd.wait(1.0) for _ in completions]
+
+    with (
+        patience(0.5),
+        pytest.raises(RewardError, match="^reward function 'all_hang', completion 0 and 999 others: hangs"),
+    ):
+        RewardFunctions([all_hang])(THOUSAND, seeds=range(1000))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            ValueError("refused"),
+            "^reward function 'score', completion 3: raised ValueError: refused: mend the function",
+        ),
+        (SystemExit(1), "^reward function 'score', completion 3: called sys.exit\\(1\\): mend the function"),
+        (float("nan"), "^reward function 'score': returned nan for completion 3: return a finite number"),
+    ],
+)
+def test_a_call_that_fails_among_many_is_named(answer: Any, message: str) -> None:
+    crowd = Crowd(1000)
+
+    def score(completions: list[str]) -> list[Any]:
+        return [crowd.wait(answer if completion == "3" else 1.0) for completion in completions]
+
+    with pytest.raises(RewardError, match=message) as caught:
+        RewardFunctions([length, score])(THOUSAND, seeds=range(1000))
+    assert not isinstance(answer, Exception) or caught.value.__cause__ is answer
+
+
+def test_awaitables_that_are_not_wanted_are_closed() -> None:
+    crowd = Crowd(1)
+
+    def too_few(completions: list[str]) -> list[Any]:
+        return [crowd.wait(1.0)]
+
+    def breaks(completions: list[str]) -> list[float]:
+        raise ValueError
+
+    with pytest.raises(RewardError, match="too_few': returned 1 rewards: return 2"):
+        RewardFunctions([too_few])(ATTEMPTS, seeds=range(9))
+    with pytest.raises(RewardError, match="'breaks': raised ValueError"):
+        RewardFunctions([lambda completions: [crowd.wait(1.0) for _ in completions], breaks])(ATTEMPTS, seeds=range(9))
+    assert crowd.most == 0

@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ import torch
 from backsight.errors import RewardError
 from backsight.feedback.asking import patience
 from backsight.rollouts.collect import collect
-from backsight.types import Action, Feedback, Observation, Sampling, StepResult
+from backsight.types import Action, Feedback, Observation, Pending, Sampling, StepResult
 
 
 class Echo:
@@ -113,3 +113,49 @@ def test_an_environment_that_hangs_is_named() -> None:
 
     with patience(0.05), pytest.raises(RewardError, match="^Stuck.step: hangs: gave no answer in 0.05 s"):
         list(collect(Echo(), Stuck, [3], 2, Sampling(), seed=0))  # type: ignore[arg-type]
+
+
+class Slow(Countdown):
+    """The same, but its answers are pending, and it says what is asked and what is waited for."""
+
+    asked: ClassVar[list[str]] = []
+    cancelled: ClassVar[list[int]] = []
+
+    def reset(self) -> Any:
+        return self.later("reset", super().reset)
+
+    def step(self, action: Action) -> Any:
+        result = super().step(action)
+        return self.later("step", lambda: self.later("close", lambda: result) if result.terminated else result)
+
+    def later(self, what: str, answer: Callable[[], Any]) -> Pending[Any]:
+        self.asked.append(f"ask {what}")
+
+        def wait() -> Any:
+            self.asked.append(f"have {what}")
+            return answer()
+
+        return Pending(wait, lambda: self.cancelled.append(self.left))
+
+
+def test_pending_answers_are_waited_for_together_and_change_nothing_else() -> None:
+    Slow.asked.clear()
+    groups, at_once = (list(collect(Echo(), kind, [2, 1], 1, Sampling(), 0)) for kind in (Slow, Countdown))  # type: ignore[arg-type]
+    by_start = {index: group for index, group in at_once}
+    assert [index for index, _ in groups] == [1, 0]
+    assert all(repr(group) == repr(by_start[index]) for index, group in groups)
+    first = ["ask step", "ask step", "have step", "ask close", "have step", "have close"]
+    last = ["ask step", "have step", "ask close", "have close"]
+    assert Slow.asked == ["ask reset", "ask reset", "have reset", "have reset", *first, *last]
+    assert Slow.cancelled == []
+
+
+def test_answers_that_nobody_waits_for_any_more_are_cancelled() -> None:
+    class Broken(Slow):
+        def reset(self) -> Any:
+            return super().reset() if self.left else Pending(lambda: 1 / 0, lambda: None)
+
+    Slow.cancelled.clear()
+    with pytest.raises(ZeroDivisionError):
+        list(collect(Echo(), Broken, [0, 5, 7], 1, Sampling(), 0))  # type: ignore[arg-type]
+    assert Slow.cancelled == [5, 7]

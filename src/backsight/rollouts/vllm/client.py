@@ -63,7 +63,7 @@ class VllmClient:
         try:
             for _ in bodies:
                 yield answers.get()
-            sending.result()  # it closes its connections
+            self._loop.wait(sending)  # it closes its connections
         finally:
             sending.cancel()
 
