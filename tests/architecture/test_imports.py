@@ -51,6 +51,8 @@ IN_ONE_FILE = [
     "peft",
     "starlette",
     "uvicorn",
+    "verifiers",
+    "aiohttp",
 ]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -29,6 +29,7 @@ PRESETS: Registry[Callable[..., Preset]] = Registry(
         "sentiment": "backsight.presets.sentiment:sentiment",
         "summarization": "backsight.presets.summarization:summarization",
         "translation": "backsight.presets.translation:translation",
+        "verifiers:": "backsight.presets.verifiers:verifiers",
     },
 )
 """Functions that make a preset, by its name. A function whose name ends in a colon is given the text behind the

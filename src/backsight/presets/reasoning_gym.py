@@ -5,8 +5,9 @@ from __future__ import annotations
 from backsight.config import RunConfig
 from backsight.hindsight.options import OutcomeOptions
 from backsight.presets.base import START, Preset
+from backsight.presets.options import parse_name
 from backsight.tasks.base import Task
-from backsight.tasks.reasoning_gym import ReasoningGymTask, check_dataset, parse_name
+from backsight.tasks.reasoning_gym import ReasoningGymTask, check_dataset
 
 
 def reasoning_gym(name: str) -> Preset:
@@ -15,7 +16,7 @@ def reasoning_gym(name: str) -> Preset:
     Raises:
         ConfigError: when reasoning-gym is not installed, or has no such task or option.
     """
-    dataset, options = parse_name(name)
+    dataset, options = parse_name("reasoning-gym", name)
     check_dataset(dataset, options)
     preset = f"reasoning-gym:{name}"
     config = RunConfig(preset=preset, hindsight=OutcomeOptions(), max_completion_length=64, **START)

@@ -160,24 +160,6 @@ class ReasoningGymTask(PromptTask):
         return min(1.0, max(0.0, score)) if math.isfinite(score) else None
 
 
-def parse_name(text: str) -> tuple[str, dict[str, Any]]:
-    """Parse a data set and its options from a text like ``chain_sum,max_terms=3``.
-
-    Raises:
-        ConfigError: when an option has no value, or two.
-    """
-    dataset, *pairs = text.split(",")
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key:
-            raise ConfigError("reasoning-gym option", pair, "write it as name=value")
-        if key in options:
-            raise ConfigError("reasoning-gym option", pair, f"{key} stands there twice; keep one of them")
-        options[key] = _value(value)
-    return dataset, options
-
-
 def check_dataset(name: str, options: Mapping[str, Any]) -> None:
     """Check that a data set can be made with these options.
 
@@ -189,17 +171,6 @@ def check_dataset(name: str, options: Mapping[str, Any]) -> None:
             remedy = "is chosen so that the splits differ; leave it out, or make a ReasoningGymTask with "
             raise ConfigError(f"reasoning-gym:{name}, option {option}", options[option], remedy + _OWN_OPTIONS[option])
     _made(name, {**options, "seed": 0, "size": 1})
-
-
-def _value(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
 
 
 def _made(name: str, settings: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from backsight.errors import ConfigError, DataError
 from backsight.tasks.base import Item
-from backsight.tasks.reasoning_gym import HARMLESS, REFUSED, ReasoningGymTask, check_dataset, parse_name
+from backsight.tasks.reasoning_gym import HARMLESS, REFUSED, ReasoningGymTask, check_dataset
 
 EVALUATORS = {"eval", "exec", "literal_eval", "parse_expr", "parse_latex", "sympify"}
 EVALUATE_THEIR_OWN = {
@@ -162,19 +162,6 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     with pytest.raises(ConfigError, match=r"pip install 'backsight\[reasoning\]'"):
         ReasoningGymTask("chain_sum")
-
-
-def test_options_are_read_as_numbers_where_they_are_some() -> None:
-    assert parse_name("a") == ("a", {})
-    assert parse_name("a,b=1,c=0.5,d=true,e=word") == ("a", {"b": 1, "c": 0.5, "d": True, "e": "word"})
-    with pytest.raises(ConfigError, match="option: b: write it as name=value"):
-        parse_name("a,b")
-
-
-@pytest.mark.parametrize("text", ["chain_sum,max_terms=3,max_terms=5", "chain_sum,min_terms=2,max_terms=3,min_terms=2"])
-def test_an_option_that_stands_twice_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="stands there twice"):
-        parse_name(text)
 
 
 @pytest.mark.parametrize("options", [{"seed": 3}, {"size": 5}])
