@@ -164,7 +164,7 @@ class World:
         )
 
 
-class PolicyHarness(NullHarness):
+class PolicyHarness(NullHarness):  # type: ignore[misc]  # it has no types where verifiers is not installed
     """A chat loop in this process: it asks the model, calls tools, and ends with an answer that calls none."""
 
     async def setup(self, runtime: vf.Runtime) -> None:
@@ -244,12 +244,13 @@ def _outcome(episode: vf.Episode) -> Outcome:
     """Return what came of an episode of one agent, whose last trace counts."""
     trace = episode.traces[-1] if episode.traces else None
     failed = [*episode.errors, *(() if trace is None or trace.ok else trace.errors)]
-    error = f"raised {failed[-1].type}: {failed[-1].message}" if failed else None
-    if trace is None:
-        return Outcome(0.0, {}, None, False, error or "ran no agent")
-    rewards = {name: each.score for name, each in trace.rewards.items()}
-    metrics = {(f"metric/{name}" if name in rewards else name): value for name, value in trace.metrics.items()}
-    return Outcome(trace.reward, rewards | metrics, trace.stop_condition, trace.is_truncated, error)
+    if trace is None or failed:
+        error = f"raised {failed[-1].type}: {failed[-1].message}" if failed else "ran no agent"
+        return Outcome(0.0, {}, None, False, error)
+    rewards = {name: each.score for name, each in trace.rewards.items() if each is not None}
+    metrics = {name: value for name, value in trace.metrics.items() if value is not None}
+    named = {(f"metric/{name}" if name in rewards else name): value for name, value in metrics.items()}
+    return Outcome(trace.reward, rewards | named, trace.stop_condition, trace.is_truncated, None)
 
 
 def open_environment(name: str, options: Mapping[str, Any], max_turns: int) -> vf.Env[Any]:
@@ -263,8 +264,8 @@ def open_environment(name: str, options: Mapping[str, Any], max_turns: int) -> v
         seats = _seats(name)
         known = taskset_config_type(name)
     except ModuleNotFoundError as error:
-        missing = str(error.name or "")
-        if missing.replace("_", "-") not in name.replace("_", "-"):
+        missing = str(getattr(error.__cause__, "name", None) or error.name)
+        if missing.partition(".")[0] not in name.replace("-", "_").lower():
             raise ConfigError(field, f"needs the package {missing}", "install it") from error
         raise ConfigError("task", field, "unknown; pip install the package that holds it, under this name") from error
     except (TypeError, AttributeError) as error:

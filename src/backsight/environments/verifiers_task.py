@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import typing
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -132,11 +132,13 @@ class VerifiersTask(Task):
         system = [{"role": "system", "content": data.system_prompt}] if data.system_prompt else []
         return write_prompt(self.form, read_messages([*system, *wire], {}), "")
 
-    def _tasks(self, env: Any, most: int) -> list[Any]:
+    def _tasks(self, env: Any, most: int) -> Sequence[Any]:
         """Return all tasks of an environment, or the first if it makes them for ever."""
-        taskset = env.taskset
-        tasks: Iterator[Any] = iter(taskset) if taskset.bounded else islice(taskset, most)
-        return ask(f"{self.name}, load", "mend the environment, or give it what it needs", list, tasks)
+
+        def load() -> list[Any]:
+            return list(env.taskset if env.taskset.bounded else islice(env.taskset, most))
+
+        return ask(f"{self.name}, load", "mend the environment, or give it what it needs", load)
 
 
 class VerifiersEpisode:

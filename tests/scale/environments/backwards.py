@@ -19,7 +19,7 @@ class BackwardsTask(vf.Task[Data]):
     @vf.reward(weight=0.5)
     async def right_letters(self, trace: vf.Trace) -> float:
         said = (trace.last_reply or "").strip()
-        return sum(one == two for one, two in zip(said, self.data.answer)) / len(self.data.answer)
+        return sum(one == two for one, two in zip(said, self.data.answer, strict=False)) / len(self.data.answer)
 
     @vf.metric
     async def length(self, trace: vf.Trace) -> float:

@@ -1,7 +1,7 @@
 """An environment with a tool, which is served by a process of its own for every episode."""
 
 import verifiers.v1 as vf
-from shop.prices import PRICES, PricesToolset
+from shop_prices import PRICES, PricesToolset
 
 
 class TaskConfig(vf.TaskConfig):
