@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import verifiers.v1 as vf
 from aiohttp import ClientSession, ClientTimeout, web
@@ -321,7 +322,8 @@ def _check(field: str, name: str, env: vf.Env[Any]) -> None:
     if default_harness_id(name) == name:
         raise ConfigError("task", field, "brings a program that plays; choose one that any agent can play")
     for client in _clients(env.taskset.config):
-        if resolve_api_key(client) == "EMPTY" and "127.0.0.1" not in client.base_url:
+        is_remote = urlsplit(client.base_url).hostname not in ("127.0.0.1", "localhost", "::1")
+        if is_remote and resolve_api_key(client) == "EMPTY":
             variable = client.api_key_var
             remedy = f"asks a model at {client.base_url}, and {variable} holds no key; set that variable"
             raise ConfigError("task", field, remedy)
