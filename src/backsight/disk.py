@@ -40,7 +40,7 @@ def whole_folder(target: Path, remedy: str) -> Iterator[Path]:
     Raises:
         RunFolderError: when the disk fails. What lay at `target` is left as it was.
     """
-    partial = target.with_name(f".{target.name}{PARTIAL}")
+    partial = place_of_draft(target)
     with disk_errors(target, remedy):
         shutil.rmtree(partial, ignore_errors=True)
         try:
@@ -55,6 +55,11 @@ def whole_folder(target: Path, remedy: str) -> Iterator[Path]:
             raise
 
 
+def place_of_draft(target: Path) -> Path:
+    """Return where a folder is written before it takes its place."""
+    return target.with_name(f".{target.name}{PARTIAL}")
+
+
 def make_folder(target: Path, files: Mapping[str, str]) -> None:
     """Make a new folder that holds these files, given by name and text, from its first moment on.
 
@@ -64,7 +69,7 @@ def make_folder(target: Path, files: Mapping[str, str]) -> None:
     """
     if target.exists():
         raise FileExistsError(target)
-    draft = target.with_name(f".{target.name}{PARTIAL}")
+    draft = place_of_draft(target)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
@@ -95,7 +100,7 @@ def clean(folder: Path) -> None:
     """
     for path in folder.glob(f".*{REPLACED}") if folder.is_dir() else ():
         target = path.with_name(path.name.removeprefix(".").removesuffix(REPLACED))
-        if target.with_name(f".{target.name}{PARTIAL}").exists() and not target.exists():
+        if place_of_draft(target).exists() and not target.exists():
             path.rename(target)
         else:
             shutil.rmtree(path)

@@ -9,7 +9,8 @@
     ├── RewardError       (RuntimeError) a reward function, a judge or an environment broke its contract
     ├── EngineError       (RuntimeError) the server of an engine refuses, fails, or cannot be reached
     ├── RunFolderError    (OSError)      a run folder is taken, missing or damaged
-    └── HubError          (RuntimeError) the Hugging Face hub refuses, or cannot be reached
+    ├── HubError          (RuntimeError) the Hugging Face hub refuses, or cannot be reached
+    └── RankError         (RuntimeError) a process that learns together with this one has ended, or never came
 
 Every message names the field, the value and the remedy, in that order and in one line; the command line leaves words
 out of a long one (`one_line`). To add an error,
@@ -78,6 +79,10 @@ class RunFolderError(BacksightError, OSError):
 
 class HubError(BacksightError, RuntimeError):
     """A refusal of the Hugging Face hub, or a hub that cannot be reached."""
+
+
+class RankError(BacksightError, RuntimeError):
+    """A process that learns together with this one, and has ended or never came."""
 
 
 def describe(error: BaseException) -> str:

@@ -18,6 +18,7 @@ LAYERS = [
     {"losses"},
     {"tasks"},
     {"policies"},
+    {"distributed"},
     {"feedback"},
     {"environments"},
     {"rollouts"},

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import typer
 
 from backsight.cli.arguments import INTERRUPTED
+from backsight.distributed.environment import may_speak
 from backsight.errors import BacksightError, one_line, reason
 
 REFUSED, FAULT = 2, 1
@@ -106,7 +107,9 @@ def _is_leaving() -> bool:
 
 
 def _end(line: str, code: int) -> NoReturn:
-    print(f"error: {line}", file=sys.stderr)
+    """Say why the program ends, unless another rank has said so, and exit."""
+    if may_speak():
+        print(f"error: {line}", file=sys.stderr)
     sys.exit(code)
 
 

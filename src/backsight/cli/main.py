@@ -19,6 +19,7 @@ from backsight.cli.publish import publish
 from backsight.cli.train import train
 from backsight.cli.try_prompts import try_prompts
 from backsight.cli.view import view
+from backsight.distributed.environment import check_alone
 from backsight.interrupts import treat_all_as_ctrl_c
 from backsight.reports.terminal import steady_output
 
@@ -44,11 +45,14 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def backsight(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Reinforcement learning with hindsight feedback for language models."""
+    if context.invoked_subcommand != train.__name__:
+        check_alone(f"backsight {context.invoked_subcommand}")
 
 
 def main() -> None:

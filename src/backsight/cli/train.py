@@ -23,11 +23,32 @@ def train(
     ] = None,
 ) -> None:
     """Train a policy, and write a run folder with the trained model in it."""
+    from backsight.distributed.environment import num_ranks
+
+    if num_ranks() == 1:
+        _train(preset, overrides or [], config, resume, dry_run=dry_run)
+        return
+    from backsight.distributed.ranks import connect
+
+    ranks = connect()  # before anything else: whatever goes wrong from here on, one of them says
+    _train(preset, overrides or [], config, resume, dry_run=dry_run, speaks=ranks.is_first)
+    ranks.close()
+
+
+def _train(
+    preset: str | None,
+    words: list[str],
+    config: list[Path] | None,
+    resume: Path | None,
+    *,
+    dry_run: bool,
+    speaks: bool = True,
+) -> None:
+    """Do what the command says. Of several processes that learn together, one speaks."""
     from backsight.config import dump_config, read_changes, resume_config
     from backsight.presets.base import configure
     from backsight.reports.run_folder import RunReader
 
-    words = overrides or []
     if resume is not None:
         if config:
             raise typer.BadParameter("a run goes on with its own settings", param_hint="--config")
@@ -37,15 +58,20 @@ def train(
     else:
         raise typer.BadParameter("name a preset, or a run folder with --resume", param_hint="PRESET")
     if dry_run:
-        print(dump_config(settings), end="")
+        if speaks:
+            print(dump_config(settings), end="")
         return
     from backsight.runs import finetune
     from backsight.runs.start import begin
 
     if resume is not None:
-        _print(finetune.resume(settings, resume))
+        result = finetune.resume(settings, resume)
     else:
-        _print(finetune.train(begin(settings, make_task(settings))))
+        result = finetune.train(begin(settings, make_task(settings)))
+    if speaks:
+        _print(result)
+    if result.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _print(result: Result) -> None:
@@ -56,7 +82,7 @@ def _print(result: Result) -> None:
 
     if result.interrupted:
         print(f"interrupted and saved; go on with: backsight train --resume {result.folder}")
-        raise typer.Exit(INTERRUPTED)
+        return
     if result.before or result.after:
         evaluations = {"before": result.before, "after": result.after}
         Console().print(scores_table("evaluation: mean (95 % interval)", evaluations))

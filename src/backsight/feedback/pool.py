@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from backsight.errors import RewardError
 from backsight.feedback.asking import PATIENCE
@@ -32,6 +33,8 @@ class PendingFeedback:
     seed: int
     step: int | None = None
     """Step of the run; None: as the thread that asks knows it."""
+    starts: Sequence[Any] = ()
+    """Starts of all groups of the step, also of those that are judged elsewhere."""
     parts: list[tuple[Future[list[Numbered]] | None, Sequence[Numbered]]] = field(default_factory=list)
     """Groups that are judged in one call; without a future, once they are waited for."""
 

@@ -186,6 +186,12 @@ class CausalLMPolicy(LanguageModelPolicy):
                 f"{self.max_length}; shorten the prompt or lower max_completion_length",
             )
 
+    def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
+        cuts = super().micro_batches(examples, budget)
+        for cut in cuts:  # now, because a layout is tried in a pass of its own, and ranks count passes
+            self._lay_out(self._pairs([examples[index] for index in cut]))
+        return cuts
+
     def _extent(self, examples: Sequence[Example]) -> tuple[int, int]:
         """Return the number of rows, and the tokens of the widest."""
         rows = self._rows(self._pairs(examples))
@@ -197,12 +203,17 @@ class CausalLMPolicy(LanguageModelPolicy):
     def _rows(self, pairs: Sequence[Pair]) -> list[Row]:
         return arrange(pairs, self.anatomy.attention_width, can_branch=self.anatomy.can_share(_longest(pairs)))
 
+    def _lay_out(self, pairs: Sequence[Pair]) -> list[Row]:
+        """Return the rows that are computed: plain ones where a trial shows that siblings may not share theirs."""
+        rows = self._rows(pairs)
+        if are_plain(rows) or self.anatomy.obeys(_longest(pairs), width(rows[0])):
+            return rows
+        return arrange(pairs, 0.0, can_branch=False)
+
     def states(self, examples: Sequence[Example], sampling: Sampling = PLAIN) -> States:
         check_can_score(sampling)
         pairs = self._pairs(examples)
-        rows = self._rows(pairs)
-        if not are_plain(rows) and not self.anatomy.obeys(_longest(pairs), width(rows[0])):
-            rows = arrange(pairs, 0.0, can_branch=False)
+        rows = self._lay_out(pairs)
         laid = tensors(rows, pairs, self.padding_token, self.model.dtype).to(self.model.device)
         tokens_N, positions_N = self.responses_of(examples)
         if self.anatomy.has_head:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from backsight.types import (
 def collect(
     engine: Engine,
     environments: EnvironmentFactory,
-    starts: Sequence[Any],
+    starts: Sequence[Any] | Mapping[int, Any],
     num_generations: int,
     sampling: Sampling,
     seed: int,
@@ -39,18 +39,21 @@ def collect(
     Episodes that are still running act together, at most `side_by_side` of them; 1 fits a single environment. Those
     whose answer is `Pending` are waited for together, once all have acted.
     `success_threshold` is the total reward from which an episode counts as a success, if nobody says whether it is.
+    Where others play a part of the starts, those that are played here come by their index: an attempt is the same
+    wherever it is made.
     """
-    planned = [(start, number) for start in range(len(starts)) for number in range(num_generations)]
+    starts = starts if isinstance(starts, Mapping) else dict(enumerate(starts))
+    planned = [(start, number) for start in starts for number in range(num_generations)]
     wave = side_by_side or max(1, len(planned))
-    finished: list[dict[int, Trajectory]] = [{} for _ in starts]
+    finished: dict[int, dict[int, Trajectory]] = {start: {} for start in starts}
     for first in range(0, len(planned), wave):
-        places = planned[first : first + wave]
+        together = planned[first : first + wave]
         episodes = [
             _Episode(ask_environment("task.episode", environments, starts[start]), derive_seed(seed, start, number))
-            for start, number in places
+            for start, number in together
         ]
         for index in _play(engine, episodes, sampling):
-            start, number = places[index]
+            start, number = together[index]
             finished[start][number] = episodes[index].trajectory(starts[start], success_threshold)
             if len(finished[start]) == num_generations:
                 yield start, Group(starts[start], tuple(finished[start][each] for each in range(num_generations)))

@@ -31,6 +31,9 @@ class InProcessEngine(Generic[PolicyT]):
     def dtype(self) -> torch.dtype:
         return coarsest(weight.dtype for weight in self.policy.module.parameters())
 
+    def try_out(self) -> None:
+        """Try now what else is tried when the engine first acts: once its weights are shared out, it is too late."""
+
     @torch.no_grad()
     def load_weights(self, policy: Policy) -> None:
         if policy.module is self.policy.module:

@@ -14,6 +14,7 @@ import torch
 import yaml
 from torch import nn
 
+from backsight.distributed.environment import check_alone
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import ConfigError, ModelError
 from backsight.feedback.environment import EnvironmentFeedback
@@ -95,11 +96,12 @@ def rlhf_finetune(
         result = backsight.rlhf_finetune(model, gymnasium.make("CartPole-v1"), 1000, 200, 0.01)
 
     Raises:
-        ConfigError: when a number is out of its range.
+        ConfigError: when a number is out of its range, or several processes were started to learn together.
         ModelError: when the model has nothing to train, or stopped giving finite numbers.
         SpaceError: when environment and model do not fit together.
         RewardError: when a reward is not a finite number, or `hindsight_reward` raised.
     """
+    check_alone("rlhf_finetune")
     _check_count("num_episodes", num_episodes, at_least=1)
     _check_count("num_steps", num_steps, at_least=1)
     _check_count("seed", seed, at_least=0)

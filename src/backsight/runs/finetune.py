@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig, dump_config
 from backsight.disk import clean, disk_errors, whole_folder
+from backsight.distributed.ranks import Ranks, connect, naming_lost_ranks
 from backsight.errors import ConfigError, DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
@@ -25,7 +27,7 @@ from backsight.reports.run_folder import ENGINE, Recorder, RunReader
 from backsight.rollouts.base import keep_files
 from backsight.runs.card import DIVERGED, make_card
 from backsight.runs.fitting import why_not, with_way_out
-from backsight.runs.log import RunLog
+from backsight.runs.log import RunLog, Unheard
 from backsight.runs.origin import find_changes, find_origin
 from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, can_be_scored, choose_policy, open_model
 from backsight.training.best import Kept
@@ -103,15 +105,21 @@ def train(parts: RunParts, *, checkpoint: Path | None = None, show_progress: boo
     Raises:
         RunFolderError: when the run folder is taken, or another process writes to it.
     """
-    config = parts.config
+    config, ranks = parts.config, parts.ranks
     if checkpoint is not None:
         folder = checkpoint.parent.parent
-        with only_writer(folder):
-            _, damaged = find_checkpoint(checkpoint.parent)
+        with _one_writer(folder, ranks):
+            _, damaged = ranks.first(lambda: find_checkpoint(checkpoint.parent))
             return _go_on(parts, folder, checkpoint, damaged, show_progress)
-    recorder = Recorder.create(Path(config.output_dir), config.run_name, config.default_run_name, dump_config(config))
-    with only_writer(recorder.folder):
-        return _Training(parts, recorder, show_progress, Start(find_origin(config, parts.task))).run()
+
+    def create() -> Path:
+        names = (config.run_name, config.default_run_name)
+        return Recorder.create(Path(config.output_dir), *names, dump_config(config)).folder
+
+    with naming_lost_ranks():
+        folder = ranks.first(create)
+    with _one_writer(folder, ranks):
+        return _Training(parts, Recorder(folder), show_progress, Start(find_origin(config, parts.task))).run()
 
 
 def resume(config: RunConfig, folder: Path, *, show_progress: bool = True) -> Result:
@@ -123,17 +131,28 @@ def resume(config: RunConfig, folder: Path, *, show_progress: bool = True) -> Re
         BacksightError: when the folder holds no run, another process writes to it, a setting was changed, or all
             checkpoints are damaged.
     """
-    reader = RunReader(folder)
-    with only_writer(folder):
+    reader, ranks = RunReader(folder), connect()
+
+    def find() -> tuple[Path | None, list[str]]:
         with disk_errors(reader.checkpoints, "mend its rights"):
             clean(reader.checkpoints)
-        checkpoint, notes = find_checkpoint(reader.checkpoints)
+        return find_checkpoint(reader.checkpoints)
+
+    with _one_writer(folder, ranks):
+        checkpoint, notes = ranks.first(find)
         if checkpoint is None and notes:
             raise RunFolderError("resume", folder, f"{notes[0]}; delete it, and the run starts anew")
         if checkpoint is not None and (finished := _finished(reader, checkpoint, config)) is not None:
             return finished
         parts = begin(config, make_task(config), None if checkpoint is None else str(checkpoint))
         return _go_on(parts, folder, checkpoint, notes, show_progress)
+
+
+@contextmanager
+def _one_writer(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """Keep the folder, inside the block, for the first of these ranks alone to write to."""
+    with naming_lost_ranks(), only_writer(folder) if ranks.is_first else nullcontext():
+        yield
 
 
 def _finished(reader: RunReader, checkpoint: Path, config: RunConfig) -> Result | None:
@@ -159,9 +178,13 @@ def _go_on(
         notes += [f"changed since {checkpoint.name} was saved: {', '.join(changed)}"] if changed else []
         step = progress.step
         start = replace(start, checkpoint=checkpoint, step=step, notes=tuple(notes))
-        keep_newest(checkpoint, parts.config.save_total_limit)
-    recorder = Recorder.reopen(folder, step, dump_config(parts.config))
-    return _Training(parts, recorder, show_progress, start).run()
+
+    def reopen() -> Path:
+        if checkpoint is not None:
+            keep_newest(checkpoint, parts.config.save_total_limit)
+        return Recorder.reopen(folder, step, dump_config(parts.config)).folder
+
+    return _Training(parts, Recorder(parts.ranks.first(reopen)), show_progress, start).run()
 
 
 def make_trainer(parts: RunParts, **what: Any) -> Trainer:
@@ -171,7 +194,7 @@ def make_trainer(parts: RunParts, **what: Any) -> Trainer:
     sampler = config.engine.build(parts.policy, own_weights=True) if config.one_step_off else parts.engine
     items = parts.task.items(parts.task.train_split)
     source = EpisodeSource(sampler, parts.environments, items, parts.feedback)
-    return Trainer(parts.policy, source, config.hindsight.build(), config, **what)
+    return Trainer(parts.policy, source, config.hindsight.build(), config, ranks=parts.ranks, **what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +215,7 @@ class _Training:
     """The steps of a run around the trainer, and what they share."""
 
     def __init__(self, parts: RunParts, recorder: Recorder, show_progress: bool, start: Start) -> None:
-        self.parts, self.config, self.policy = parts, parts.config, parts.policy
+        self.parts, self.config, self.policy, self.ranks = parts, parts.config, parts.policy, parts.ranks
         self.recorder, self.show_progress, self.start = recorder, show_progress, start
         keep_files(parts.engine, recorder.folder / ENGINE)
         self.turns = ask(f"task '{parts.task.name}', recorded_turns", "mend the task", parts.task.recorded_turns)
@@ -205,9 +228,11 @@ class _Training:
         before: Evaluation = {}
         after: Evaluation = {}
         kept: Kept | None = None
-        progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress)
+        progress = TrainingProgress(self.config.hindsight.label, is_shown=self.show_progress and self.ranks.is_first)
         with self._known_to_others(step=0), progress as bar:
-            log = self.log = RunLog(self.recorder, bar, self.config, self.start.step)
+            log = self.log = (
+                RunLog(self.recorder, bar, self.config, self.start.step) if self.ranks.is_first else Unheard()
+            )
             trainer = make_trainer(
                 self.parts,
                 recorders=[log],
@@ -229,7 +254,8 @@ class _Training:
                 if kept is not None:
                     log.tell(trainer.progress, kept.message)
                 if not trainer.progress.is_interrupted:
-                    self.recorder.add_message(trainer.progress.step, f"{STOPPED}{reason}")
+                    log.note(trainer.progress.step, f"{STOPPED}{reason}")
+                self.ranks.wait()
             except DivergedError as error:
                 self._save_policy(trainer, f"{DIVERGED}: {error.value}")
                 raise
@@ -245,16 +271,16 @@ class _Training:
             self.policy, self.recorder.folder, reason, trainer.progress, before, after, self.start.notes, kept
         )
 
-    def _put_at_start(self, trainer: Trainer, log: RunLog) -> None:
+    def _put_at_start(self, trainer: Trainer, log: RunLog | Unheard) -> None:
         if self.start.checkpoint is not None:
             trainer.resume(self.start.checkpoint)
         elif self.turns and has_both_kinds(self.turns):
-            trainer.progress.base_log_probs = turn_log_probs(self.policy, self.turns)
+            trainer.progress.base_log_probs = self.ranks.share(self.turns, partial(turn_log_probs, self.policy))
         self.base_log_probs = trainer.progress.base_log_probs
         trainer.progress.origin = self.start.origin
         for message in self.start.notes if self.start.checkpoint is not None else self.parts.messages:
             log.tell(trainer.progress, message)
-        if (doubt := why_not(self.config, self.policy)) is not None:
+        if self.ranks.size == 1 and (doubt := why_not(self.config, self.policy)) is not None:
             log.tell(trainer.progress, doubt)
 
     def _choose(self, trainer: Trainer, last: Evaluation) -> tuple[Evaluation, Kept | None]:
@@ -273,6 +299,8 @@ class _Training:
             trainer.best.restore()
         if self.config.adapter is not None and self.config.adapter.merge:
             adapters.merge(self.policy.model)
+        if not self.ranks.is_first:
+            return
         self.recorder.sync()
         with whole_folder(
             self.recorder.policy, "make room and resume the run: its last step is in a checkpoint"
@@ -288,6 +316,12 @@ class _Training:
             yield
 
     def _evaluate(self, step: int) -> Evaluation:
+        """Evaluate the policy on the first rank; the others get its scores without the attempts."""
+        evaluation = self._measure(step) if self.ranks.is_first else {}
+        scores = self.ranks.agree({split: replace(each, trajectories=()) for split, each in evaluation.items()})
+        return evaluation or scores
+
+    def _measure(self, step: int) -> Evaluation:
         parts, config = self.parts, self.config
         with self._known_to_others(step):
             evaluation = evaluate_splits(

@@ -77,6 +77,10 @@ class RunLog:
         means = {f"eval/{split}/{name}": each.mean for split, own in named.items() for name, each in own.items()}
         self._writer.submit(self.trackers.log, step, means)
 
+    def note(self, step: int, message: str) -> None:
+        """Write a message to the run folder alone."""
+        self.recorder.add_message(step, message)
+
     def _say(self, step: int, message: str) -> None:
         self.recorder.add_message(step, message)
         self.bar.tell(message)
@@ -88,6 +92,30 @@ class RunLog:
             self._has_room = False
         self.trackers.log(step, metrics)
         self.trackers.log_samples(step, groups)
+
+
+class Unheard:
+    """The log of a rank that is not the first: what there is to say, the first one says."""
+
+    def record(
+        self, progress: Progress, metrics: dict[str, float], groups: Sequence[Group], traces: Sequence[Trace]
+    ) -> None:
+        pass
+
+    def tell(self, progress: Progress, message: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def add_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        pass
+
+    def note(self, step: int, message: str) -> None:
+        pass
 
 
 def _full(what: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.config import RunConfig
+from backsight.distributed.ranks import ALONE, Ranks, connect
 from backsight.errors import ConfigError, DataError, ModelError, shown
 from backsight.evaluation.likelihood import has_both_kinds
 from backsight.feedback.asking import ask, patience
@@ -26,6 +27,7 @@ from backsight.registry import Registry
 from backsight.reports.run_folder import POLICY
 from backsight.reports.trackers.base import check_installed
 from backsight.rollouts.base import Engine
+from backsight.rollouts.in_process import InProcessEngine
 from backsight.runs.prompts import write_prompts
 from backsight.tasks.base import Item, Task
 from backsight.types import EnvironmentFactory, FeedbackSource
@@ -63,6 +65,8 @@ class RunParts:
     """Message to the user about weights that were stored in another form; None if they were not."""
     adapter: str | None = None
     """Message to the user about an adapter that memory asked for; None if there is none."""
+    ranks: Ranks = ALONE
+    """The processes that learn together with this one."""
 
     @property
     def messages(self) -> list[str]:
@@ -110,6 +114,7 @@ def begin(
         BacksightError: when the model, a prompt or a reward function does not fit.
     """
     check_installed(config.report_to)
+    ranks = connect() if splits is None else ALONE  # before a model is opened: each rank has a device of its own
     storage = None
     # a checkpoint has an adapter, or trains all weights, since its run began
     is_open = splits is None and (not isinstance(policy, str) or policy == config.policy)
@@ -125,16 +130,20 @@ def begin(
         _check_scores(task, config)
     if splits is None and config.hindsight.needs_gold_answers:
         _check_gold_answers(task, config.hindsight.label)
+    engine = config.engine.build(policy, own_weights=False)
+    if ranks.size > 1 and isinstance(engine, InProcessEngine):
+        engine.try_out()
     return RunParts(
         config=config,
         task=task,
         policy=policy,
-        engine=config.engine.build(policy, own_weights=False),
+        engine=engine,
         feedback=feedback or _feedback(task, reward_funcs),
         cut=cut,
         examples=examples,
         storage=storage,
         adapter=adapter,
+        ranks=ranks,
     )
 
 

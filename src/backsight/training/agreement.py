@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from backsight.distributed.ranks import ALONE, Ranks
 from backsight.errors import ConfigError, ModelError
 from backsight.hindsight.base import policy_gradient_row
 from backsight.policies.base import Policy
@@ -20,7 +21,7 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.bounds import BOUNDS, Bound, coarsest
 from backsight.rollouts.in_process import InProcessEngine
 from backsight.training.config import TrainingConfig
-from backsight.training.frozen_scores import score_in_batches
+from backsight.training.frozen_scores import ELSEWHERE, score_in_batches
 from backsight.training.objective import has_signal
 from backsight.training.weights import ScoredExample
 from backsight.types import Example, Group, ScoreRequest
@@ -41,13 +42,13 @@ class Agreement:
     with the learner's own log-probabilities from before the update, and not with the sampler's.
     """
 
-    def __init__(self, policy: Policy, engine: Engine, config: TrainingConfig) -> None:
+    def __init__(self, policy: Policy, engine: Engine, config: TrainingConfig, ranks: Ranks = ALONE) -> None:
         """Find out how exact sampler and learner are.
 
         Raises:
             ConfigError: when the loss is finer than that, and the learner no longer has the weights that sampled.
         """
-        self.policy, self.config = policy, config
+        self.policy, self.config, self.ranks = policy, config, ranks
         self.is_own_engine = isinstance(engine, InProcessEngine)
         self.dtype = coarsest([engine.dtype, *(weight.dtype for weight in policy.module.parameters())])
         is_exact = self.is_own_engine and self.dtype is torch.float32
@@ -84,6 +85,7 @@ class Agreement:
             ModelError: when the difference is above the bound.
         """
         attempts = [each for group in groups for each in group.trajectories]
+        attempts = [attempts[place] for place in self.ranks.part(len(attempts))]
         rows = [policy_gradient_row(each, torch.zeros(each.num_decisions)) for each in attempts]
         self._compare(rows, self._scores(rows, size, profile) if rows else [])
         self.close()
@@ -111,9 +113,13 @@ class Agreement:
             return list(parts)
         settled = []
         for part in parts:
-            places = [place for place, (example, _) in enumerate(part) if has_signal(example, self.config)]
+            places = [
+                place
+                for place, (example, scores) in enumerate(part)
+                if scores is not ELSEWHERE and has_signal(example, self.config)
+            ]
             rows = [part[place][0] for place in places]
-            own = self._scores(rows, size, profile)
+            own = self._scores(rows, size, profile) if rows else []
             if self._is_open:
                 self._compare(rows, own)
             known = dict(zip(places, _with_behaviour(rows, own), strict=True))
@@ -130,6 +136,7 @@ class Agreement:
         if not self._is_open:
             return
         self._is_open = False
+        self._gather()
         bound = BOUNDS[self.dtype]
         found = self._measured(bound)
         if found is not None and self._is_bounded and not found.holds(bound):
@@ -139,6 +146,11 @@ class Agreement:
                 f"{found.mean:.2g} on average (bounds: {bound.largest:g}, {bound.mean:g}); {self._remedy}"
             )
             raise ModelError("policy", name.strip()[-80:], remedy)
+
+    def _gather(self) -> None:
+        """Take in what was compared on the other ranks."""
+        self._differences = self.ranks.join([each.cpu() for each in self._differences])
+        self._beyond = set().union(*self.ranks.gather(self._beyond))
 
     @property
     def metrics(self) -> dict[str, float]:

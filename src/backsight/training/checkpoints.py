@@ -11,16 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from backsight.disk import clean, remove_folder, whole_folder
+from backsight.disk import clean, disk_errors, place_of_draft, remove_folder, whole_folder
+from backsight.distributed.ranks import ALONE, Ranks
+from backsight.distributed.weights import Weights
 from backsight.errors import RunFolderError
 from backsight.policies.base import Policy, trained_weights
 from backsight.policies.memory import load_tensors
@@ -32,6 +36,7 @@ PROGRESS_FILE = "progress.json"
 METHOD_FILE = "hindsight.safetensors"
 """Name of the file with what the hindsight method and the critic have learnt."""
 MASTER = "master"
+REMEDY = "make room and resume the run: it goes on from the checkpoint before"
 CHECKSUMS, OWN_CHECKSUM = "checksums", "checksum"
 
 
@@ -43,26 +48,36 @@ def save_checkpoint(
     keep: int,
     companions: Mapping[str, Mapping[str, torch.Tensor]] | None = None,
     learnt: Mapping[str, torch.Tensor] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Write `folder/step-NNNNNN` and delete all but the newest `keep` checkpoints.
 
     `companions` are the trained weights of other policies of the run by name, each in a file of its own: the policy
     that attempts are sampled with, the reference, the teacher. `learnt` is what the hindsight method and the critic
-    have learnt.
+    have learnt. Of several ranks, each writes what its part of the optimizer holds, and the first one all else: they
+    need a disk in common.
 
     Raises:
         RunFolderError: when the disk fails. The checkpoints that are there stay as they are.
     """
-    target = folder / _name(progress.step)
+    target, own = folder / _name(progress.step), _optimizer_tensors(optimizer, policy.module)
+    if not ranks.is_first:
+        ranks.wait()  # until the folder is there
+        with disk_errors(target, REMEDY):
+            save_file(own, place_of_draft(target) / _part_name(ranks))
+        ranks.wait()
+        return target
     clean(folder)
-    with whole_folder(target, "make room and resume the run: it goes on from the checkpoint before") as partial:
+    with whole_folder(target, REMEDY) as partial:
+        ranks.wait()
         policy.save(partial)
         for name, companion in (companions or {}).items():
             weights = {key: weight.detach().contiguous() for key, weight in companion.items()}
             save_file(weights, partial / f"{name}.safetensors")
         if learnt:
             save_file({name: value.contiguous() for name, value in learnt.items()}, partial / METHOD_FILE)
-        save_file(_optimizer_tensors(optimizer, policy.module), partial / OPTIMIZER_FILE)
+        save_file(own, partial / _part_name(ranks))
+        ranks.wait()  # until all parts are there
         _write_progress(partial, progress)
     keep_newest(target, keep)
     for later in checkpoints(folder):
@@ -190,24 +205,58 @@ def load_learnt(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def load_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer, module: nn.Module) -> None:
-    """Put the saved state into a fresh optimizer of the same module, and the master weights into its masters."""
-    tensors = load_tensors(checkpoint / OPTIMIZER_FILE)
-    for name, weight, parameter in _parameters(optimizer, module):
+def load_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer, weights: Weights) -> None:
+    """Put the saved state into a fresh optimizer of the same weights, and the master weights into its masters.
+
+    The ranks that go on may be more or fewer than those that saved it.
+    """
+    tensors = _read_rows(checkpoint, weights)
+    for name, _, parameter in _parameters(optimizer, weights.module):
         prefix = name + "|"
         state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         if (master := state.pop(MASTER, None)) is not None:
             parameter.copy_(master)
-            weight.copy_(master)
         if state:
             optimizer.state[parameter] = state
+    weights.follow([each for group in optimizer.param_groups for each in group["params"]])
+
+
+def _part_name(ranks: Ranks) -> str:
+    """Return the name of the file with the optimizer's part of a rank; of all of it, when there is one rank."""
+    stem, ending = OPTIMIZER_FILE.split(".")
+    return OPTIMIZER_FILE if ranks.size == 1 else f"{stem}-{ranks.rank + 1:05d}-of-{ranks.size:05d}.{ending}"
+
+
+def _read_rows(checkpoint: Path, weights: Weights) -> dict[str, torch.Tensor]:
+    """Read the rows that lie here of the optimizer's tensors, whose rows lie in the files one after another."""
+    pattern = OPTIMIZER_FILE.replace(".", "*.")
+    with ExitStack() as opened:
+        parts = [opened.enter_context(safe_open(path, "pt")) for path in sorted(checkpoint.glob(pattern))]
+        names: list[str] = parts[0].keys()  # it is no dictionary, and has no other way to say them
+        return {name: _rows_of([part.get_slice(name) for part in parts], weights) for name in names}
+
+
+def _rows_of(slices: Sequence[Any], weights: Weights) -> torch.Tensor:
+    """Put together the rows of a tensor that lie here; what has no rows, such as a count of steps, is in each file."""
+    shapes = [each.get_shape() for each in slices]
+    if not shapes[0]:
+        number: torch.Tensor = slices[0][...].clone()
+        return number
+    wanted, first = weights.rows(sum(shape[0] for shape in shapes)), 0
+    found: list[torch.Tensor] = []
+    for part, shape in zip(slices, shapes, strict=True):
+        start, stop = (min(max(0, edge - first), shape[0]) for edge in (wanted.start, wanted.stop))
+        if start < stop or not found:
+            found.append(part[start:stop])
+        first += shape[0]
+    return torch.cat(found)  # which copies: see `backsight.policies.memory`
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, torch.Tensor]:
     tensors: dict[str, torch.Tensor] = {}
     for name, weight, parameter in _parameters(optimizer, module):
         tensors |= {f"{name}|{key}": value.contiguous() for key, value in optimizer.state[parameter].items()}
-        if parameter is not weight:
+        if parameter.dtype != weight.dtype:
             tensors[f"{name}|{MASTER}"] = parameter.detach()
     return tensors
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from backsight.distributed.ranks import ALONE, Ranks
 from backsight.errors import RewardError
 from backsight.estimators.advantages import are_equal, generalised_advantages
 from backsight.hindsight.base import policy_gradient_row
@@ -29,8 +30,8 @@ class Critic:
     The gradient of its loss does not reach the policy's weights, so that no coefficient has to balance the two losses.
     """
 
-    def __init__(self, policy: Policy, config: TrainingConfig) -> None:
-        self.policy, self.config = policy, config
+    def __init__(self, policy: Policy, config: TrainingConfig, ranks: Ranks = ALONE) -> None:
+        self.policy, self.config, self.ranks = policy, config, ranks
         self.head: nn.Sequential | None = None
         self.optimizer: torch.optim.Optimizer | None = None
         self.seen: tuple[Tensor, Tensor] | None = None
@@ -82,9 +83,12 @@ class Critic:
             rewards_T, values_T.tolist(), discounts_T, self.config.gae_lambda, value_behind=value_behind
         )
 
-    @torch.no_grad()
     def _features(self, rows: Sequence[Example]) -> list[Tensor]:
-        """Return the features of the decisions of each row, (T, H)."""
+        """Return the features of the decisions of each row, (T, H), of which each rank computes a part."""
+        return self.ranks.share(rows, self._features_of)
+
+    @torch.no_grad()
+    def _features_of(self, rows: Sequence[Example]) -> list[Tensor]:
         lengths = [each.num_decisions for each in rows]
         parts: dict[int, Tensor] = {}
         for cut in self.policy.micro_batches(rows, self.config.micro_batch_size):

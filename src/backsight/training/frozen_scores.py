@@ -52,6 +52,10 @@ class FrozenScores:
     """The teacher's distribution; None when the example has no teacher."""
 
 
+ELSEWHERE = FrozenScores()
+"""In place of the scores of an example that another rank learns: nobody here asks for them."""
+
+
 def join_references(scores: Sequence[FrozenScores]) -> Tensor | None:
     """Join the reference's log-probabilities end to end, (N,); None when there is no reference."""
     known = [each.reference_T for each in scores if each.reference_T is not None]
@@ -118,11 +122,22 @@ def ask_frozen_policies(
     config: TrainingConfig,
     budget: int,
     profile: Profile,
+    num_taught: int | None = None,
 ) -> list[FrozenScores]:
-    """Score every example by the reference and, where it has a teacher, by the teacher; each in the order given."""
+    """Score every example by the reference and, where it has a teacher, by the teacher; each in the order given.
+
+    `num_taught` is the number of decisions with a teacher in the whole batch, if the examples are a part of it.
+    """
     references = _reference_scores(reference, examples, config, budget, profile)
-    targets = _teacher_targets(teacher, examples, config, budget, profile)
+    num_taught = count_taught(examples) if num_taught is None else num_taught
+    targets = _teacher_targets(teacher, examples, config, budget, profile, num_taught)
     return [FrozenScores(references.get(index), targets.get(index)) for index in range(len(examples))]
+
+
+def count_taught(examples: Sequence[Example]) -> int:
+    """Return the number of decisions that have a teacher."""
+    weights = [each.teacher_weights for each in examples if each.teacher_prompts is not None]
+    return sum(int((each > 0).sum()) for each in weights if each is not None)
 
 
 def _reference_scores(
@@ -135,7 +150,12 @@ def _reference_scores(
 
 
 def _teacher_targets(
-    teacher: Scoring | None, examples: Sequence[Example], config: TrainingConfig, budget: int, profile: Profile
+    teacher: Scoring | None,
+    examples: Sequence[Example],
+    config: TrainingConfig,
+    budget: int,
+    profile: Profile,
+    num_taught: int,
 ) -> Mapping[int, Target]:
     """Return the teacher's distribution on its own prompts, by the index of each example that has a teacher."""
     told = {
@@ -145,14 +165,12 @@ def _teacher_targets(
     }
     if teacher is None or not told:
         return {}
-    weights = [each.teacher_weights for each in told.values() if each.teacher_weights is not None]
-    num_taught = max(1, sum(int((each > 0).sum()) for each in weights))
     places, request = list(told), ScoreRequest(top_k=config.teacher.top_k)
     targets = {}
     whole = config.sampling.whole
     for place, decisions in score_in_batches(teacher, list(told.values()), whole, budget, profile, request):
         assert decisions.support_NK is not None and decisions.support_log_probs_NK is not None
         targets[places[place]] = Target(
-            decisions.support_NK, decisions.support_log_probs_NK, decisions.log_probs_N, num_taught
+            decisions.support_NK, decisions.support_log_probs_NK, decisions.log_probs_N, max(1, num_taught)
         )
     return targets

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn.utils import get_total_norm
 
-from backsight.policies.base import Policy, trained_weights
+from backsight.distributed.weights import Weights
+from backsight.policies.base import Policy
 from backsight.types import Example, Sampling
 
 MOST_BROKEN_STEPS = 3
@@ -23,8 +23,9 @@ MOST_BROKEN_STEPS = 3
 class Safeguard:
     """The weights of the newest whole policy, and the check whether the present ones are whole."""
 
-    def __init__(self, policy: Policy, optimizer: torch.optim.Optimizer) -> None:
-        self.policy, self.optimizer = policy, optimizer
+    def __init__(self, policy: Policy, optimizer: torch.optim.Optimizer, weights: Weights | None = None) -> None:
+        """Watch over the policy, whose `weights` may be shared out among ranks; None: they are its own, whole."""
+        self.policy, self.optimizer, self.weights = policy, optimizer, weights or Weights(policy.module)
         self.has_changed = False
         """Whether the present training step has changed the weights, or is about to."""
         self._kept: list[torch.Tensor] = []
@@ -46,7 +47,7 @@ class Safeguard:
     @torch.no_grad()
     def is_whole(self, examples: Sequence[Example]) -> bool:
         """Return whether all weights are finite, and what the policy says of the shortest of the examples as well."""
-        if not get_total_norm(self._optimized).isfinite():
+        if not self.weights.norm(self._optimized).isfinite():
             return False
         if not examples:
             return True
@@ -56,10 +57,9 @@ class Safeguard:
     @torch.no_grad()
     def undo(self) -> None:
         """Set the weights back to those that were kept, and let the optimizer forget what it knew of the others."""
-        weights = trained_weights(self.policy.module).values()
-        for weight, optimized, kept in zip(weights, self._optimized, self._kept, strict=True):
+        for optimized, kept in zip(self._optimized, self._kept, strict=True):
             optimized.copy_(kept)
-            weight.copy_(kept)
+        self.weights.follow(self._optimized)
         self.optimizer.state.clear()
 
     @property

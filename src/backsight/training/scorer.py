@@ -29,6 +29,7 @@ from backsight.types import (
     ActionValue,
     AttemptKey,
     Example,
+    Feedback,
     Group,
     Observation,
     Sampling,
@@ -53,8 +54,8 @@ class RunScorer:
         """Answer by these parts of a run. `reference` is needed with `kl_estimator="k1_reward"`."""
         self.policy, self.teacher, self.engine, self.pool = policy, teacher, engine, pool
         self.reference = reference if config.kl_estimator == "k1_reward" else None
-        self.config, self.update_state = config, update_state
-        self.critic = Critic(policy, config) if config.estimator == CRITIC else None
+        self.config, self.update_state, self.ranks = config, update_state, update_state.ranks
+        self.critic = Critic(policy, config, self.ranks) if config.estimator == CRITIC else None
         self.estimator = ESTIMATORS.get(config.estimator)
         self.compares_siblings = ALGORITHMS[config.algorithm].compares_siblings
         self.extra_attempts = 0
@@ -132,14 +133,25 @@ class RunScorer:
             ConfigError: when the engine cannot act as another policy; the message names `purpose`.
         """
         seed = self._next_seed()
-        seeds = [derive_seed(seed, number) for number in range(len(prompts))]
-        actions = dict(acting_as(self.engine, policy, purpose).act(prompts, self.config.sampling, seeds))
-        return [actions[index] for index in range(len(prompts))]
+        engine = acting_as(self.engine, policy, purpose)
+
+        def act(numbers: Sequence[int]) -> list[Action]:
+            asked, seeds = [prompts[number] for number in numbers], [derive_seed(seed, number) for number in numbers]
+            actions = dict(engine.act(asked, self.config.sampling, seeds))
+            return [actions[place] for place in range(len(asked))]
+
+        return self.ranks.share(range(len(prompts)), act)
 
     def judge(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-        groups = enumerate(Group(each.start, (each,)) for each in trajectories)
-        answers = self.pool.wait(self.pool.submit(groups, len(trajectories), self._next_seed(), self._progress.step))
-        return [group.trajectories[0] for group in answers]
+        seed = self._next_seed()
+
+        def judge(numbers: Sequence[int]) -> list[Feedback]:
+            groups = [(number, Group(trajectories[number].start, (trajectories[number],))) for number in numbers]
+            answers = self.pool.wait(self.pool.submit(groups, len(groups), seed, self._progress.step))
+            return [group.trajectories[0].feedback for group in answers]
+
+        said = self.ranks.share(range(len(trajectories)), judge)
+        return [each.with_feedback(feedback) for each, feedback in zip(trajectories, said, strict=True)]
 
     def estimate(self, groups: Sequence[Group]) -> list[Group]:
         estimated = self._estimate(groups if self.reference is None else self._penalise(groups, self.reference))
@@ -193,11 +205,15 @@ class RunScorer:
     def _log_probs(self, policy: Scoring, exchanges: Sequence[Exchange], sampling: Sampling) -> list[Tensor]:
         rows = [_row(*exchange) for exchange in exchanges]
         size, profile = self.update_state.micro_batch_size, self.update_state.profile
-        answers = score_in_batches(policy, rows, sampling, size, profile, ScoreRequest())
-        scores = {index: decisions.log_probs_N for index, decisions in answers}
-        if not all(math.isfinite(each.sum()) for each in scores.values()):
+
+        def score(own: Sequence[Example]) -> list[Tensor]:
+            scores = dict(score_in_batches(policy, own, sampling, size, profile, ScoreRequest()))
+            return [scores[index].log_probs_N for index in range(len(own))]
+
+        scores = self.ranks.share(rows, score)
+        if not all(math.isfinite(each.sum()) for each in scores):
             raise ModelError("model", "its outputs are no longer finite", "lower learning_rate")
-        return [scores[index] for index in range(len(rows))]
+        return scores
 
     def _next_seed(self) -> int:
         self._questions += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,8 @@ from backsight.types import Action, Feedback, Group, Observation, Trajectory
 NEWEST = 4
 """Number of trials that count: older ones were of a teacher that has changed, and fewer would be noise."""
 
+PolicyT = TypeVar("PolicyT", bound=Policy)
+
 Acting = Callable[[Sequence[Observation]], list[Action]]
 """A function that lets the teacher act: one action for each of its prompts."""
 Judging = Callable[[Sequence[Trajectory]], list[Trajectory]]
@@ -36,14 +39,14 @@ Judging = Callable[[Sequence[Trajectory]], list[Trajectory]]
 class Teacher:
     """The teacher of a run: a policy with weights of its own, unless it is live. Call `follow` after every step."""
 
-    def __init__(self, policy: Policy, config: TeacherConfig) -> None:
-        """Make the teacher from the policy as it is now.
+    def __init__(self, policy: Policy, config: TeacherConfig, dtype: torch.dtype | None = None) -> None:
+        """Make the teacher from the policy as it is now, in the precision that the policy will compute in.
 
         Raises:
             ConfigError: when a trust region is asked for and the policy is no language model.
         """
         self.config = config
-        self.copy = policy if config.update == "live" else copy.deepcopy(policy)
+        self.copy = policy if config.update == "live" else in_precision(copy.deepcopy(policy), dtype)
         """Policy that acts in trials, and that a checkpoint keeps."""
         self.masters: dict[str, Tensor] = {}
         """Average in float32 of a copy in lower precision, in which a small change of the average would be lost."""
@@ -75,6 +78,13 @@ class Teacher:
         """Set the weights of the copy to its masters, rounded, if it has any."""
         if self.masters:
             set_weights(trained_weights(self.copy.module), self.masters)
+
+
+def in_precision(policy: PolicyT, dtype: torch.dtype | None) -> PolicyT:
+    """Return a copy of the policy, with its weights in this precision; None leaves them as they are."""
+    if dtype is not None:
+        policy.module.to(dtype)
+    return policy
 
 
 @dataclass(frozen=True, slots=True)

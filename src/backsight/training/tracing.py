@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backsight.distributed.ranks import ALONE, Ranks
 from backsight.hindsight.catalogue import place_of
 from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.seeds import derive_seed
 from backsight.traces import Alternative, Trace
 from backsight.training.config import TrainingConfig
+from backsight.training.dealing import deal
 from backsight.training.frozen_scores import score_in_batches
 from backsight.training.objective import has_signal
 from backsight.training.weights import WeightedExample
@@ -49,8 +51,8 @@ class _Row:
 class Tracer:
     """A watcher of the rows of a step: `begin` before the update, `watch` in each of its passes, then `end`."""
 
-    def __init__(self, policy: Policy, config: TrainingConfig) -> None:
-        self.policy, self.config = policy, config
+    def __init__(self, policy: Policy, config: TrainingConfig, ranks: Ranks = ALONE) -> None:
+        self.policy, self.config, self.ranks = policy, config, ranks
         self.seconds = 0.0
         """Time that tracing has taken so far."""
         self._rows: dict[Hashable, _Row] = {}
@@ -64,10 +66,10 @@ class Tracer:
         self._rows = {}
         if self.config.trace == "off":
             return
-        if self.config.trace == "sampled" and self.seconds > LARGEST_SHARE * run_seconds:
+        if self.config.trace == "sampled" and self.ranks.agree(self.seconds > LARGEST_SHARE * run_seconds):
             return
         started = time.monotonic()
-        chosen = self._choose(step, examples)
+        chosen = self._own(self._choose(step, examples), examples, size)
         request = ScoreRequest(entropy=True, top_k=NUM_ALTERNATIVES if self.policy.lists_actions else 0)
         for index, decisions in score_in_batches(self.policy, chosen, self.config.sampling, size, profile, request):
             example = chosen[index]
@@ -111,7 +113,7 @@ class Tracer:
     def end(self) -> list[Trace]:
         """Return what was seen in the step."""
         started = time.monotonic()
-        traces = [self._make(row) for row in self._rows.values()]
+        traces = self.ranks.join([self._make(row) for row in self._rows.values()])
         self._rows = {}
         self.seconds += time.monotonic() - started
         return traces
@@ -127,6 +129,12 @@ class Tracer:
         if not teaching:
             return []
         return teaching[derive_seed(self.config.seed, "trace", step) % len(teaching)][:MOST_ROWS]
+
+    def _own(self, chosen: list[Example], examples: Sequence[Example], size: int) -> list[Example]:
+        """Return the chosen examples that this rank learns, because it sees how the loss pulls at them."""
+        own = deal(self.policy, examples, size, self.ranks)
+        learnt = {id(examples[index]) for index in own}
+        return [each for each in chosen if id(each) in learnt]
 
     def _make(self, row: _Row) -> Trace:
         decisions = row.decisions

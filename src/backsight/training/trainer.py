@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,9 +16,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from backsight.distributed.attempts import gather_groups
+from backsight.distributed.ranks import ALONE, Ranks
 from backsight.errors import DivergedError
 from backsight.feedback.overlong import OverlongPunishment
-from backsight.feedback.pool import FeedbackPool, PendingFeedback
+from backsight.feedback.pool import FeedbackPool, Numbered, PendingFeedback
 from backsight.hindsight.base import Hindsight, LookBack, number_attempts
 from backsight.hindsight.options import MethodOptions
 from backsight.interrupts import calling_on_interrupt
@@ -43,7 +46,7 @@ from backsight.training.resampling import fill_up
 from backsight.training.safeguard import MOST_BROKEN_STEPS, Safeguard
 from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.scorer import RunScorer
-from backsight.training.teacher import Teacher
+from backsight.training.teacher import Teacher, in_precision
 from backsight.training.tracing import Tracer
 from backsight.training.update import UpdateState, make_optimizer, update, weigh_step
 from backsight.training.weights import WeightedExample
@@ -96,23 +99,28 @@ class Trainer:
         recorders: Sequence[Recorder] = (),
         evaluate: Callable[[Progress], float] | None = None,
         checkpoint_folder: Path | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        """Make all parts of the run. `ranks` are the processes that learn the policy together with this one."""
         self.policy, self.source, self.hindsight, self.config = policy, source, hindsight, config
         self.recorders, self.evaluate, self.checkpoint_folder = recorders, evaluate, checkpoint_folder
-        self.optimizer = make_optimizer(policy.module, config)
-        self.reference = policy.reference() if config.beta > 0 else None
-        self.teacher = Teacher(policy, config.teacher) if hindsight.options.needs_teacher else None
+        self.ranks = ranks
+        dtype = torch.bfloat16 if config.bf16 else None
+        self.reference = in_precision(policy.reference(), dtype) if config.beta > 0 else None
+        self.teacher = Teacher(policy, config.teacher, dtype) if hindsight.options.needs_teacher else None
+        self.weights = ranks.weights(policy.module, config.bf16)
+        self.optimizer = make_optimizer(policy.module, config, self.weights.shards)
         self.num_generations = config.num_generations if hindsight.options.learns_from_attempts else 0
         self.pool = FeedbackPool(_punishing(source.feedback, config), config.reward_timeout, config.reward_workers)
-        self.tracer = Tracer(policy, config)
+        self.tracer = Tracer(policy, config, ranks)
         profile = Profile(next(policy.module.parameters()).device)
-        self.update_state = UpdateState(config.micro_batch_size, profile, self.tracer)
+        self.update_state = UpdateState(config.micro_batch_size, profile, self.tracer, ranks, self.weights)
         self.scorer = RunScorer(
             policy, self.teacher, source.engine, self.pool, config, self.update_state, self.reference
         )
-        self.agreement = Agreement(policy, source.engine, config)
+        self.agreement = Agreement(policy, source.engine, config, ranks)
         self.meter = Meter(policy)
-        self.safeguard = Safeguard(policy, self.optimizer)
+        self.safeguard = Safeguard(policy, self.optimizer, self.weights)
         self.best = BestPolicy(policy) if config.keep_best else None
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
@@ -130,18 +138,19 @@ class Trainer:
             DivergedError: when several steps in a row were not finite. The policy is the last whole one by then.
         """
         with calling_on_interrupt(self._stop_after_this_step):
-            while (reason := stop_reason(self.config.stop, self.progress)) is None:
+            while (reason := self._why_stop()) is None:
                 self.take_profile()  # what was done between steps, such as an evaluation, is of no step
                 self._began = time.monotonic()
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
                 examples, groups, metrics = self.look_back(self.reveal(attempts))
                 metrics |= self.update(examples, groups)
-                seconds = time.monotonic() - self._began
+                seconds = self.ranks.agree(time.monotonic() - self._began)
                 self.progress.seconds += seconds
                 self.record(groups, examples, metrics | self.meter.metrics(self.take_profile(), seconds))
                 if self.progress.broken_steps >= MOST_BROKEN_STEPS:
                     break
+            self.progress.is_interrupted = self.ranks.any(self.progress.is_interrupted)
         if self.ahead is not None:
             self.ahead.discard()
         self.save()
@@ -152,6 +161,14 @@ class Trainer:
             )
         return reason
 
+    def _why_stop(self) -> str | None:
+        """Return why the run is over; None while it is not; a signal to one rank ends all, after the same step."""
+        is_interrupted = self.ranks.any(self.progress.is_interrupted)
+        if is_interrupted:
+            self.progress.is_interrupted = True
+        # a signal that comes just now waits for the next step
+        return stop_reason(self.config.stop, replace(self.progress, is_interrupted=is_interrupted))
+
     def collect(self) -> PendingFeedback:
         """Act with the current policy (step 1). Finished attempts are judged while the others go on."""
         step, attempts = self.progress.step, self.progress.attempts
@@ -160,7 +177,7 @@ class Trainer:
             return self.sample(step, attempts)
         pending = self.ahead.take(step, attempts)
         self.source.engine.load_weights(self.policy)
-        self.ahead.start(step + 1, attempts + pending.num_attempts)
+        self.ahead.start(step + 1, attempts + sum(self.ranks.gather(pending.num_attempts)))
         return pending
 
     def sample(self, step: int, attempts: int) -> PendingFeedback:
@@ -176,23 +193,32 @@ class Trainer:
         if config.stop.max_attempts is not None:  # the last step is a short one
             attempts_left = config.stop.max_attempts - attempts
             starts = starts[: max(1, math.ceil(attempts_left / max(1, self.num_generations)))]
+        own = {place: starts[place] for place in self.ranks.part(len(starts))}
         if self.num_generations == 0:
-            return self.pool.submit(enumerate(map(Group, starts)), len(starts), seed, step)
+            return self._judge(((place, Group(start)) for place, start in own.items()), starts, seed, step)
         groups = collect(
             source.engine,
             source.environments,
-            starts,
+            own,
             self.num_generations,
             config.sampling,
             derive_seed(config.seed, "collect", *name),
             side_by_side=source.side_by_side,
             success_threshold=config.success_threshold,
         )
-        return self.pool.submit(groups, len(starts), seed, step)
+        return self._judge(groups, starts, seed, step)
+
+    def _judge(self, groups: Iterable[Numbered], starts: Sequence[Any], seed: int, step: int) -> PendingFeedback:
+        """Hand this rank's groups on to be judged."""
+        pending = self.pool.submit(groups, len(self.ranks.part(len(starts))), seed, step)
+        pending.starts = starts
+        return pending
 
     def reveal(self, attempts: PendingFeedback) -> list[Group]:
-        """Wait for the feedback on the attempts, and return them with it (step 2)."""
-        return self.pool.wait(attempts)
+        """Wait for the feedback on the attempts, and return them with it (step 2), those of all ranks."""
+        groups = gather_groups(self.ranks, self.pool.wait(attempts), attempts.starts)
+        torch.set_rng_state(self.ranks.agree(torch.get_rng_state()))  # foreign code may have drawn numbers
+        return groups
 
     def look_back(self, groups: Sequence[Group]) -> tuple[list[Example], Sequence[Group], dict[str, float]]:
         """3. Evaluate the behaviour in hindsight: the estimator's advantages, then the method's examples."""
@@ -242,7 +268,7 @@ class Trainer:
 
     def _seconds(self) -> float:
         """Return the time that the run has taken until now, evaluations left out."""
-        return self.progress.seconds + time.monotonic() - self._began
+        return self.ranks.agree(self.progress.seconds + time.monotonic() - self._began)
 
     def _tell(self, messages: Sequence[str | None]) -> None:
         """Tell the user each message once, for as long as it stays true."""
@@ -277,11 +303,11 @@ class Trainer:
 
     def weigh(self, examples: Sequence[Example]) -> list[WeightedExample]:
         """Return the rows of these that a step would learn from, with their weights; nothing is learnt."""
-        return weigh_step(self.reference, self.teacher, examples, self.config, self.update_state)
+        return weigh_step(self.policy, self.reference, self.teacher, examples, self.config, self.update_state)
 
     def _note_broken(self, was_skipped: bool, examples: Sequence[Example]) -> None:
         """Undo the update if the policy is no longer whole, count broken steps in a row, and tell the user of them."""
-        is_whole = not self.safeguard.has_changed or self.safeguard.is_whole(examples)
+        is_whole = not self.ranks.any(self.safeguard.has_changed and not self.safeguard.is_whole(examples))
         if not is_whole:
             self.safeguard.undo()
         if is_whole and not was_skipped:
@@ -298,6 +324,7 @@ class Trainer:
         profile = self.update_state.profile.take()
         for each in (self.source.engine.profile, self.pool.profile):
             profile.add(each.take())
+        profile.tokens = sum(self.ranks.gather(profile.tokens), Counter())
         return profile
 
     def record(self, groups: Sequence[Group], examples: Sequence[Example], metrics: dict[str, float]) -> None:
@@ -346,6 +373,7 @@ class Trainer:
                 self.config.save_total_limit,
                 self._companions(),
                 self._learnt(),
+                self.ranks,
             )
             self._saved_step = self.progress.step
 
@@ -369,7 +397,7 @@ class Trainer:
 
     def resume(self, checkpoint: Path) -> None:
         """Take over optimizer and counts from a checkpoint whose weights the policy already has."""
-        load_optimizer(checkpoint, self.optimizer, self.policy.module)
+        load_optimizer(checkpoint, self.optimizer, self.weights)
         self.progress = load_progress(checkpoint)
         self._saved_step = self.progress.step
         for name, weights in self._companions().items():

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from backsight.distributed.ranks import ALONE, Ranks
+from backsight.distributed.weights import Weights
 from backsight.errors import ConfigError
 from backsight.policies.base import Policy, trained_weights
 from backsight.profiling import Profile
 from backsight.training.agreement import Agreement
 from backsight.training.config import OptimizerConfig, TrainingConfig
-from backsight.training.frozen_scores import FrozenScores, ask_frozen_policies
+from backsight.training.dealing import deal
+from backsight.training.frozen_scores import ELSEWHERE, FrozenScores, ask_frozen_policies, count_taught
 from backsight.training.objective import has_signal, micro_batch_loss
 from backsight.training.teacher import Teacher
 from backsight.training.tracing import Tracer
@@ -37,6 +41,10 @@ class UpdateState:
     profile: Profile = field(default_factory=Profile)
     tracer: Tracer | None = None
     """Watcher of some rows, for people to look at."""
+    ranks: Ranks = ALONE
+    """The processes that learn together, each its own rows."""
+    weights: Weights | None = None
+    """The weights that are trained, if they are shared out among ranks; None: those of the policy."""
 
 
 def update(
@@ -63,7 +71,7 @@ def update(
         ModelError: when `agreement` finds that sampler and learner differ by too much.
     """
     state = state or UpdateState(config.micro_batch_size)
-    scored = _ask_frozen(reference, teacher, examples, config, state)
+    scored = _ask_frozen(policy, reference, teacher, examples, config, state)
     sums: Counter[str] = Counter()
     num_steps = num_skipped = 0
     for parts in _passes(scored, config, state, agreement):
@@ -79,6 +87,7 @@ def update(
 
 
 def weigh_step(
+    policy: Policy,
     reference: Policy | None,
     teacher: Teacher | None,
     examples: Sequence[Example],
@@ -86,18 +95,25 @@ def weigh_step(
     state: UpdateState,
 ) -> list[WeightedExample]:
     """Return the rows that a step of one pass would learn from, with their weights."""
-    return _with_signal(weigh_examples(_ask_frozen(reference, teacher, examples, config, state), config), config)
+    scored = _ask_frozen(policy, reference, teacher, examples, config, state)
+    return _with_signal(weigh_examples(scored, config), config)
 
 
 def _ask_frozen(
+    policy: Policy,
     reference: Policy | None,
     teacher: Teacher | None,
     examples: Sequence[Example],
     config: TrainingConfig,
     state: UpdateState,
 ) -> list[ScoredExample]:
-    """Pair the examples with the scores of frozen policies, which those without signal do not need."""
-    asked = [index for index, each in enumerate(examples) if has_signal(each, config)]
+    """Pair the examples with the scores of frozen policies, which those without signal do not need.
+
+    Every rank weighs all examples, and asks about those that it learns.
+    """
+    taught = [index for index, each in enumerate(examples) if has_signal(each, config)]
+    own = deal(policy, examples, state.micro_batch_size, state.ranks)
+    asked = [index for index in taught if index in own]
     answers = ask_frozen_policies(
         reference if config.penalises_kl else None,
         None if teacher is None else teacher.scoring,
@@ -105,9 +121,13 @@ def _ask_frozen(
         config,
         state.micro_batch_size,
         state.profile,
+        count_taught([examples[index] for index in taught]),
     )
     known = dict(zip(asked, answers, strict=True))
-    return [(example, known.get(index, FrozenScores())) for index, example in enumerate(examples)]
+    return [
+        (example, known.get(index, FrozenScores()) if index in own else ELSEWHERE)
+        for index, example in enumerate(examples)
+    ]
 
 
 def _passes(
@@ -115,17 +135,17 @@ def _passes(
 ) -> Iterator[list[list[ScoredExample]]]:
     """Yield the parts of each pass: divided anew, or as before where they were scored before the first update."""
     if agreement is not None and agreement.recomputes:
-        parts = _mini_batches(scored, config.mini_batches)
+        parts = _mini_batches(scored, config.mini_batches, state.ranks)
         yield from [agreement.settle_before(parts, state.micro_batch_size, state.profile)] * config.num_iterations
     else:
-        yield from (_mini_batches(scored, config.mini_batches) for _ in range(config.num_iterations))
+        yield from (_mini_batches(scored, config.mini_batches, state.ranks) for _ in range(config.num_iterations))
 
 
-def _mini_batches(examples: Sequence[ScoredExample], count: int) -> list[list[ScoredExample]]:
+def _mini_batches(examples: Sequence[ScoredExample], count: int, ranks: Ranks) -> list[list[ScoredExample]]:
     """Divide the examples into `count` random parts of about the same size; a single part keeps their order."""
     if count == 1:
         return [list(examples)] if examples else []
-    order = torch.randperm(len(examples)).tolist()
+    order = ranks.agree(torch.randperm(len(examples)).tolist())
     parts = [[examples[index] for index in order[first::count]] for first in range(count)]
     return [part for part in parts if part]
 
@@ -167,54 +187,83 @@ def take_step(
 
     The result is None when they are not finite, and the step was not taken.
     """
-    while (sums := _gradient(policy, weighted, optimizer, config, state, agreement)) is None:
+    weights = state.weights or Weights(policy.module)
+    while (sums := _gradient(policy, weights, weighted, optimizer, config, state, agreement)) is None:
         _make_room(policy, [each.example for each in weighted], state)
     if agreement is not None:
         agreement.close()
     with state.profile.phase("optimizer"):
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-        metrics = {**{key: float(value) for key, value in sums.items()}, "grad_norm": float(norm)}
-        if not all(map(math.isfinite, metrics.values())):
-            return None
-        optimizer.step()
-    if state.tracer is not None:
+        norm = weights.norm([each.grad for each in parameters if each.grad is not None])
+        torch.nn.utils.clip_grads_with_norm_(parameters, config.max_grad_norm, norm)
+        metrics = {**_sums_of_all(sums, state.ranks), "grad_norm": float(norm)}
+        is_finite = all(map(math.isfinite, metrics.values()))
+        if is_finite:
+            optimizer.step()
+        weights.gather()
+    if is_finite and state.tracer is not None:
         state.tracer.keep()
-    return metrics
+    return metrics if is_finite else None
+
+
+def _sums_of_all(sums: Mapping[str, Tensor], ranks: Ranks) -> dict[str, float]:
+    """Return the sums of metrics over the rows of all ranks."""
+    parts = ranks.gather({key: float(value) for key, value in sums.items()})
+    return {
+        key: sum(part.get(key, 0.0) for part in parts) for key in dict.fromkeys(key for part in parts for key in part)
+    }
 
 
 def _gradient(
     policy: Policy,
+    weights: Weights,
     weighted: Sequence[WeightedExample],
     optimizer: torch.optim.Optimizer,
     config: TrainingConfig,
     state: UpdateState,
     agreement: Agreement | None,
 ) -> dict[str, Tensor] | None:
-    """Add up the gradients of the micro-batches, and return the sums of their metrics; None when memory ran out."""
+    """Add up the gradients of the micro-batches, and return the sums of their metrics; None when memory ran out.
+
+    Each rank takes its own rows, in as many passes as the others: layers are put together by all ranks at once.
+    """
     sums: dict[str, Tensor] = {}
+    own = [each for each in weighted if each.scores is not ELSEWHERE]
+    cuts = policy.micro_batches([each.example for each in own], state.micro_batch_size)
+    num_passes = max(state.ranks.gather(len(cuts)))
     optimizer.zero_grad(set_to_none=True)
+    weights.share_out()
     settle = None if agreement is None else agreement.settle
     if agreement is not None:
         agreement.clear()
     if state.tracer is not None:
         state.tracer.clear()
     try:
-        for cut in policy.micro_batches([each.example for each in weighted], state.micro_batch_size):
-            batch = [weighted[index] for index in cut]
+        for cut in cuts:
+            batch = [own[index] for index in cut]
             with state.profile.phase("forward"):
-                loss, parts, decisions = micro_batch_loss(policy, batch, config, settle)
+                loss, parts, decisions = weights.compute(partial(micro_batch_loss, policy, batch, config, settle))
             if state.tracer is not None:
                 state.tracer.watch(batch, decisions.log_probs_N)
             with state.profile.phase("backward", decisions.num_tokens):
                 loss.backward()  # type: ignore[no-untyped-call]
             state.profile.tokens["forward"] += decisions.num_tokens
             sums = {key: value + sums.get(key, 0.0) for key, value in parts.items()}
+        for _ in range(num_passes - len(cuts)):
+            _pass_idly(policy, weights, weighted)
+        weights.sum_gradients()
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
         return None
     return sums
+
+
+def _pass_idly(policy: Policy, weights: Weights, weighted: Sequence[WeightedExample]) -> None:
+    """Take part in a pass of other ranks without a row of one's own: the gradient is 0."""
+    shortest = min((each.example for each in weighted), key=lambda each: each.num_decisions)
+    loss = weights.compute(lambda: policy.log_probs([shortest]).log_probs_N.sum() * 0.0)
+    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -228,6 +277,8 @@ def _make_room(policy: Policy, examples: Sequence[Example], state: UpdateState) 
     Raises:
         ConfigError: when neither can save any more memory.
     """
+    if state.ranks.size > 1:  # the others are in the middle of a pass, and wait for this one
+        raise ConfigError("micro_batch_size", state.micro_batch_size, "memory ran out on one of the ranks; lower it")
     if not _cut_smaller(policy, examples, state) and not policy.recompute_layers():
         remedy = "one example alone does not fit into memory; shorten prompts, or lower max_completion_length"
         raise ConfigError("micro_batch_size", state.micro_batch_size, remedy)
@@ -249,16 +300,22 @@ HAS_FUSED = ("cpu", "cuda")
 """Devices on which AdamW updates all weights in one pass."""
 
 
-def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """Make an AdamW optimizer of the weights of the module that are trained, in their order, or of their masters."""
-    parameters = _master_weights(module) if config.bf16 else list(trained_weights(module).values())
+def make_optimizer(
+    module: nn.Module, config: OptimizerConfig, shards: list[nn.Parameter] | None = None
+) -> torch.optim.Optimizer:
+    """Make an AdamW optimizer of the weights of the module that are trained, in their order, or of their masters.
+
+    With `shards`, it changes these parts of them in float32, from which the module takes what it computes with.
+    """
+    has_masters = config.bf16 and shards is None
+    parameters = shards or (_master_weights(module) if has_masters else list(trained_weights(module).values()))
     optimizer = torch.optim.AdamW(
         parameters,
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         fused=all(each.device.type in HAS_FUSED for each in parameters),
     )
-    if config.bf16:
+    if has_masters:
         optimizer.register_step_post_hook(lambda *_: _round_to(module, parameters))
     return optimizer
 

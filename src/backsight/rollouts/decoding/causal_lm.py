@@ -110,6 +110,9 @@ class CausalLMEngine(LanguageModelEngine[CausalLMPolicy, Tokens]):
         step = decode_step(self.policy.model)
         return CapturedStep(step) if isinstance(step, LeanStep) and self._is_on_gpu else step
 
+    def try_out(self) -> None:
+        _ = self._step, self._bytes_a_token
+
     def _most_rows(self, longest: int) -> int:
         """Return how many rows of at most `longest` tokens are decoded together."""
         by_cache = self._free_bytes(CACHE_BYTES) // (longest * self._bytes_a_token)
