@@ -26,13 +26,16 @@ def train(
     from backsight.distributed.environment import num_ranks
 
     if num_ranks() == 1:
-        _train(preset, overrides or [], config, resume, dry_run=dry_run)
+        if _train(preset, overrides or [], config, resume, dry_run=dry_run):
+            raise typer.Exit(INTERRUPTED)
         return
     from backsight.distributed.ranks import connect
 
     ranks = connect()  # before anything else: whatever goes wrong from here on, one of them says
-    _train(preset, overrides or [], config, resume, dry_run=dry_run, speaks=ranks.is_first)
-    ranks.close()
+    is_interrupted = _train(preset, overrides or [], config, resume, dry_run=dry_run, speaks=ranks.is_first)
+    ranks.close()  # torchrun ends all as soon as one of them ends in anything but success
+    if is_interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _train(
@@ -43,8 +46,8 @@ def _train(
     *,
     dry_run: bool,
     speaks: bool = True,
-) -> None:
-    """Do what the command says. Of several processes that learn together, one speaks."""
+) -> bool:
+    """Do what the command says, and return whether it was interrupted. Of several processes, one speaks."""
     from backsight.config import dump_config, read_changes, resume_config
     from backsight.presets.base import configure
     from backsight.reports.run_folder import RunReader
@@ -60,7 +63,7 @@ def _train(
     if dry_run:
         if speaks:
             print(dump_config(settings), end="")
-        return
+        return False
     from backsight.runs import finetune
     from backsight.runs.start import begin
 
@@ -70,8 +73,7 @@ def _train(
         result = finetune.train(begin(settings, make_task(settings)))
     if speaks:
         _print(result)
-    if result.interrupted:
-        raise typer.Exit(INTERRUPTED)
+    return result.interrupted
 
 
 def _print(result: Result) -> None:

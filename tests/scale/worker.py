@@ -1,0 +1,89 @@
+"""What a rank of the tests does: the jobs of `jobs.json`, each a run with other settings, one to go on with, or one
+gradient."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from backsight.config import resume_config
+from backsight.distributed.ranks import connect
+from backsight.policies.base import trained_weights
+from backsight.presets.base import configure
+from backsight.reports.run_folder import CONFIG
+from backsight.runs.finetune import make_trainer, resume, train
+from backsight.runs.start import RunParts, begin
+
+RESUME = "resume"
+"""Name of the setting with the folder of a run to go on with."""
+GRADIENT = "gradient"
+"""Name of the setting that asks for a gradient, in place of a run."""
+
+
+ASKED = "asked.txt"
+"""File with a line, which names the run, for each attempt that the reward function was asked about."""
+
+
+def main() -> None:
+    ranks = connect()
+    for name, settings in json.loads(Path("jobs.json").read_text()).items():
+        if RESUME in settings:
+            folder = Path(settings.pop(RESUME))
+            words = [f"{key}={value}" for key, value in settings.items()]
+            resume(resume_config(folder / CONFIG, words), folder, show_progress=False)
+        elif settings.pop(GRADIENT, False):
+            take_gradient(name, parts_of(settings, name))
+        else:
+            train(parts_of(settings, name), show_progress=False)
+    ranks.close()
+
+
+def parts_of(settings: Mapping[str, Any], name: str) -> RunParts:
+    """Return the parts of a run of its name."""
+    config, make_task = configure("sentiment", {**settings, "run_name": name})
+    asked = Path(config.output_dir) / ASKED
+
+    def judge(completions: Sequence[str], **columns: Any) -> list[dict[str, Any]]:
+        """Find some answers better than others, say what would have been right, and note for which one was asked."""
+        with asked.open("a") as file:
+            file.writelines(f"{name}\n" for _ in completions)
+        return [
+            {
+                "reward": zlib.crc32(each.encode()) % 8 / 8,
+                "correction": " positive",
+                "achieved_prompt": f"say {each[:1]}\nsentiment:",
+            }
+            for each in completions
+        ]
+
+    asked.parent.mkdir(exist_ok=True)
+    return begin(config, make_task(config), reward_funcs=judge)
+
+
+def take_gradient(name: str, parts: RunParts) -> None:
+    """Write the gradient of the first step, of which each rank has some rows, and the number of passes it took."""
+    trainer, taken = make_trainer(parts), dict[str, torch.Tensor]()
+    names = list(trained_weights(parts.policy.module))
+
+    def take(*_: Any) -> None:
+        optimized = [each for group in trainer.optimizer.param_groups for each in group["params"]]
+        for weight, each in zip(names, optimized, strict=True):
+            taken[weight] = each.grad.clone()
+
+    trainer.optimizer.register_step_pre_hook(take)
+    examples, groups, _ = trainer.look_back(trainer.reveal(trainer.collect()))
+    metrics = trainer.update(examples, groups)
+    taken["grad_norm"] = torch.tensor([metrics["grad_norm"]])
+    folder = Path("gradients") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(taken, folder / f"{parts.ranks.rank}-of-{parts.ranks.size}.safetensors")
+
+
+if __name__ == "__main__":
+    main()
