@@ -12,13 +12,15 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from backsight.config import resume_config
+from backsight.config import RunConfig, resume_config
 from backsight.distributed.ranks import connect
 from backsight.policies.base import trained_weights
-from backsight.presets.base import configure
-from backsight.reports.run_folder import CONFIG
-from backsight.runs.finetune import make_trainer, resume, train
+from backsight.presets.base import configure, make_task
+from backsight.reports.run_folder import CHECKPOINTS, CONFIG
+from backsight.runs.finetune import make_trainer, train
 from backsight.runs.start import RunParts, begin
+from backsight.tasks.base import Task
+from backsight.training.checkpoints import newest_checkpoint
 
 RESUME = "resume"
 """Name of the setting with the folder of a run to go on with."""
@@ -34,9 +36,7 @@ def main() -> None:
     ranks = connect()
     for name, settings in json.loads(Path("jobs.json").read_text()).items():
         if RESUME in settings:
-            folder = Path(settings.pop(RESUME))
-            words = [f"{key}={value}" for key, value in settings.items()]
-            resume(resume_config(folder / CONFIG, words), folder, show_progress=False)
+            go_on(name, Path(settings.pop(RESUME)), [f"{key}={value}" for key, value in settings.items()])
         elif settings.pop(GRADIENT, False):
             take_gradient(name, parts_of(settings, name))
         else:
@@ -44,9 +44,21 @@ def main() -> None:
     ranks.close()
 
 
+def go_on(name: str, folder: Path, words: list[str]) -> None:
+    """Go on with a run, from its newest checkpoint."""
+    config = resume_config(folder / CONFIG, words)
+    checkpoint = newest_checkpoint(folder / CHECKPOINTS)
+    train(judged(name, config, make_task(config), str(checkpoint)), checkpoint=checkpoint, show_progress=False)
+
+
 def parts_of(settings: Mapping[str, Any], name: str) -> RunParts:
     """Return the parts of a run of its name."""
-    config, make_task = configure("sentiment", {**settings, "run_name": name})
+    config, make = configure("sentiment", {**settings, "run_name": name})
+    return judged(name, config, make(config))
+
+
+def judged(name: str, config: RunConfig, task: Task, policy: str | None = None) -> RunParts:
+    """Return the parts of a run, with a reward function."""
     asked = Path(config.output_dir) / ASKED
 
     def judge(completions: Sequence[str], **columns: Any) -> list[dict[str, Any]]:
@@ -63,7 +75,7 @@ def parts_of(settings: Mapping[str, Any], name: str) -> RunParts:
         ]
 
     asked.parent.mkdir(exist_ok=True)
-    return begin(config, make_task(config), reward_funcs=judge)
+    return begin(config, task, policy, reward_funcs=judge)
 
 
 def take_gradient(name: str, parts: RunParts) -> None:

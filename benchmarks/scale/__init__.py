@@ -1,0 +1,1 @@
+"""How runs grow over processes and machines."""

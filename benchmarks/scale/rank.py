@@ -1,0 +1,46 @@
+"""One rank of `ranks.py`: it trains three steps, and writes down what they took."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import backsight
+from backsight.distributed.ranks import connect
+from backsight.profiling import peak_memory
+from backsight.reports.run_folder import METRICS, read_rows
+
+SETTINGS: dict[str, Any] = {
+    "hindsight": "outcome",
+    "learning_rate": 1e-5,
+    "prompts_per_step": 8,
+    "num_generations": 4,
+    "max_completion_length": 32,
+    "micro_batch_size": 512,
+    "prompt_format": "plain",
+    "trace": "off",
+    "stop": {"max_steps": 3},
+}
+PROMPTS = [{"prompt": f"Question {number}: name something that has {number} parts."} for number in range(2, 42)]
+
+
+def judge(completions: list[str], **columns: Any) -> list[float]:
+    """Find some answers better than others, so that there is something to learn."""
+    return [zlib.crc32(each.encode()) % 8 / 8 for each in completions]
+
+
+def main(policy: str, folder: Path) -> None:
+    ranks = connect()
+    place = {"output_dir": str(folder), "run_name": "run"}
+    result = backsight.finetune(policy, PROMPTS, reward_funcs=judge, show_progress=False, **SETTINGS, **place)
+    times = [row["step_time"] for row in read_rows(result.folder / METRICS)]
+    report = {"step_times": times, "peak_gib": peak_memory(), "learning_rate": SETTINGS["learning_rate"]}
+    (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(report))
+    ranks.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
