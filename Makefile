@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-compare demo-pocket demo-all test check fix docs bench bench-generalization campaign clean
+.PHONY: setup demo demo-compare demo-pocket demo-all test test-scale check fix docs bench bench-generalization campaign clean
 
 setup: $(READY)
 
@@ -37,7 +37,10 @@ demo-all: $(READY)
 	@$(BIN)/python examples/demo_pocket.py applications
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore=tests/scale
+
+test-scale: $(READY)
+	@$(BIN)/python -m pytest -q tests/scale
 
 check: $(READY)
 	@$(BIN)/ruff check

@@ -24,7 +24,9 @@ SETTINGS = [
 
 def start(kit: Path, name: str, *words: str) -> subprocess.Popen[str]:
     """Start a run that would go on for long, on two ranks."""
-    command = torchrun(2, *(words or ("-m", "backsight")), "train", *SETTINGS, f"run_name={name}", "stop.max_steps=9999")
+    command = torchrun(
+        2, *(words or ("-m", "backsight")), "train", *SETTINGS, f"run_name={name}", "stop.max_steps=9999"
+    )
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=kit, env=environment(), stdout=pipe, stderr=pipe, text=True)
 

@@ -83,7 +83,9 @@ def done_by(ranks: int, kit: Path) -> Path:
 
 
 def weights_of(run: Path) -> dict[str, torch.Tensor]:
-    return {name: each for file in sorted((run / "policy").glob("*.safetensors")) for name, each in load_file(file).items()}
+    return {
+        name: each for file in sorted((run / "policy").glob("*.safetensors")) for name, each in load_file(file).items()
+    }
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def begin(
     if policy is None or isinstance(policy, str):
         storage = storage_of(place_of_policy(policy or config.policy))
         policy = open_model(policy or config.policy, config, task)
-    adapter = _decide_on_adapter(policy, config) if is_open else None
+    adapter = _decide_on_adapter(policy, config, ranks) if is_open else None
     counts: dict[str, int | None] = {task.train_split: None} if splits is None else {}
     counts |= dict.fromkeys(splits or task.eval_splits, config.eval_items)
     with patience(config.reward_timeout):  # a task may be anybody's code
@@ -168,12 +168,12 @@ def open_model(path: str, config: RunConfig, task: Task) -> TextPolicy:
     return policy
 
 
-def _decide_on_adapter(policy: TextPolicy, config: RunConfig) -> str | None:
+def _decide_on_adapter(policy: TextPolicy, config: RunConfig, ranks: Ranks) -> str | None:
     """Put an adapter on a policy that is too large to train all of it, if the settings leave that open; say why."""
     if config.adapter is None or not config.adapter.is_left_open or adapters.has_adapter(policy.model):
         return None
     device = next(policy.module.parameters()).device
-    cause = footprint.why_too_large(policy.model, footprint.available_bytes(device))
+    cause = ranks.agree(footprint.why_too_large(policy.model, footprint.available_bytes(device)))
     if cause is None:
         return None
     adapters.put_on(policy.model, AdapterConfig())

@@ -163,8 +163,8 @@ class OptimizerConfig(Settings):
     max_grad_norm: Positive = 1.0
     """Longest gradient; longer ones are scaled down to it."""
     micro_batch_size: Count = 2048
-    """Prompt and completion tokens in one forward pass. It bounds memory and changes no result; when memory runs out
-    all the same, it is halved and the step is done again."""
+    """Prompt and completion tokens in one forward pass, of each process where several learn together. It bounds memory
+    and changes no result; when memory runs out all the same, a single process halves it and does the step again."""
     bf16: bool = False
     """Whether weights are held in bfloat16 for sampling and scoring, with a float32 master copy for the optimizer. That
     is faster where the hardware multiplies bfloat16 faster (GPUs, CPUs with AMX), and slower elsewhere."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from backsight.distributed.weights import Weights
 from backsight.errors import RunFolderError
 from backsight.policies.distributions import CategoricalHead
 from backsight.policies.module import ModulePolicy
@@ -60,7 +61,7 @@ def test_the_optimizer_goes_on_where_it_was(bf16: bool, tmp_path: Path) -> None:
     if bf16:
         straight.module.to(torch.bfloat16)
     fresh = optimizer_after(resumed, 0, bf16=bf16)
-    load_optimizer(checkpoint, fresh, resumed.module)
+    load_optimizer(checkpoint, fresh, Weights(resumed.module))
     for policy, own in ((straight, optimizer), (resumed, fresh)):
         take_step(policy, own)
     assert torch.equal(weights(straight), weights(resumed))
