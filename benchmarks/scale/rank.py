@@ -16,10 +16,10 @@ from backsight.reports.run_folder import METRICS, read_rows
 SETTINGS: dict[str, Any] = {
     "hindsight": "outcome",
     "learning_rate": 1e-5,
-    "prompts_per_step": 8,
+    "prompts_per_step": 4,
     "num_generations": 4,
-    "max_completion_length": 32,
-    "micro_batch_size": 512,
+    "max_completion_length": 16,
+    "micro_batch_size": 256,
     "prompt_format": "plain",
     "trace": "off",
     "stop": {"max_steps": 3},

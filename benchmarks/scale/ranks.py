@@ -1,6 +1,6 @@
 """One rank against two: seconds of a step, memory of a rank, and whether both end in the same weights.
 
-    python benchmarks/scale/ranks.py            SmolLM2-135M-Instruct, all weights in float32; ten minutes on 2 cores
+    python benchmarks/scale/ranks.py            SmolLM2-135M-Instruct, all weights in float32; three minutes on 2 cores
     python benchmarks/scale/ranks.py --quick    a tiny model; a minute, and nothing is written
 
 The same three steps are done by one process and by two that torchrun starts (`backsight.distributed`), which share the

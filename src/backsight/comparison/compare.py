@@ -24,6 +24,7 @@ from backsight.comparison.request import Request, make_request
 from backsight.comparison.results import ComparisonResult, RunRecord, summarize, summarize_interrupted
 from backsight.comparison.runner import Job, do_once
 from backsight.config import RunConfig
+from backsight.distributed.environment import check_alone
 from backsight.errors import BacksightError
 from backsight.evaluation.evaluator import Evaluation, evaluate_splits
 from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log_probs
@@ -68,6 +69,7 @@ def compare(
     Raises:
         BacksightError: when an argument, the data or the model does not fit. Nothing is written then.
     """
+    check_alone("backsight.compare")
     if "stop" in settings:
         settings["stop"] = dict.fromkeys(StopConfig.model_fields) | dict(settings["stop"])
     settings = {"output_dir": OUTPUT_DIR, **settings, "policy": policy}

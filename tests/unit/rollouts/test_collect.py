@@ -159,3 +159,11 @@ def test_answers_that_nobody_waits_for_any_more_are_cancelled() -> None:
     with pytest.raises(ZeroDivisionError):
         list(collect(Echo(), Broken, [0, 5, 7], 1, Sampling(), 0))  # type: ignore[arg-type]
     assert Slow.cancelled == [5, 7]
+
+
+def test_an_attempt_is_the_same_where_others_play_the_other_starts() -> None:
+    whole = dict(played()[1])
+    for index, start in ((0, 3), (1, 1)):
+        ((place, group),) = collect(Echo(), Countdown, {index: start}, 2, Sampling(), 0)  # type: ignore[arg-type]
+        assert place == index
+        assert [each.responses for each in group.trajectories] == [each.responses for each in whole[index].trajectories]
