@@ -145,3 +145,16 @@ def test_gradients_are_the_same(name: str, places: tuple[Path, Path]) -> None:
     for key, value in whole.items():
         found = torch.cat([part[key] for part in parts])
         assert (found - value).abs().max() <= 1e-5 * max(1.0, float(value.abs().max())), key
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_a_step_that_breaks_on_one_rank_is_undone_on_all(ranks: int, kit: Path) -> None:
+    jobs = {
+        name: {**FIXED, "output_dir": str(kit / "broken"), "hindsight": "gold_anchor", "bf16": bf16, "break": True}
+        for name, bf16 in (("broken", False), ("broken-bf16", True))
+    }
+    work(ranks, kit, jobs)
+    for name in jobs:
+        for rank in range(ranks):
+            seen = json.loads((kit / f"{name}-{rank}.json").read_text())
+            assert seen == {"undone": True, "broken": 1, "taken": True, "broken after": 0}

@@ -26,6 +26,8 @@ RESUME = "resume"
 """Name of the setting with the folder of a run to go on with."""
 GRADIENT = "gradient"
 """Name of the setting that asks for a gradient, in place of a run."""
+BREAK = "break"
+"""Name of the setting that asks for a step after which one rank holds a number that is not finite."""
 
 
 ASKED = "asked.txt"
@@ -39,6 +41,8 @@ def main() -> None:
             go_on(name, Path(settings.pop(RESUME)), [f"{key}={value}" for key, value in settings.items()])
         elif settings.pop(GRADIENT, False):
             take_gradient(name, parts_of(settings, name))
+        elif settings.pop(BREAK, False):
+            break_step(name, parts_of(settings, name))
         else:
             train(parts_of(settings, name), show_progress=False)
     ranks.close()
@@ -95,6 +99,28 @@ def take_gradient(name: str, parts: RunParts) -> None:
     folder = Path("gradients") / name
     folder.mkdir(parents=True, exist_ok=True)
     save_file(taken, folder / f"{parts.ranks.rank}-of-{parts.ranks.size}.safetensors")
+
+
+def break_step(name: str, parts: RunParts) -> None:
+    """Write down whether a step was undone that the last rank breaks, and whether one after it is taken."""
+    trainer, ranks = make_trainer(parts), parts.ranks
+    is_broken = True
+
+    def spoil(*_: Any) -> None:
+        if is_broken and ranks.rank == ranks.size - 1:
+            trainer.optimizer.param_groups[0]["params"][0].data[0] = torch.inf
+
+    def step() -> bool:
+        before = [each.detach().clone() for each in trained_weights(parts.policy.module).values()]
+        examples, groups, _ = trainer.look_back(trainer.reveal(trainer.collect()))
+        trainer.update(examples, groups)
+        return all(map(torch.equal, before, trained_weights(parts.policy.module).values()))
+
+    trainer.optimizer.register_step_post_hook(spoil)
+    undone, broken = step(), trainer.progress.broken_steps
+    is_broken = False
+    seen = {"undone": undone, "broken": broken, "taken": not step(), "broken after": trainer.progress.broken_steps}
+    Path(f"{name}-{ranks.rank}.json").write_text(json.dumps(seen))
 
 
 if __name__ == "__main__":
