@@ -95,8 +95,8 @@ class ShardedWeights(Weights):
         self._shards = [nn.Parameter(each.to_local().detach()) for each in self._sharded.values()]
         with torch.no_grad():
             self.compute(lambda: torch.zeros(1))  # whoever computes first is the root for torch
-        for each in self._whole.modules():  # torch would answer with shards, whole or not, when a model is saved
-            each._state_dict_pre_hooks.clear()
+        for layer in self._whole.modules():  # torch would answer with shards, whole or not, when a model is saved
+            layer._state_dict_pre_hooks.clear()
         self.gather()
 
     @property
