@@ -12,11 +12,6 @@ LABELS = ("positive", "negative")
 ANSWERS = ("positive",) * 4 + ("negative",)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.timeout(600))
-
-
 @pytest.fixture(scope="session")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model of each kind, and texts that most are positive of."""

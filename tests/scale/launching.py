@@ -13,8 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "src", ROOT / "pocket" / "src", ROOT / "tests", ROOT]
 WORKER = Path(__file__).with_name("worker.py")
-LONGEST = 240
+LONGEST = 600
 """Seconds after which ranks are taken to wait for each other for ever."""
+PATIENCE = 4 * LONGEST
+"""Seconds for a test: the first of a file starts what the others look at."""
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from scale.launching import work
+from scale.launching import PATIENCE, work
 from scale.test_same_run import FIXED, TIMED, rows_of, weights_of
 
 from backsight.training.checkpoints import checkpoints, find_fault
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 SETTINGS: dict[str, Mapping[str, Any]] = {
     "all": {"hindsight": "gold_anchor", "algorithm": "ppo", "beta": 0.1, "keep_best": True, "eval_steps": 1},

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from scale.launching import LONGEST, environment, torchrun, train
+from scale.launching import LONGEST, PATIENCE, environment, torchrun, train
 from scale.test_same_run import rows_of
 
 from backsight.training.checkpoints import newest_checkpoint
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 FAILING = Path(__file__).with_name("failing.py")
 SETTINGS = [

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from scale.launching import work
+from scale.launching import PATIENCE, work
 from scale.worker import ASKED
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 RANKS = (1, 2, 3)
 FIXED: Mapping[str, Any] = {
