@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from backsight.distributed.environment import check_alone
 from backsight.errors import ConfigError
 from backsight.rollouts.engine_options import EngineOptions
 
@@ -54,4 +55,5 @@ class VllmOptions(EngineOptions):
 
         if own_weights:
             raise ConfigError("one_step_off", True, "needs engine=in_process")
+        check_alone("sampling by vLLM")
         return build_engine(self, policy)
