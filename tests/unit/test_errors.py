@@ -12,6 +12,7 @@ BUILT_IN = {
     "EngineError": RuntimeError,
     "RunFolderError": OSError,
     "HubError": RuntimeError,
+    "RankError": RuntimeError,
 }
 
 

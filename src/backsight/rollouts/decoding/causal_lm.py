@@ -110,6 +110,7 @@ class CausalLMEngine(LanguageModelEngine[CausalLMPolicy, Tokens]):
         step = decode_step(self.policy.model)
         return CapturedStep(step) if isinstance(step, LeanStep) and self._is_on_gpu else step
 
+    @torch.no_grad()
     def try_out(self) -> None:
         _ = self._step, self._bytes_a_token
 
