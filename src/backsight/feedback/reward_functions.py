@@ -212,12 +212,12 @@ class RewardFunctions:
                 arguments = _choose(name, function, known)
                 with self._mark_busy((name, None)):
                     ask(_label(name), REMEDY, call, name, arguments)
+            found = self._await(waiting) if waiting else {}
         except BaseException:
-            for answer in waiting.values():
-                if inspect.iscoroutine(answer):
+            for answer in waiting.values():  # those that run already are cancelled
+                if inspect.iscoroutine(answer) and inspect.getcoroutinestate(answer) == inspect.CORO_CREATED:
                     answer.close()
             raise
-        found = self._await(waiting) if waiting else {}
         for name, members in answers.items():
             found[name, None] = [found.get((name, row), each) for row, each in enumerate(members)]
         return said | {
@@ -239,7 +239,8 @@ class RewardFunctions:
         async def answers() -> list[object]:
             return await asyncio.gather(*map(answer, waiting))
 
-        known = ask(lambda: ", ".join(sorted(self.busy)) or "reward functions", REMEDY, self._run, answers)
+        asked = sorted({_label(name) for name, _ in waiting})
+        known = ask(lambda: ", ".join(sorted(self.busy) or asked), REMEDY, self._run, answers)
         return {place: ask(_label(*place), REMEDY, _unwrap, each) for place, each in zip(waiting, known, strict=True)}
 
     def _run(self, function: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

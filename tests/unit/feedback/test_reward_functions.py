@@ -566,3 +566,24 @@ def test_awaitables_that_are_not_wanted_are_closed() -> None:
     with pytest.raises(RewardError, match="'breaks': raised ValueError"):
         RewardFunctions([lambda completions: [crowd.wait(1.0) for _ in completions], breaks])(ATTEMPTS, seeds=range(9))
     assert crowd.most == 0
+
+
+def test_calls_that_never_began_are_closed_and_their_function_named() -> None:
+    begun = threading.Event()
+
+    async def holds_the_loop(completions: list[str]) -> list[float]:
+        begun.set()
+        time.sleep(1.0)  # the calls of the next function wait behind it
+        return [0.0] * len(completions)
+
+    def waits(completions: list[str]) -> list[Any]:
+        assert begun.wait(20)
+        return [crowd.wait(1.0) for _ in completions]
+
+    crowd, source = Crowd(1), RewardFunctions([waits])
+    holder = threading.Thread(target=lambda: source._run(lambda: holds_the_loop([])), daemon=True)
+    holder.start()
+    with patience(0.2), pytest.raises(RewardError, match="^reward function 'waits': hangs: gave no answer in 0.2 s"):
+        source(ATTEMPTS, seeds=range(9))
+    holder.join(20)
+    assert crowd.most == 0
