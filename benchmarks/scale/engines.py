@@ -1,4 +1,4 @@
-"""The engine `vllm` against the engine of this process: tokens a second, agreement, and the time that new weights take to get there.
+"""The engine `vllm` against that of this process: tokens a second, agreement, and how long new weights take to arrive.
 
     python benchmarks/scale/engines.py --python /path/to/python           10 minutes on 2 cores
     python benchmarks/scale/engines.py --quick --python /path/to/python   the small model alone; nothing is written
