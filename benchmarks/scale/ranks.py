@@ -3,11 +3,11 @@
     python benchmarks/scale/ranks.py            SmolLM2-135M-Instruct, all weights in float32; three minutes on 2 cores
     python benchmarks/scale/ranks.py --quick    a tiny model; a minute, and nothing is written
 
-The same three steps are done by one process and by two that torchrun starts (`backsight.distributed`), which share the
-cores of the machine. Memory is the most that a process had resident, with its libraries and without them: without is
-what lies above an idle process that has imported torch. Of two ranks the larger one counts. Two ranks on one machine
-are no faster than one process that has all cores; what they show is what each of them holds. The results are written
-to ``benchmarks/results/scale_ranks.json``.
+The same three steps are done by one process and by two that torchrun starts (`backsight.distributed`), with one thread
+each: products round differently with more. Memory is the most that a process had resident, with its libraries and
+without them: without is what lies above an idle process that has imported torch. Of two ranks the larger one counts.
+The distance of the weights says little once an attempt differs, which rounding alone can bring about; how many are the
+same is a row of its own. The results are written to ``benchmarks/results/scale_ranks.json``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from safetensors.torch import load_file
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.small import make_byte_tokenizer, make_small_model
 from backsight.policies.smollm2 import INSTALL, PACKAGE
+from backsight.reports.run_folder import TRAJECTORIES, read_rows
 from benchmarks.shared.places import REPOSITORY
 from benchmarks.shared.results import Figure, print_aims, write_results
 
@@ -52,6 +53,8 @@ class Measured:
     peak_gib: float
     """The most memory that one of its processes had resident."""
     weights: dict[str, torch.Tensor]
+    attempts: list[str]
+    """What was answered, in order."""
     learning_rate: float
 
 
@@ -84,15 +87,15 @@ def measure(ranks: int, policy: str, folder: Path) -> Measured:
     folder.mkdir()
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     command = [sys.executable, *launcher, "-m", CHILD, policy, str(folder)]
-    threads = max(1, (os.cpu_count() or 1) // ranks)
     places = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": places}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": places}
     subprocess.run(command, cwd=folder, env=environment, check=True)
     reports = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(ranks)]
     return Measured(
         step_times=reports[0]["step_times"],
         peak_gib=max(each["peak_gib"] for each in reports),
         weights=load_file(folder / "run" / "policy" / "model.safetensors"),
+        attempts=[row["completion"] for row in read_rows(folder / "run" / TRAJECTORIES)],
         learning_rate=reports[0]["learning_rate"],
     )
 
@@ -113,6 +116,8 @@ def make_figures(measured: dict[int, Measured], idle: float) -> Iterator[Figure]
     yield Figure("memory of a rank of 2 / of 1, with libraries", both.peak_gib / alone.peak_gib, None, "")
     without = (both.peak_gib - idle) / (alone.peak_gib - idle)
     yield Figure("memory of a rank of 2 / of 1, without libraries", without, None, "").hold_against("<=", MEMORY_AIM)
+    same = sum(one == other for one, other in zip(alone.attempts, both.attempts, strict=True))
+    yield Figure("attempts that are the same", same / len(alone.attempts), None, "of all")
     apart = torch.cat([(both.weights[name].double() - own.double()).flatten() for name, own in alone.weights.items()])
     distance = float(apart.square().mean().sqrt()) / alone.learning_rate
     yield Figure("distance of the weights, in optimizer steps", distance, None, "").hold_against("<=", WEIGHTS_AIM)

@@ -6,10 +6,11 @@ decided alike: each rank has the same groups, rows and counts, and does a part o
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -29,6 +30,8 @@ R = TypeVar("R")
 PATIENCE = timedelta(days=1)
 """Time that a rank waits for the others, one of which may evaluate, or ask a slow judge. Of one that has ended the
 others know at once, because its connections close."""
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 2**17
+"""The C library's number for the size, in bytes, from which a block has memory of its own, and that size."""
 LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting", "failed to recv")
 """Words of torch's errors when another rank is no longer there."""
 
@@ -99,6 +102,8 @@ class SeveralRanks(Ranks):
     def __init__(self) -> None:
         """Meet the others. A process that is in a group already, as Ray's are, stays in it."""
         device = _own_device()
+        if device == "cpu":
+            _give_memory_back()
         if not torch.distributed.is_initialized():
             store, rank, size = next(iter(rendezvous("env://")))
             backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
@@ -170,6 +175,16 @@ def naming_lost_ranks() -> Iterator[None]:
             raise
         remedy = "another rank has ended, and the run with it; it goes on from its newest checkpoint with --resume"
         raise RankError("ranks", environment.num_ranks(), remedy) from error
+
+
+def _give_memory_back() -> None:
+    """Let the C library give large blocks back to the system when they are freed, where it is that of GNU.
+
+    By itself it learns to keep them, and weights that are whole for a moment leave holes that nothing fits into: a rank
+    of two with SmolLM2-135M held 3.2 GiB in place of 2.1.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # other systems have no such call
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _own_device() -> str:
