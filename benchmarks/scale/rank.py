@@ -1,4 +1,4 @@
-"""One rank of `ranks.py`: it trains three steps, and writes down what they took."""
+"""One rank of `ranks.py`: it trains three steps, writes down what they took, and three more from gold answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ SETTINGS: dict[str, Any] = {
     "trace": "off",
     "stop": {"max_steps": 3},
 }
-PROMPTS = [{"prompt": f"Question {number}: name something that has {number} parts."} for number in range(2, 42)]
+PROMPTS = [
+    {"prompt": f"Question {number}: name something that has {number} parts.", "target": f" A set of {number} cups."}
+    for number in range(2, 42)
+]
+
+
+SAMPLED, TAUGHT = "sampled", "taught"
+"""Names of the runs: from attempts, and from gold answers, which rounding cannot change."""
 
 
 def judge(completions: list[str], **columns: Any) -> list[float]:
@@ -34,10 +41,11 @@ def judge(completions: list[str], **columns: Any) -> list[float]:
 
 def main(policy: str, folder: Path) -> None:
     ranks = connect()
-    place = {"output_dir": str(folder), "run_name": "run"}
-    result = backsight.finetune(policy, PROMPTS, reward_funcs=judge, show_progress=False, **SETTINGS, **place)
-    times = [row["step_time"] for row in read_rows(result.folder / METRICS)]
+    settings = {**SETTINGS, "output_dir": str(folder), "show_progress": False}
+    backsight.finetune(policy, PROMPTS, reward_funcs=judge, run_name=SAMPLED, **settings)
+    times = [row["step_time"] for row in read_rows(folder / SAMPLED / METRICS)]
     report = {"step_times": times, "peak_gib": peak_memory(), "learning_rate": SETTINGS["learning_rate"]}
+    backsight.finetune(policy, PROMPTS, run_name=TAUGHT, **{**settings, "hindsight": "supervised"})
     (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(report))
     ranks.close()
 

@@ -6,8 +6,9 @@
 The same three steps are done by one process and by two that torchrun starts (`backsight.distributed`), with one thread
 each: products round differently with more. Memory is the most that a process had resident, with its libraries and
 without them: without is what lies above an idle process that has imported torch. Of two ranks the larger one counts.
-The distance of the weights says little once an attempt differs, which rounding alone can bring about; how many are the
-same is a row of its own. The results are written to ``benchmarks/results/scale_ranks.json``.
+The weights are compared after three steps from gold answers. From attempts they part sooner or later: rounding changes
+a token that was drawn, and with it what is learnt; how many attempts are the same is a row of its own. The results are
+written to ``benchmarks/results/scale_ranks.json``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.small import make_byte_tokenizer, make_small_model
 from backsight.policies.smollm2 import INSTALL, PACKAGE
 from backsight.reports.run_folder import TRAJECTORIES, read_rows
+from benchmarks.scale.rank import SAMPLED, TAUGHT
 from benchmarks.shared.places import REPOSITORY
 from benchmarks.shared.results import Figure, print_aims, write_results
 
@@ -53,6 +55,7 @@ class Measured:
     peak_gib: float
     """The most memory that one of its processes had resident."""
     weights: dict[str, torch.Tensor]
+    """What was learnt from gold answers."""
     attempts: list[str]
     """What was answered, in order."""
     learning_rate: float
@@ -94,8 +97,8 @@ def measure(ranks: int, policy: str, folder: Path) -> Measured:
     return Measured(
         step_times=reports[0]["step_times"],
         peak_gib=max(each["peak_gib"] for each in reports),
-        weights=load_file(folder / "run" / "policy" / "model.safetensors"),
-        attempts=[row["completion"] for row in read_rows(folder / "run" / TRAJECTORIES)],
+        weights=load_file(folder / TAUGHT / "policy" / "model.safetensors"),
+        attempts=[row["completion"] for row in read_rows(folder / SAMPLED / TRAJECTORIES)],
         learning_rate=reports[0]["learning_rate"],
     )
 
@@ -120,7 +123,9 @@ def make_figures(measured: dict[int, Measured], idle: float) -> Iterator[Figure]
     yield Figure("attempts that are the same", same / len(alone.attempts), None, "of all")
     apart = torch.cat([(both.weights[name].double() - own.double()).flatten() for name, own in alone.weights.items()])
     distance = float(apart.square().mean().sqrt()) / alone.learning_rate
-    yield Figure("distance of the weights, in optimizer steps", distance, None, "").hold_against("<=", WEIGHTS_AIM)
+    yield Figure("distance of the weights from gold answers, in optimizer steps", distance, None, "").hold_against(
+        "<=", WEIGHTS_AIM
+    )
 
 
 if __name__ == "__main__":
