@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zlib
 from pathlib import Path
@@ -48,6 +49,7 @@ def main(policy: str, folder: Path) -> None:
     backsight.finetune(policy, PROMPTS, run_name=TAUGHT, **{**settings, "hindsight": "supervised"})
     (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(report))
     ranks.close()
+    os._exit(0)  # as the command line ends: torch's threads may abort a process that winds down
 
 
 if __name__ == "__main__":

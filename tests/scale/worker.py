@@ -4,6 +4,7 @@ gradient."""
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ def main() -> None:
         else:
             train(parts_of(settings, name), show_progress=False)
     ranks.close()
+    os._exit(0)  # as the command line does; what went wrong before that ends with a trace
 
 
 def go_on(name: str, folder: Path, words: list[str]) -> None:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import typer
 
 from backsight.cli.arguments import INTERRUPTED
-from backsight.distributed.environment import may_speak
+from backsight.distributed.environment import are_several, may_speak
 from backsight.errors import BacksightError, one_line, reason
 
 REFUSED, FAULT = 2, 1
@@ -43,8 +43,11 @@ def end_in_one_line(app: typer.Typer) -> NoReturn:
     try:
         _run(app)
     except SystemExit as ending:
-        if ending.code not in (None, 0):
-            _Leaving.within(SECONDS_TO_LEAVE, ending.code if isinstance(ending.code, int) else FAULT)
+        code = ending.code if isinstance(ending.code, int) else FAULT if ending.code else 0
+        if are_several():  # torch's threads that talk to other ranks now and then abort a process that winds down
+            _leave(code)
+        if code:
+            _Leaving.within(SECONDS_TO_LEAVE, code)
         raise
 
 
@@ -92,10 +95,15 @@ class _Leaving(threading.Thread):
         while not _is_leaving():
             time.sleep(LOOK)
         time.sleep(self.seconds)
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(self.code)
+        _leave(self.code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Leave the program at once, without a word to threads that are still there."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def _is_leaving() -> bool:

@@ -37,6 +37,12 @@ def num_ranks() -> int:
     return _number("WORLD_SIZE", 1)
 
 
+def are_several() -> bool:
+    """Return whether several processes learn together; False as well where the variable is no number."""
+    value = os.environ.get("WORLD_SIZE", "1")
+    return value.isdecimal() and int(value) > 1
+
+
 def own_rank() -> int:
     """Return the number of this process among them, from 0."""
     return _number("RANK", 0)
@@ -79,7 +85,7 @@ def may_speak() -> bool:
     Ranks that end because another one did come too late for it. Before the ranks have met, all fail alike, and the
     first by number speaks.
     """
-    if num_ranks() == 1:
+    if not are_several():
         return True
     if _Known.store is None:
         return own_rank() == 0

@@ -47,6 +47,7 @@ def test_a_variable_that_is_no_number_is_named(value: str, monkeypatch: pytest.M
     monkeypatch.setenv("WORLD_SIZE", value)
     with pytest.raises(ConfigError, match="WORLD_SIZE"):
         num_ranks()
+    assert may_speak()  # or nobody would say so
 
 
 def test_a_variable_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
