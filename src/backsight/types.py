@@ -19,17 +19,15 @@ CPU. Nothing here imports torch before a tensor is needed, so that parts of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from backsight.errors import RewardError
 from backsight.rounding import difference, total
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_T = TypeVar("_T")
 
 Observation = Any
 """The input of a policy. Language models see a string, chat messages ``[{"role": ..., "content": ...}]``, or a
@@ -387,64 +385,3 @@ class Decisions:
     """K actions at each decision, the most likely first or those that were asked about; None unless requested."""
     support_log_probs_NK: Tensor | None = None
     """Log-probabilities of the K actions, differentiable; None unless requested."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """The answer of an environment to an action. Fields that `Step` has as well mean the same there."""
-
-    observation: Observation | None
-    """What is observed next; None if the episode is over and there is nothing more to see."""
-    reward: float | None = None
-    terminated: bool = False
-    truncated: bool = False
-    info: Mapping[str, Any] = field(default_factory=dict)
-    potential: float | None = None
-    """Potential of the state in which the action was chosen."""
-    feedback: Feedback | None = None
-    """Feedback that is revealed once the episode is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending(Generic[_T]):
-    """An answer that is on its way; whoever asked may ask others meanwhile."""
-
-    wait: Callable[[], _T | Pending[_T]]
-    """A function that waits for the answer, and returns it or what else has to be waited for. It is called once."""
-    cancel: Callable[[], object]
-    """A function that says that nobody wants the answer any more."""
-
-    def result(self) -> _T:
-        """Wait until the answer is there, and return it."""
-        answer = self.wait()
-        while isinstance(answer, Pending):
-            answer = answer.wait()
-        return answer
-
-
-class Environment(Protocol):
-    """One episode, in Gymnasium's terms. It is used once: `reset` first, then `step` until the episode is over.
-
-    Both may return a `Pending` in place of the answer: then many episodes wait at the same time.
-    """
-
-    def reset(self) -> Observation | Pending[Observation]: ...
-
-    def step(self, action: Action) -> StepResult | Pending[StepResult]: ...
-
-
-EnvironmentFactory = Callable[[Any], Environment]
-"""A function from a start (a task item, a seed) to a fresh episode."""
-
-
-class FeedbackSource(Protocol):
-    """A source that judges finished trajectories: one `Feedback` each, in order. Several threads may call it."""
-
-    @property
-    def busy(self) -> Collection[str]:
-        """Names of the functions or models that are at work, for the message when no answer comes."""
-        ...
-
-    def __call__(self, trajectories: Sequence[Trajectory], seeds: Sequence[int]) -> Sequence[Feedback]:
-        """Return one feedback for each trajectory, in order. It depends on nothing but the trajectory and its seed."""
-        ...

@@ -3,6 +3,7 @@
 LAYERS = [
     {
         "types",
+        "interfaces",
         "traces",
         "errors",
         "registry",

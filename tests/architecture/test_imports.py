@@ -21,6 +21,7 @@ MAY_ONLY_IMPORT = {
     "registry": {"errors"},
     "errors": set(),
     "types": {"errors", "rounding"},
+    "interfaces": {"types"},
     "rounding": set(),
     "threads": set(),
 }
@@ -35,6 +36,7 @@ WITHOUT_TORCH = {
     "registry",
     "errors",
     "types",
+    "interfaces",
     "traces",
     "seeds",
     "config",

@@ -12,6 +12,7 @@ from torch import nn
 
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.hindsight.base import policy_gradient_row
+from backsight.interfaces import EnvironmentFactory
 from backsight.policies.base import Policy
 from backsight.policies.distributions import CategoricalHead, GaussianHead
 from backsight.policies.module import ModulePolicy
@@ -20,7 +21,7 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Item, SingleTurn
-from backsight.types import EnvironmentFactory, Example, Group, Sampling, ScoreRequest
+from backsight.types import Example, Group, Sampling, ScoreRequest
 
 
 @dataclass

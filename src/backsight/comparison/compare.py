@@ -26,8 +26,9 @@ from backsight.comparison.runner import Job, do_once
 from backsight.config import RunConfig
 from backsight.distributed.environment import check_alone
 from backsight.errors import BacksightError
-from backsight.evaluation.evaluator import Evaluation, evaluate_splits
+from backsight.evaluation.evaluator import Evaluation
 from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log_probs
+from backsight.interfaces import FeedbackSource
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure
 from backsight.reports.files import write_whole
@@ -40,7 +41,6 @@ from backsight.runs.evaluate import GENERAL_TEXT, LOG_PROBABILITY, ItemScores
 from backsight.runs.finetune import Result, train
 from backsight.runs.start import RewardFuncs, RunParts, begin, functions_as_source
 from backsight.training.config import StopConfig
-from backsight.types import FeedbackSource
 
 OUTPUT_DIR = "comparisons"
 
@@ -123,16 +123,7 @@ class _Comparison:
         """Return the scores of the policy before training, which all runs share because attempts are greedy."""
         held = read_json(self.folder / BEFORE)
         if held is None:
-            parts, config = self.untrained, self.untrained.config
-            found = evaluate_splits(
-                parts.loaded_engine(),
-                parts.task,
-                parts.environments,
-                parts.feedback,
-                config.sampling,
-                config.eval_items,
-            )
-            held = self._item_scores(found, parts.policy)
+            held = self._item_scores(self.untrained.evaluate(), self.untrained.policy)
             save_json(self.folder / BEFORE, held)
         return held
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from backsight.errors import RewardError, SpaceError, shown
 from backsight.feedback.environment import ask_environment
 from backsight.feedback.numbers import call_for_steps, finite_reward, in_order, truth
-from backsight.types import Action, Feedback, StepResult
+from backsight.interfaces import StepResult
+from backsight.types import Action, Feedback
 
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
 Observations = tuple[NDArray[np.float32], ...]

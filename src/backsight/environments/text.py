@@ -37,7 +37,8 @@ from backsight.errors import RewardError, SpaceError, shown
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.environment import ask_environment
 from backsight.feedback.numbers import finite_reward, in_order, truth
-from backsight.types import Action, Feedback, Observation, Pending, StepResult, is_chat
+from backsight.interfaces import Pending, StepResult
+from backsight.types import Action, Feedback, Observation, is_chat
 
 _T = TypeVar("_T")
 _LOOP = EventLoop("environments")

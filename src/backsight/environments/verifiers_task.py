@@ -21,10 +21,11 @@ from backsight.errors import ConfigError, DataError, RewardError, SpaceError
 from backsight.feedback.asking import ask
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.environment import EnvironmentFeedback, ask_environment
+from backsight.interfaces import Pending, StepResult
 from backsight.tasks.base import Fits, Item, LazyItems, Task, draw_indices, find_split
 from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, PromptForm
 from backsight.tasks.recorded import transcript
-from backsight.types import Action, Feedback, Messages, Observation, Pending, StepResult
+from backsight.types import Action, Feedback, Messages, Observation
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -17,7 +17,8 @@ from backsight.evaluation.paired import Comparison
 from backsight.evaluation.statistics import LEVEL
 from backsight.feedback.combined import Combined
 from backsight.feedback.reward_functions import RewardFunctions
-from backsight.types import FeedbackSource, Trajectory
+from backsight.interfaces import FeedbackSource
+from backsight.types import Trajectory
 
 COMPLETION_LENGTH = "completion length"
 """Name of the metric for the mean number of tokens of a completion."""

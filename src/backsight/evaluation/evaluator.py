@@ -11,10 +11,11 @@ from backsight.evaluation.statistics import Estimate, bootstrap_figures, estimat
 from backsight.feedback.asking import ask
 from backsight.feedback.numbers import finite_reward
 from backsight.feedback.pool import FeedbackPool
+from backsight.interfaces import EnvironmentFactory, FeedbackSource
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
 from backsight.tasks.base import Item, Task, draw_items
-from backsight.types import EnvironmentFactory, FeedbackSource, Sampling, Trajectory
+from backsight.types import Sampling, Trajectory
 
 SplitMetrics = Callable[[Sequence[Item], Sequence[str]], Mapping[str, float]]
 """A function from items and completions to metrics of a whole split; see `Task.split_metrics`."""

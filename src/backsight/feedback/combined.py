@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from backsight.errors import ConfigError, RewardError
 from backsight.feedback.sources import ask_source
+from backsight.interfaces import FeedbackSource
 from backsight.rounding import total
-from backsight.types import Feedback, FeedbackSource, Trajectory
+from backsight.types import Feedback, Trajectory
 
 _T = TypeVar("_T")
 

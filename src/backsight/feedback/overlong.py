@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from backsight.feedback.sources import ask_source
-from backsight.types import Feedback, FeedbackSource, Trajectory
+from backsight.interfaces import FeedbackSource
+from backsight.types import Feedback, Trajectory
 
 OVERLONG = "soft_overlong_punishment"
 """Name of the punishment among the rewards, after TRL's function."""

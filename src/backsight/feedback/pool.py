@@ -14,9 +14,10 @@ from backsight.feedback.asking import PATIENCE
 from backsight.feedback.daemons import DaemonThreads
 from backsight.feedback.reward_functions import at_step
 from backsight.feedback.sources import ask_source, name_of
+from backsight.interfaces import FeedbackSource
 from backsight.profiling import Profile
 from backsight.seeds import derive_seed
-from backsight.types import FeedbackSource, Group, Trajectory
+from backsight.types import Group, Trajectory
 
 CALLS_A_STEP = 4
 """Number of parts in which threads ask a source about the groups of a step: some sources want large batches, and no

@@ -9,7 +9,8 @@ from typing import Any
 from backsight.errors import RewardError, shown
 from backsight.feedback.asking import ask
 from backsight.feedback.numbers import finite_reward, in_order, truth
-from backsight.types import Feedback, FeedbackSource, Trajectory
+from backsight.interfaces import FeedbackSource
+from backsight.types import Feedback, Trajectory
 
 
 def ask_source(

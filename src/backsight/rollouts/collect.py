@@ -7,20 +7,10 @@ from functools import partial
 from typing import Any
 
 from backsight.feedback.environment import ask_environment
+from backsight.interfaces import Environment, EnvironmentFactory, Pending, StepResult
 from backsight.rollouts.base import Engine
 from backsight.seeds import derive_seed
-from backsight.types import (
-    Action,
-    Environment,
-    EnvironmentFactory,
-    Group,
-    Observation,
-    Pending,
-    Sampling,
-    Step,
-    StepResult,
-    Trajectory,
-)
+from backsight.types import Action, Group, Observation, Sampling, Step, Trajectory
 
 
 def collect(

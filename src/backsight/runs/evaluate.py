@@ -12,17 +12,16 @@ from typing import Any
 from backsight.config import RunConfig
 from backsight.errors import ConfigError, nearest
 from backsight.evaluation.alarms import behaviour_metrics, counted_rewards, find_alarms
-from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
+from backsight.evaluation.evaluator import Evaluation, Scores
 from backsight.evaluation.forgetting import cut_into_pieces, read_text, text_log_probs
 from backsight.evaluation.paired import Comparison, compare_scores
 from backsight.evaluation.pass_at_k import item_passes
 from backsight.evaluation.statistics import Estimate, estimate
-from backsight.feedback.asking import patience
+from backsight.interfaces import FeedbackSource
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure
-from backsight.runs.start import PolicyChoice, RewardFuncs, RunParts, begin, choose_policy, open_model
+from backsight.runs.start import PolicyChoice, RewardFuncs, begin, choose_policy, open_model
 from backsight.tasks.base import Task
-from backsight.types import FeedbackSource
 
 POLICY, AGAINST = "policy", "against"
 GENERAL_TEXT = "general text"
@@ -147,7 +146,7 @@ def assess(  # noqa: PLR0913  (the options of the command)
     if baseline is not None:  # the same prompts for both policies
         runs[AGAINST] = begin(config, own.task, baseline, splits=splits or task.eval_splits, feedback=own.feedback)
     pieces = [] if text is None else cut_into_pieces(text, [each.policy for each in runs.values()])
-    evaluations = {role: _attempt(parts, splits, samples) for role, parts in runs.items()}
+    evaluations = {role: parts.evaluate(splits, num_samples=samples) for role, parts in runs.items()}
     scores = {role: _item_scores(evaluation) for role, evaluation in evaluations.items()}
     ids = {split: [str(items[0].start.id) for items in each.attempts] for split, each in evaluations[POLICY].items()}
     if pieces:
@@ -175,21 +174,6 @@ def _check(task: Task, samples: int, splits: Sequence[str]) -> None:
     for split in splits:
         if split not in known:
             raise ConfigError("splits", split, f"unknown; {nearest(split, known)}")
-
-
-def _attempt(parts: RunParts, splits: Sequence[str], samples: int) -> Evaluation:
-    config = parts.config
-    with patience(config.reward_timeout):
-        return evaluate_splits(
-            parts.loaded_engine(),
-            parts.task,
-            parts.environments,
-            parts.feedback,
-            config.sampling,
-            config.eval_items,
-            splits,
-            samples,
-        )
 
 
 def _item_scores(evaluation: Evaluation) -> dict[str, Mapping[str, Sequence[float | None]]]:

@@ -15,13 +15,11 @@ from backsight.attribution.feedback import FeedbackEffect, feedback_effect
 from backsight.attribution.influence import StepInfluences
 from backsight.config import RunConfig, read_config
 from backsight.errors import ConfigError, DataError
-from backsight.evaluation.evaluator import evaluate_splits
-from backsight.feedback.asking import patience
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import make_task
 from backsight.reports.run_folder import RunReader
 from backsight.runs.replay import Replay, replay
-from backsight.runs.start import RunParts, begin, load_policy
+from backsight.runs.start import begin, load_policy
 from backsight.runs.talk import AnswerOptions, Talker
 from backsight.types import Action, Example, Feedback, Observation, Step, Trajectory
 
@@ -110,7 +108,7 @@ def explain_held_out(
         assert isinstance(policy, TextPolicy)
         parts = begin(config, task, policy, splits=[split])
         found, weights = list[Example](), list[float]()
-        for attempts in _attempt(parts, split, num_items, num_samples):
+        for attempts in parts.evaluate([split], num_items, num_samples)[split].attempts:
             scored = [each for each in attempts if each.is_scored]
             mean = fmean(each.total_reward for each in scored) if scored else 0.0
             found += [Example(each.prompts, each.responses, "explain") for each in scored]
@@ -165,21 +163,6 @@ def _trajectory(row: Mapping[str, Any]) -> Trajectory:
         steps.append(Step(prompt, Action(tuple(response), torch.zeros(count), text)))
         first += count
     return Trajectory(None, tuple(steps), Feedback(**told))
-
-
-def _attempt(parts: RunParts, split: str, num_items: int, num_samples: int) -> list[tuple[Trajectory, ...]]:
-    with patience(parts.config.reward_timeout):
-        evaluation = evaluate_splits(
-            parts.loaded_engine(),
-            parts.task,
-            parts.environments,
-            parts.feedback,
-            parts.config.sampling,
-            num_items,
-            [split],
-            num_samples,
-        )
-    return evaluation[split].attempts
 
 
 Answers = Callable[[Replay], tuple[list[Example], list[float]]]

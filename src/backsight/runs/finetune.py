@@ -13,10 +13,11 @@ from backsight.config import RunConfig, dump_config
 from backsight.disk import clean, disk_errors, whole_folder
 from backsight.distributed.ranks import Ranks, connect, naming_lost_ranks
 from backsight.errors import ConfigError, DivergedError, RunFolderError
-from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
+from backsight.evaluation.evaluator import Evaluation, Scores
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
 from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import at_step
+from backsight.interfaces import FeedbackSource
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy
 from backsight.presets.base import TaskChoice, configure, make_task
@@ -34,7 +35,6 @@ from backsight.training.best import Kept
 from backsight.training.checkpoints import find_checkpoint, keep_newest, load_progress
 from backsight.training.progress import INTERRUPTED, Progress, stop_reason
 from backsight.training.trainer import EpisodeSource, Trainer
-from backsight.types import FeedbackSource
 
 LIKELIHOOD = "recorded turns"
 """Name among the splits for the recorded turns of a log. The reward is the share of pairs of a rewarded and an
@@ -322,16 +322,8 @@ class _Training:
         return evaluation or scores
 
     def _measure(self, step: int) -> Evaluation:
-        parts, config = self.parts, self.config
         with self._known_to_others(step):
-            evaluation = evaluate_splits(
-                parts.loaded_engine(),
-                parts.task,
-                parts.environments,
-                parts.feedback,
-                config.sampling,
-                config.eval_items,
-            )
+            evaluation = self.parts.evaluate()
         if self.base_log_probs is not None:
             evaluation = {**evaluation, LIKELIHOOD: self._likelihood(self.base_log_probs)}
         self.log.add_evaluation(step, evaluation)

@@ -15,9 +15,11 @@ from typing import Any
 from backsight.config import RunConfig
 from backsight.distributed.ranks import ALONE, Ranks, connect
 from backsight.errors import ConfigError, DataError, ModelError, shown
+from backsight.evaluation.evaluator import Evaluation, evaluate_splits
 from backsight.evaluation.likelihood import has_both_kinds
 from backsight.feedback.asking import ask, patience
 from backsight.feedback.reward_functions import RewardFunctions
+from backsight.interfaces import EnvironmentFactory, FeedbackSource
 from backsight.policies import adapters, footprint
 from backsight.policies.config import AdapterConfig
 from backsight.policies.gguf import ENDING, convert, storage_of
@@ -30,7 +32,6 @@ from backsight.rollouts.base import Engine
 from backsight.rollouts.in_process import InProcessEngine
 from backsight.runs.prompts import write_prompts
 from backsight.tasks.base import Item, Task
-from backsight.types import EnvironmentFactory, FeedbackSource
 
 RewardFuncs = Callable[..., Any] | Sequence[Callable[..., Any]]
 """One or more reward functions, as they are written for TRL."""
@@ -81,6 +82,24 @@ class RunParts:
         """Return the engine, after it has taken over the weights that the policy has now."""
         self.engine.load_weights(self.policy)
         return self.engine
+
+    def evaluate(self, splits: Sequence[str] = (), num_items: int | None = None, num_samples: int = 1) -> Evaluation:
+        """Evaluate the policy as it is now; see `evaluate_splits`. None takes as many items as the configuration says.
+
+        Foreign code may take as long as it may in training.
+        """
+        count = self.config.eval_items if num_items is None else num_items
+        with patience(self.config.reward_timeout):
+            return evaluate_splits(
+                self.loaded_engine(),
+                self.task,
+                self.environments,
+                self.feedback,
+                self.config.sampling,
+                count,
+                splits,
+                num_samples,
+            )
 
     @property
     def environments(self) -> EnvironmentFactory:

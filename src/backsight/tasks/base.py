@@ -13,9 +13,10 @@ from random import Random
 from typing import Any, Self, TypeVar, overload
 
 from backsight.errors import DataError, RewardError, describe, nearest
+from backsight.interfaces import Environment, FeedbackSource, StepResult
 from backsight.seeds import derive_seed
 from backsight.tasks.forms import INSTRUCTION, SHOTS, SYSTEM_PROMPT, PromptForm
-from backsight.types import Action, Environment, Feedback, FeedbackSource, Observation, StepResult, Trajectory
+from backsight.types import Action, Feedback, Observation, Trajectory
 
 _T = TypeVar("_T")
 

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from backsight.errors import DataError, RewardError, nearest
+from backsight.interfaces import FeedbackSource
 from backsight.seeds import derive_seed
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.cells import Row, is_missing, number_text, read_numbered_rows
 from backsight.tasks.forms import INSTRUCTION, PLAIN, SHOTS, SYSTEM_PROMPT, PromptForm
 from backsight.tasks.scripts import WORD
 from backsight.tasks.tables import Source, source_by_split, source_name
-from backsight.types import Feedback, FeedbackSource, Observation
+from backsight.types import Feedback, Observation
 
 Member = TypeVar("Member")
 

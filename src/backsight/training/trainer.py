@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
 from backsight.distributed.attempts import gather_groups
 from backsight.distributed.ranks import ALONE, Ranks
@@ -23,8 +22,9 @@ from backsight.feedback.overlong import OverlongPunishment
 from backsight.feedback.pool import FeedbackPool, Numbered, PendingFeedback
 from backsight.hindsight.base import Hindsight, LookBack, number_attempts
 from backsight.hindsight.options import MethodOptions
+from backsight.interfaces import EnvironmentFactory, FeedbackSource
 from backsight.interrupts import calling_on_interrupt
-from backsight.policies.base import Policy, set_weights, trained_weights
+from backsight.policies.base import Policy
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.collect import collect
@@ -32,13 +32,7 @@ from backsight.seeds import derive_seed
 from backsight.traces import Trace
 from backsight.training.agreement import Agreement
 from backsight.training.best import BestPolicy
-from backsight.training.checkpoints import (
-    load_companion,
-    load_learnt,
-    load_optimizer,
-    load_progress,
-    save_checkpoint,
-)
+from backsight.training.checkpointer import Checkpointer
 from backsight.training.config import TrainingConfig
 from backsight.training.metrics import Meter, example_metrics, nothing_to_learn, rollout_metrics, unscored
 from backsight.training.progress import Progress, draw_starts, learning_rate, stop_reason, used_share
@@ -50,10 +44,7 @@ from backsight.training.teacher import Teacher, in_precision
 from backsight.training.tracing import Tracer
 from backsight.training.update import UpdateState, make_optimizer, update, weigh_step
 from backsight.training.weights import WeightedExample
-from backsight.types import EnvironmentFactory, Example, FeedbackSource, Group
-
-SAMPLER = "sampler"
-"""Name under which a checkpoint keeps the weights of an engine that has some of its own."""
+from backsight.types import Example, Group
 
 
 class Recorder(Protocol):
@@ -124,8 +115,19 @@ class Trainer:
         self.best = BestPolicy(policy) if config.keep_best else None
         self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
         self.progress = Progress()
+        self.checkpointer = Checkpointer(
+            policy,
+            self.optimizer,
+            self.weights,
+            source.engine,
+            hindsight,
+            self.reference,
+            self.teacher,
+            self.best,
+            self.scorer.critic,
+            ranks,
+        )
         self._began = time.monotonic()
-        self._saved_step: int | None = None
         source.engine.load_weights(policy)
 
     def train(self) -> str:
@@ -364,54 +366,12 @@ class Trainer:
         """Write a checkpoint, if the run has a folder for them, after the records of its steps."""
         for recorder in self.recorders:
             recorder.flush()
-        if self.checkpoint_folder is not None and self._saved_step != self.progress.step:
-            save_checkpoint(
-                self.checkpoint_folder,
-                self.policy,
-                self.optimizer,
-                self.progress,
-                self.config.save_total_limit,
-                self._companions(),
-                self._learnt(),
-                self.ranks,
-            )
-            self._saved_step = self.progress.step
-
-    def _companions(self) -> dict[str, Mapping[str, Tensor]]:
-        """Return the trained weights of the run's other policies by name, of those that have weights of their own."""
-        weights: dict[str, Mapping[str, Tensor]] = {SAMPLER: self.source.engine.state()}
-        if self.reference is not None:
-            weights["reference"] = trained_weights(self.reference.module)
-        if self.teacher is not None and self.teacher.copy is not self.policy:
-            weights["teacher"] = self.teacher.weights
-        if self.best is not None:
-            weights["best"] = self.best.weights
-        return {name: own for name, own in weights.items() if own}
-
-    def _learnt(self) -> dict[str, Tensor]:
-        critic = self.scorer.critic.state() if self.scorer.critic else {}
-        return {
-            **{f"critic.{name}": value for name, value in critic.items()},
-            **{f"hindsight.{name}": value for name, value in self.hindsight.state().items()},
-        }
+        if self.checkpoint_folder is not None:
+            self.checkpointer.save(self.checkpoint_folder, self.progress, self.config.save_total_limit)
 
     def resume(self, checkpoint: Path) -> None:
         """Take over optimizer and counts from a checkpoint whose weights the policy already has."""
-        load_optimizer(checkpoint, self.optimizer, self.weights)
-        self.progress = load_progress(checkpoint)
-        self._saved_step = self.progress.step
-        for name, weights in self._companions().items():
-            saved = load_companion(checkpoint, name)
-            if name == SAMPLER:
-                self.source.engine.load_state(saved)
-            else:
-                set_weights(weights, saved)
-        if self.teacher is not None:
-            self.teacher.round_masters()
-        learnt = load_learnt(checkpoint)
-        if self.scorer.critic is not None:
-            self.scorer.critic.load_state(_part(learnt, "critic."))
-        self.hindsight.load_state(_part(learnt, "hindsight."))
+        self.progress = self.checkpointer.load(checkpoint)
 
     def _stop_after_this_step(self) -> None:
         self.progress.is_interrupted = True
@@ -422,7 +382,3 @@ def _punishing(feedback: FeedbackSource, config: TrainingConfig) -> FeedbackSour
     if config.overlong_buffer == 0:
         return feedback
     return OverlongPunishment(feedback, config.max_completion_length, config.overlong_buffer)
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

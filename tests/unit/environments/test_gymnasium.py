@@ -15,7 +15,8 @@ from gymnasium import spaces
 from backsight.environments.gymnasium import GymnasiumEnvironment, GymnasiumEpisode
 from backsight.errors import RewardError, SpaceError
 from backsight.feedback.asking import patience
-from backsight.types import Action, Feedback, StepResult
+from backsight.interfaces import StepResult
+from backsight.types import Action, Feedback
 
 UNIT_BOX = spaces.Box(-1.0, 1.0, (2,), np.float32)
 ZERO = np.zeros(1)

@@ -15,7 +15,8 @@ import torch
 from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import RewardError, SpaceError
 from backsight.feedback.asking import patience
-from backsight.types import Action, Feedback, Pending
+from backsight.interfaces import Pending
+from backsight.types import Action, Feedback
 
 
 def say(text: str | None) -> Action:

@@ -17,9 +17,10 @@ from backsight.evaluation.evaluator import Evaluation, Scores, evaluate_splits
 from backsight.evaluation.statistics import estimate
 from backsight.feedback.asking import patience
 from backsight.feedback.reward_functions import RewardFunctions
+from backsight.interfaces import FeedbackSource
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Item, Task
-from backsight.types import Action, Feedback, FeedbackSource, Sampling, Step, Trajectory
+from backsight.types import Action, Feedback, Sampling, Step, Trajectory
 
 COUNTS = itertools.count()
 

@@ -10,8 +10,9 @@ import torch
 
 from backsight.errors import RewardError
 from backsight.feedback.asking import patience
+from backsight.interfaces import Pending, StepResult
 from backsight.rollouts.collect import collect
-from backsight.types import Action, Feedback, Observation, Pending, Sampling, StepResult
+from backsight.types import Action, Feedback, Observation, Sampling
 
 
 class Echo:
