@@ -22,8 +22,9 @@ from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
 from backsight.rollouts.vllm.engine import VllmEngine
 from backsight.rollouts.vllm.options import VllmOptions
+from backsight.rollouts.vllm.proof import differences
 from backsight.rollouts.vllm.server import check_installed
-from backsight.types import Example, Sampling
+from backsight.types import Sampling
 
 PYTHON = os.environ.get("BACKSIGHT_VLLM_PYTHON", sys.executable)
 WORDS = ("--enforce-eager", "--max-model-len=128", "--max-num-seqs=16")
@@ -64,13 +65,8 @@ def engine(base: Path) -> Iterator[VllmEngine]:
 def largest_difference(engine: VllmEngine, sampling: Sampling) -> float:
     """Return how far log-probabilities of the server are from those of the learner."""
     answers = dict(engine.act(PROMPTS, sampling, range(len(PROMPTS))))
-    rows = [
-        Example((prompt,), (answers[index].value,), "row", advantages=torch.zeros(len(answers[index].value)))
-        for index, prompt in enumerate(PROMPTS)
-    ]
-    with torch.no_grad():
-        own_N = engine.policy.log_probs(rows, sampling).log_probs_N
-    return float((own_N - torch.cat([answers[index].log_probs for index in range(len(PROMPTS))])).abs().max())
+    in_order = [answers[index] for index in range(len(PROMPTS))]
+    return float(differences(engine.policy, PROMPTS, in_order, sampling).max())
 
 
 @pytest.mark.parametrize(

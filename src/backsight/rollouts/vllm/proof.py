@@ -15,7 +15,7 @@ from backsight.policies import adapters
 from backsight.policies.base import Policy
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.bounds import BOUNDS, Bound, coarsest
-from backsight.types import Action, Example, Sampling
+from backsight.types import Action, Example, Observation, Sampling
 
 PROBES = ("The capital of France is", "One, two, three,", "def add(a, b):")
 """Prompts whose answers are compared."""
@@ -63,19 +63,26 @@ def check_answers(policy: Policy, answers: Sequence[Action], dtype: torch.dtype,
     Raises:
         EngineError: when they are further apart than rounding explains.
     """
-    examples = [
-        Example((prompt,), (answer.value,), "proof", advantages=torch.zeros(len(answer.log_probs)))
-        for prompt, answer in zip(PROBES, answers, strict=True)
-    ]
-    with torch.no_grad():
-        own_N = policy.log_probs(examples, SAMPLING).log_probs_N.cpu().float()
-    found = Bound.of((own_N - torch.cat([answer.log_probs for answer in answers])).abs())
+    found = Bound.of(differences(policy, PROBES, answers, SAMPLING))
     bound = BOUNDS[coarsest([dtype, *(weight.dtype for weight in policy.module.parameters())])]
     if not found.holds(bound):
         what = f"log-probabilities of its answers differ by up to {found.largest:.2g}, {found.mean:.2g} on average"
         remedy = f"does not have the new weights: {what} (bounds: {bound.largest:g}, {bound.mean:g})"
         raise EngineError("engine.url", url, f"{remedy}; let the run start a server (engine.start=true)")
     return found
+
+
+@torch.no_grad()
+def differences(
+    policy: Policy, prompts: Sequence[Observation], answers: Sequence[Action], sampling: Sampling
+) -> torch.Tensor:
+    """Return how far the log-probabilities that answers came with are from the policy's own, for each token, (N,)."""
+    rows = [
+        Example((prompt,), (answer.value,), "proof", advantages=torch.zeros(len(answer.log_probs)))
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
+    own_N = policy.log_probs(rows, sampling).log_probs_N.cpu().float()
+    return (own_N - torch.cat([answer.log_probs for answer in answers])).abs()
 
 
 def _checksum(weight: torch.Tensor) -> str:
