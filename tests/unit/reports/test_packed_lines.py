@@ -48,23 +48,24 @@ def test_what_comes_after_a_step_is_forgotten_and_so_are_halves(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "contents",
-    [
-        b"",
-        b"no gzip",
-        gzip.compress(b'{"a": 1}\n')[:-9],
-        gzip.compress(b"[1]\n"),
-        gzip.compress(b"{"),
-        gzip.compress(b"\xff\n"),
-    ],
+    ("contents", "is_packed"),
+    [(b"no gzip", False), (b'{"a": 1', True), (b"[1]\n", True), (b"{", True), (b"\xff\n", True)],
 )
-def test_a_damaged_file_is_named(contents: bytes, tmp_path: Path) -> None:
-    (tmp_path / "step-000001.jsonl.gz").write_bytes(contents)
-    if contents == b"":
-        assert PackedFolder(tmp_path).read(1) == []
-        return
+def test_a_damaged_file_is_named(contents: bytes, is_packed: bool, tmp_path: Path) -> None:
+    (tmp_path / "step-000001.jsonl.gz").write_bytes(gzip.compress(contents) if is_packed else contents)
     with pytest.raises(RunFolderError, match=r"step-000001.jsonl.gz: cannot be read .* delete the file"):
         PackedFolder(tmp_path).read(1)
+
+
+def test_a_file_that_ends_early_is_named(tmp_path: Path) -> None:
+    (tmp_path / "step-000001.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n')[:-9])
+    with pytest.raises(RunFolderError, match=r"step-000001.jsonl.gz: cannot be read .* delete the file"):
+        PackedFolder(tmp_path).read(1)
+
+
+def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "step-000001.jsonl.gz").write_bytes(b"")
+    assert PackedFolder(tmp_path).read(1) == []
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
