@@ -8,7 +8,7 @@ from backsight.hindsight.options import OutcomeOptions
 from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import SingleTurn
 from backsight.training.checkpointer import Checkpointer
-from backsight.training.config import TrainingConfig
+from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.trainer import EpisodeSource, Trainer
 from backsight.types import Feedback, Trajectory
@@ -26,7 +26,7 @@ class Nobody:
 def checkpointer() -> Checkpointer:
     policy = tiny_policy(words=WORDS)
     source = EpisodeSource(engine_for(policy), SingleTurn, GoalString(2).items("train"), Nobody())
-    return Trainer(policy, source, OutcomeOptions().build(), TrainingConfig()).checkpointer
+    return Trainer(policy, source, OutcomeOptions().build(), TrainingConfig(stop=StopConfig(max_steps=1))).checkpointer
 
 
 def test_a_step_is_written_once_also_after_a_resume(tmp_path: Path) -> None:
