@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 from tiny_models import tiny_policy
 
+from backsight.policies.base import Policy
 from backsight.presets.base import configure
+from backsight.rollouts.engines import engine_for
 from backsight.runs.finetune import train
 from backsight.runs.start import begin
+from backsight.training.config import TrainingConfig
 
 SETTINGS: dict[str, Any] = {
     "learning_rate": 1e-3,
@@ -32,3 +36,9 @@ def sentiment_run(place: Path, ending: str = "", **settings: Any) -> Path:
     fixed = {"policy": str(place / "model"), "data": str(rows), "output_dir": str(place / "runs")}
     config, make = configure("sentiment", {**SETTINGS, **settings, **fixed})
     return train(begin(config, make(config)), show_progress=False).folder
+
+
+def sampler_for(policy: Policy, config: TrainingConfig) -> dict[str, Any]:
+    """Return what samples for the policy: fields of `EpisodeSource`."""
+    actor = copy.deepcopy(policy) if config.max_staleness else None
+    return {"engine": engine_for(policy if actor is None else actor), "actor": actor}

@@ -57,7 +57,7 @@ RUNS: dict[str, str] = {
     **{f"loss {name}": f"{SENTIMENT} hindsight=outcome loss_type={name} {PASSES}" for name in LOSSES},
     "beta, entropy, smoothing": f"{SENTIMENT} beta=0.1 entropy_coef=0.01 label_smoothing_factor=0.1",
     "bf16": f"{SENTIMENT} bf16=true",
-    "one step off": f"{SENTIMENT} one_step_off=true loss_type=tis",
+    "one step off": f"{SENTIMENT} max_staleness=1 loss_type=tis",
     "lora": f"{SENTIMENT} adapter=lora beta=0.1 learning_rate=1e-2",
     "truncated sampling": f"{SENTIMENT} top_k=20 top_p=0.9 min_p=0.01",
     "rescore": f"{SENTIMENT} hindsight=rescore hindsight.reward=correct",

@@ -81,7 +81,7 @@ def compare_decoding(job: Job, policy: CausalLMPolicy) -> list[Figure]:
     sampling = Sampling(temperature=0.0, max_completion_length=length)
     answers, figures = [], []
     for name, kind in {"with the graph": WithGraph, "without the graph": WithoutGraph}.items():
-        engine = kind(policy, policy.profile, is_copy=False)
+        engine = kind(policy, policy.profile)
         decode(engine, prompts, sampling)  # libraries set themselves up
         own, rate = decode(engine, prompts, sampling)
         answers.append(own)

@@ -73,7 +73,7 @@ def measure(name: str, policy: CausalLMPolicy, python: str) -> Iterator[Figure]:
     """Yield the figures of a model."""
     own = {rows: tokens_per_second(engine_for(policy), rows) for rows in ROWS}
     options = VllmOptions(start=True, python=python, arguments=WORDS)
-    engine = options.build(policy, own_weights=False)
+    engine = options.build(policy)
     assert isinstance(engine, VllmEngine)
     try:
         began = time.perf_counter()

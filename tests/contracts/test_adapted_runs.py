@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import sampler_for
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
@@ -14,7 +15,6 @@ from backsight.policies.base import trained_weights
 from backsight.policies.config import AdapterConfig
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
-from backsight.rollouts.engines import InProcessOptions
 from backsight.tasks.base import SingleTurn
 from backsight.training.checkpoints import newest_checkpoint
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
@@ -33,7 +33,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "bf16": {"bf16": True},
     "with a reference": {"beta": 0.1},
-    "one step off in bf16": {"one_step_off": True, "loss_type": "clip", "bf16": True},
+    "one step off in bf16": {"max_staleness": 1, "loss_type": "clip", "bf16": True},
     "with a teacher": {"teacher": TeacherConfig(update="ema", check_steps=0)},
 }
 
@@ -49,8 +49,8 @@ def feedback(trajectories: Any, seed: int) -> list[Feedback]:
 
 
 def trainer(policy: TextPolicy, config: TrainingConfig, folder: Path | None = None) -> Trainer:
-    engine = InProcessOptions().build(policy, own_weights=config.one_step_off)
-    source = EpisodeSource(engine, SingleTurn, GoalString(2).items("train"), feedback)
+    starts = GoalString(2).items("train")
+    source = EpisodeSource(environments=SingleTurn, starts=starts, feedback=feedback, **sampler_for(policy, config))
     options = SelfDistillOptions(outcome_weight=1.0) if config.teacher.update == "ema" else RelabelOptions()
     return Trainer(policy, source, options.build(), config, checkpoint_folder=folder)
 

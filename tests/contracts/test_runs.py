@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import sampler_for
 from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from toy_tasks import WORDS, GoalString, WhichWord
 
@@ -14,7 +15,6 @@ from backsight.hindsight.options import OutcomeOptions
 from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
-from backsight.rollouts.engines import InProcessOptions
 from backsight.tasks.base import SingleTurn, Task
 from backsight.training.checkpoints import newest_checkpoint
 from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[Callable[[], TextPolicy], Task]] = {
 SMALL: dict[str, Any] = {"prompts_per_step": 3, "num_generations": 2, "max_completion_length": 3, "learning_rate": 1e-2}
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "one step off in bf16": {"one_step_off": True, "loss_type": "clip", "bf16": True},
+    "one step off in bf16": {"max_staleness": 1, "loss_type": "clip", "bf16": True},
     "with a reference and a critic": {"algorithm": "ppo", "beta": 0.1},
     "with a teacher": {"teacher": TeacherConfig(check_steps=0)},
 }
@@ -46,8 +46,8 @@ def by_number(trajectories: Sequence[Trajectory], seed: int) -> list[Feedback]:
 
 
 def train(policy: TextPolicy, task: Task, config: TrainingConfig, folder: Path, resume: bool = False) -> TextPolicy:
-    sampler = InProcessOptions().build(policy, own_weights=config.one_step_off)
-    source = EpisodeSource(sampler, SingleTurn, task.items("train"), by_number)
+    starts = task.items("train")
+    source = EpisodeSource(environments=SingleTurn, starts=starts, feedback=by_number, **sampler_for(policy, config))
     has_teacher = "teacher" in config.model_fields_set
     options = SelfDistillOptions(outcome_weight=1.0) if has_teacher else OutcomeOptions()
     trainer = Trainer(policy, source, options.build(), config, checkpoint_folder=folder)

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from small_runs import sampler_for
 from tiny_models import learner
 from toy_tasks import WORDS, GoalString, SayWord, greedy_score
 
@@ -12,7 +13,7 @@ from backsight.hindsight.options import MethodOptions, OutcomeOptions
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.hindsight.response.options import SupervisedOptions
 from backsight.policies.causal_lm import CausalLMPolicy
-from backsight.rollouts.engines import InProcessOptions, engine_for
+from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import Item, PromptTask
 from backsight.training.config import StopConfig, TrainingConfig
 from backsight.training.trainer import EpisodeSource, Trainer
@@ -21,8 +22,9 @@ from backsight.training.trainer import EpisodeSource, Trainer
 def learnt(policy: CausalLMPolicy, task: PromptTask, method: MethodOptions, **settings: object) -> float:
     """The greedy score after training."""
     config = TrainingConfig(**{"learning_rate": 2e-3, "num_generations": 8, **settings})  # type: ignore[arg-type]
-    sampler = InProcessOptions().build(policy, own_weights=config.one_step_off)
-    source = EpisodeSource(sampler, task.episode, task.items("train"), task.feedback())
+    source = EpisodeSource(
+        environments=task.episode, starts=task.items("train"), feedback=task.feedback(), **sampler_for(policy, config)
+    )
     Trainer(policy, source, method.build(), config).train()
     return greedy_score(engine_for(policy), task, config.sampling)
 
@@ -48,7 +50,7 @@ def test_every_estimator_solves_a_bandit(estimator: str, loss_type: str, warm: C
 @pytest.mark.parametrize("loss_type", ["clip", "tis"])
 def test_attempts_that_are_one_step_old_solve_a_bandit(loss_type: str, warm: CausalLMPolicy) -> None:
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=30)}
-    way = {"one_step_off": True, "loss_type": loss_type}
+    way = {"max_staleness": 1, "loss_type": loss_type}
     assert learnt(copy.deepcopy(warm), SayWord(), OutcomeOptions(), **settings, **way) == 1.0
 
 

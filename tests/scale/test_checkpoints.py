@@ -22,7 +22,7 @@ SETTINGS: dict[str, Mapping[str, Any]] = {
     "all": {"hindsight": "gold_anchor", "algorithm": "ppo", "beta": 0.1, "keep_best": True, "eval_steps": 1},
     "bfloat16": {"hindsight": "self_distill", "bf16": True, "teacher": {"check_steps": 0, "update": "ema"}},
     "adapter": {"hindsight": "gold_anchor", "adapter": "lora", "learning_rate": 1e-2},
-    "ahead": {"hindsight": "gold_anchor", "one_step_off": True, "loss_type": "tis"},
+    "ahead": {"hindsight": "gold_anchor", "max_staleness": 1, "loss_type": "tis"},
 }
 HALF, WHOLE = 2, 4
 """Steps of a run that is stopped, and of one that is not."""

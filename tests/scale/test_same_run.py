@@ -43,7 +43,7 @@ RUNS: dict[str, Mapping[str, Any]] = {
     "penalty": {"hindsight": "outcome", "algorithm": "rloo", "beta": 0.1, "kl_estimator": "k1_reward"},
     "relabelled": {"hindsight": ["relabel", "gold_anchor"]},
     "refilled": {"hindsight": "outcome", "num_generations": 2, "max_resample_rounds": 2},
-    "ahead": {"hindsight": "gold_anchor", "one_step_off": True, "loss_type": "tis"},
+    "ahead": {"hindsight": "gold_anchor", "max_staleness": 1, "loss_type": "tis"},
     "best": {"hindsight": "gold_anchor", "keep_best": True, "eval_steps": 1},
     "one prompt": {"hindsight": "gold_anchor", "prompts_per_step": 1},
     "adapter": {"hindsight": "gold_anchor", "adapter": "lora", "beta": 0.1, "learning_rate": 1e-2},

@@ -54,7 +54,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(base: Path) -> Iterator[VllmEngine]:
     policy = open_policy(str(base))
-    made = VllmOptions(start=True, python=PYTHON, arguments=WORDS).build(policy, own_weights=False)
+    made = VllmOptions(start=True, python=PYTHON, arguments=WORDS).build(policy)
     assert isinstance(made, VllmEngine)
     made.load_weights(policy)
     yield made
@@ -129,7 +129,7 @@ def test_adapters_reach_the_rollouts(base: Path) -> None:
     policy = open_policy(str(base))
     assert isinstance(policy, CausalLMPolicy)
     adapters.put_on(policy.model, AdapterConfig(r=4))
-    made = VllmOptions(start=True, python=PYTHON, arguments=WORDS).build(policy, own_weights=False)
+    made = VllmOptions(start=True, python=PYTHON, arguments=WORDS).build(policy)
     assert isinstance(made, VllmEngine)
     try:
         made.load_weights(policy)
@@ -169,4 +169,4 @@ def test_another_model_at_the_address(engine: VllmEngine) -> None:
     assert engine.server is not None
     other = tiny_policy(num_hidden_layers=3)
     with pytest.raises(ModelError, match="serves a model of 2 layers, and this one has 3"):
-        VllmOptions(url=engine.server.url).build(other, own_weights=False)
+        VllmOptions(url=engine.server.url).build(other)

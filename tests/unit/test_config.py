@@ -233,9 +233,9 @@ def test_an_unknown_key_that_is_near_nothing_lists_all() -> None:
 
 
 def test_attempts_of_another_policy_need_a_ratio_to_it() -> None:
-    with pytest.raises(ConfigError, match="loss_type: pg: one_step_off needs a ratio"):
-        changed("one_step_off=true", "loss_type=pg")
-    assert changed("one_step_off=true", "loss_type=tis").one_step_off
+    with pytest.raises(ConfigError, match="loss_type: pg: max_staleness needs a ratio"):
+        changed("max_staleness=1", "loss_type=pg")
+    assert changed("max_staleness=1", "loss_type=tis").max_staleness == 1
 
 
 def test_what_samples_nothing_cannot_resample() -> None:

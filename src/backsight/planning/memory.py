@@ -23,6 +23,9 @@ NUMBERS_RECOMPUTED = 2
 """Numbers that a layer keeps of each token, as a multiple of its width, when it is computed again."""
 LIBRARIES = 700e6
 """Bytes of the interpreter and its libraries, where they are not measured."""
+SAMPLER, AHEAD = "sampler", "step ahead"
+"""Names of copies of the policy: the one that samples, and, before a number, those of steps that are sampled ahead,
+which lie in main memory."""
 WORKING_AT_ONCE = ("activations and logits", "decoding")
 """Parts that follow each other, so that the larger of them alone counts."""
 
@@ -140,7 +143,8 @@ def _parts(size: ModelSize, load: Load) -> Iterator[tuple[str, float]]:
     yield "masters", trained if load.bf16 else 0
     yield "copy from before a step", 0 if load.on_gpu else trained
     for name in load.copies:
-        yield name, 0 if load.on_gpu and name == "best" else a_copy
+        is_in_main_memory = name == "best" or name.startswith(AHEAD)
+        yield name, 0 if load.on_gpu and is_in_main_memory else a_copy
     yield "activations and logits", load.learnt_tokens * (load.bytes_a_token or floor_of_a_token(size, load))
     cached = size.cache_bytes // 2 if load.bf16 else size.cache_bytes
     rows = min(load.decoded_rows, max(1, LOGIT_ELEMENTS // max(1, size.vocab_size)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backsight.planning.memory import BYTES_IN_BF16, ModelSize
+from backsight.planning.memory import BYTES_IN_BF16, SAMPLER, ModelSize
 from backsight.policies.footprint import BYTES_OF_A_WEIGHT
 from backsight.reports.packed_lines import LARGEST_FOLDER
 from backsight.training.config import TrainingConfig
@@ -30,13 +30,14 @@ def disk_of(
 ) -> dict[str, float]:
     """Return the bytes of a run folder at its end, by part.
 
-    A checkpoint holds the weights that are trained, two moments of each, masters, and each copy of the policy. While a
-    checkpoint is written, the oldest is there as well.
+    A checkpoint holds the weights that are trained, two moments of each, masters, and each copy of the policy but the
+    sampler's, which is one of those of the steps ahead. While a checkpoint is written, the oldest is there as well.
     """
     a_weight = BYTES_IN_BF16 if config.bf16 else BYTES_OF_A_WEIGHT
     of_policy = a_weight * size.num_trained if size.has_adapter else a_weight * size.num_weights
     masters = BYTES_OF_A_WEIGHT * size.num_trained if config.bf16 else 0
-    a_checkpoint = of_policy * (1 + len(copies)) + 2 * BYTES_OF_A_WEIGHT * size.num_trained + masters
+    kept = 1 + sum(name != SAMPLER for name in copies)
+    a_checkpoint = of_policy * kept + 2 * BYTES_OF_A_WEIGHT * size.num_trained + masters
     count = 1 + (steps // config.save_steps if config.save_steps else 0)
     return {
         "checkpoints": a_checkpoint * min(count, config.save_total_limit + 1),

@@ -5,12 +5,11 @@ An engine is given weights; it does not own the policy. What only some engines c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
 import torch
-from torch import Tensor
 
 from backsight.errors import ConfigError
 from backsight.policies.base import Policy
@@ -50,14 +49,6 @@ class Engine(Protocol):
         An action depends on its observation and its seed, not on what else is asked for. Equal observations may share
         work (one prefill for a group), never a random draw.
         """
-        ...
-
-    def state(self) -> Mapping[str, Tensor]:
-        """Return the trained weights that the engine holds besides those of the policy, for a checkpoint."""
-        ...
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over the weights that `state` returned."""
         ...
 
 

@@ -16,12 +16,8 @@ class EngineOptions(Settings):
 
     name: str
 
-    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
-        """Make the engine with the weights that the policy has now.
-
-        Args:
-            policy: the learner.
-            own_weights: whether the engine has to keep its weights while the learner's change.
+    def build(self, policy: Policy) -> Engine:
+        """Make the engine that acts for the policy, with the weights that it has now.
 
         Raises:
             ModelError: when the engine cannot act for this kind of policy.

@@ -6,7 +6,6 @@ line in `ENGINES`. Packages add engines by entry points ``backsight.engines``, e
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,13 +26,12 @@ class InProcessOptions(EngineOptions):
 
     name: Literal["in_process"] = "in_process"
 
-    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
+    def build(self, policy: Policy) -> Engine:
         if policy.kind not in IN_PROCESS:
             raise ModelError(
                 "policy", policy.kind, f"has no engine in this process; there are: {', '.join(IN_PROCESS)}"
             )
-        actor = copy.deepcopy(policy) if own_weights else policy
-        engine: Engine = load(IN_PROCESS[policy.kind])(actor, actor.profile, own_weights)
+        engine: Engine = load(IN_PROCESS[policy.kind])(policy, policy.profile)
         return engine
 
 
@@ -61,4 +59,4 @@ def engine_for(policy: Policy) -> Engine:
     Raises:
         ModelError: when there is no engine for this kind of policy.
     """
-    return InProcessOptions().build(policy, own_weights=False)
+    return InProcessOptions().build(policy)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
 import torch
-from torch import Tensor
 
-from backsight.policies.base import Policy, set_weights, trained_weights
+from backsight.policies.base import Policy, trained_weights
 from backsight.profiling import Profile
 from backsight.rollouts.base import Capability
 from backsight.rollouts.bounds import coarsest
@@ -22,8 +21,8 @@ class InProcessEngine(Generic[PolicyT]):
 
     capabilities: frozenset[Capability] = frozenset({"act as"})
 
-    def __init__(self, policy: PolicyT, profile: Profile, is_copy: bool) -> None:
-        self.policy, self.profile, self.is_copy = policy, profile, is_copy
+    def __init__(self, policy: PolicyT, profile: Profile) -> None:
+        self.policy, self.profile = policy, profile
         self._other: Self | None = None
         """Engine of another policy, kept because making an engine takes a while."""
 
@@ -49,14 +48,8 @@ class InProcessEngine(Generic[PolicyT]):
         if policy is self.policy:
             return self
         if self._other is None or self._other.policy is not policy:
-            self._other = type(self)(policy, self.profile, is_copy=True)
+            self._other = type(self)(policy, self.profile)
         return self._other
-
-    def state(self) -> Mapping[str, Tensor]:
-        return trained_weights(self.policy.module) if self.is_copy else {}
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        set_weights(self.state(), state)
 
 
 class ActingPolicy(Policy, Protocol):

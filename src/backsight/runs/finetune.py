@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -190,10 +191,13 @@ def _go_on(
 def make_trainer(parts: RunParts, **what: Any) -> Trainer:
     """Make the trainer of a run; `what` are the keyword arguments of `Trainer` that concern more than its steps."""
     config = parts.config
-    # with one_step_off, attempts are sampled while the weights change: the sampler needs weights of its own
-    sampler = config.engine.build(parts.policy, own_weights=True) if config.one_step_off else parts.engine
+    actor, sampler = None, parts.engine
+    if config.max_staleness:  # the weights that sample are not to change with the learner's
+        actor = copy.deepcopy(parts.policy)
+        if "act as" in sampler.capabilities:  # it acts with the weights of this process, and a server with its own
+            sampler = config.engine.build(actor)
     items = parts.task.items(parts.task.train_split)
-    source = EpisodeSource(sampler, parts.environments, items, parts.feedback)
+    source = EpisodeSource(sampler, parts.environments, items, parts.feedback, actor)
     return Trainer(parts.policy, source, config.hindsight.build(), config, ranks=parts.ranks, **what)
 
 

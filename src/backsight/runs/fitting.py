@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from backsight.config import RunConfig
 from backsight.errors import ConfigError
-from backsight.planning.memory import Load, memory_of, size_of, weights_of_adapter
+from backsight.planning.memory import AHEAD, SAMPLER, Load, memory_of, size_of, weights_of_adapter
 from backsight.planning.remedies import advice, remedies
 from backsight.policies import footprint
 from backsight.policies.config import AdapterConfig
@@ -16,14 +16,19 @@ GIB = 2**30
 
 
 def copies_of(config: RunConfig) -> tuple[str, ...]:
-    """Return the copies of the policy that a run keeps: ``reference``, ``teacher``, ``best``, ``sampler``."""
+    """Return the copies of the policy that a run keeps.
+
+    They are the ``reference``, the ``teacher``, the ``best`` one, the ``sampler``, and one for each step that is
+    sampled ahead.
+    """
     kept = {
         "reference": config.beta > 0,
         "teacher": config.hindsight.needs_teacher and config.teacher.update != "live",
         "best": config.keep_best,
-        "sampler": config.one_step_off,
+        SAMPLER: config.max_staleness > 0,
     }
-    return tuple(name for name, is_kept in kept.items() if is_kept)
+    ahead = [f"{AHEAD} {number + 1}" for number in range(config.max_staleness)]
+    return (*(name for name, is_kept in kept.items() if is_kept), *ahead)
 
 
 def static_load(config: RunConfig, *, on_gpu: bool, prompt_tokens: int = 0) -> Load:

@@ -269,5 +269,5 @@ class _Planning:
         rows, taught = (sum(each[name] for each in steps) for name in ("examples", "with_signal"))
         if taught < 0.5 * rows:
             yield f"{taught} of {rows} rows taught something at the start; a step takes longer when more of them do"
-        if config.one_step_off:
-            yield "one_step_off: sampling and learning are added up, as on a machine that is busy with either"
+        if config.max_staleness:
+            yield "max_staleness: sampling and learning are added up, as on a machine that is busy with either"

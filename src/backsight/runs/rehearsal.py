@@ -42,7 +42,7 @@ from backsight.training.trainer import Trainer
 from backsight.training.update import take_step
 from backsight.types import Example, Group, Observation
 
-CALM = {"learning_rate": 1e-9, "one_step_off": False, "trace": "off"}
+CALM = {"learning_rate": 1e-9, "max_staleness": 0, "trace": "off"}
 """Settings of a rehearsal: the policy stays what it is, one thing is done at a time, and nothing is watched."""
 LARGEST_WHOLE = 500_000_000
 """Most weights of a model that is loaded and run as it is."""

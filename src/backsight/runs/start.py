@@ -149,7 +149,7 @@ def begin(
         _check_scores(task, config)
     if splits is None and config.hindsight.needs_gold_answers:
         _check_gold_answers(task, config.hindsight.label)
-    engine = config.engine.build(policy, own_weights=False)
+    engine = config.engine.build(policy)
     if ranks.size > 1 and isinstance(engine, InProcessEngine):
         engine.try_out()
     return RunParts(

@@ -53,9 +53,9 @@ class Agreement:
         self.dtype = coarsest([engine.dtype, *(weight.dtype for weight in policy.module.parameters())])
         is_exact = self.is_own_engine and self.dtype is torch.float32
         self.recomputes = config.loss.is_finer_than_bf16 and not is_exact
-        if self.recomputes and config.one_step_off:
+        if self.recomputes and config.max_staleness:
             remedy = f"the ratios of loss_type={config.loss.loss_type} are finer than {self._cause}; set loss_type=tis"
-            raise ConfigError("one_step_off", True, remedy)
+            raise ConfigError("max_staleness", config.max_staleness, remedy)
         self._differences: list[Tensor] = []
         self._beyond: set[Hashable] = set()
         """Contexts in which the difference is above the largest that is allowed."""
@@ -70,7 +70,7 @@ class Agreement:
             ModelError: when the difference is above the bound.
         """
         self._differences, self._beyond, self._is_open = [], set(), True
-        self._is_bounded = not self.config.one_step_off or step == 0  # later, the weights differ as well
+        self._is_bounded = self.config.max_staleness == 0 or step == 0  # later, the weights differ as well
         taught = [each for each in examples if has_signal(each, self.config)]
         sampled = [each.behaviour_log_probs is not None for each in taught]
         if any(sampled) if self.config.mini_batches == 1 else sampled and all(sampled):

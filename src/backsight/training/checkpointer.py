@@ -14,7 +14,6 @@ from backsight.distributed.weights import Weights
 from backsight.hindsight.base import Hindsight
 from backsight.hindsight.options import MethodOptions
 from backsight.policies.base import Policy, set_weights, trained_weights
-from backsight.rollouts.base import Engine
 from backsight.training.best import BestPolicy
 from backsight.training.checkpoints import (
     load_companion,
@@ -25,12 +24,13 @@ from backsight.training.checkpoints import (
 )
 from backsight.training.critic import Critic
 from backsight.training.progress import Progress
+from backsight.training.sampling_ahead import SamplingAhead
 from backsight.training.teacher import Teacher
 
 SAMPLER = "sampler"
-"""Name under which a checkpoint keeps the weights of an engine that has some of its own."""
-CRITIC, METHOD = "critic.", "hindsight."
-"""Prefixes of what the critic and the hindsight method have learnt."""
+"""Name, before a number, of the weights that steps are sampled with ahead of the present one."""
+CRITIC, METHOD, AHEAD = "critic.", "hindsight.", "ahead."
+"""Prefixes of what the critic and the hindsight method have learnt, and of what is sampled ahead."""
 
 
 @dataclass(slots=True)
@@ -40,12 +40,12 @@ class Checkpointer:
     policy: Policy
     optimizer: torch.optim.Optimizer
     weights: Weights
-    engine: Engine
     hindsight: Hindsight[MethodOptions]
     reference: Policy | None
     teacher: Teacher | None
     best: BestPolicy | None
     critic: Critic | None
+    ahead: SamplingAhead | None
     ranks: Ranks
     saved_step: int | None = None
     """Step of the newest checkpoint, which is not written twice."""
@@ -53,9 +53,10 @@ class Checkpointer:
     def save(self, folder: Path, progress: Progress, keep: int) -> None:
         """Write a checkpoint into a folder that keeps the newest `keep`, unless the step has one."""
         if self.saved_step != progress.step:
-            save_checkpoint(
-                folder, self.policy, self.optimizer, progress, keep, self._companions(), self._learnt(), self.ranks
-            )
+            others = self._companions()
+            if self.ahead is not None:
+                others |= {f"{SAMPLER}-{place}": each for place, each in enumerate(self.ahead.weights())}
+            save_checkpoint(folder, self.policy, self.optimizer, progress, keep, others, self._learnt(), self.ranks)
             self.saved_step = progress.step
 
     def load(self, checkpoint: Path) -> Progress:
@@ -64,22 +65,20 @@ class Checkpointer:
         progress = load_progress(checkpoint)
         self.saved_step = progress.step
         for name, weights in self._companions().items():
-            saved = load_companion(checkpoint, name)
-            if name == SAMPLER:
-                self.engine.load_state(saved)
-            else:
-                set_weights(weights, saved)
+            set_weights(weights, load_companion(checkpoint, name))
         if self.teacher is not None:
             self.teacher.round_masters()
         learnt = load_learnt(checkpoint)
         if self.critic is not None:
             self.critic.load_state(_part(learnt, CRITIC))
         self.hindsight.load_state(_part(learnt, METHOD))
+        if self.ahead is not None:
+            self.ahead.resume(_part(learnt, AHEAD), lambda place: load_companion(checkpoint, f"{SAMPLER}-{place}"))
         return progress
 
     def _companions(self) -> dict[str, Mapping[str, Tensor]]:
         """Return the trained weights of the run's other policies by name, of those that have weights of their own."""
-        weights: dict[str, Mapping[str, Tensor]] = {SAMPLER: self.engine.state()}
+        weights = dict[str, Mapping[str, Tensor]]()
         if self.reference is not None:
             weights["reference"] = trained_weights(self.reference.module)
         if self.teacher is not None and self.teacher.copy is not self.policy:
@@ -89,11 +88,12 @@ class Checkpointer:
         return {name: own for name, own in weights.items() if own}
 
     def _learnt(self) -> dict[str, Tensor]:
-        critic = self.critic.state() if self.critic else {}
-        return {
-            **{f"{CRITIC}{name}": value for name, value in critic.items()},
-            **{f"{METHOD}{name}": value for name, value in self.hindsight.state().items()},
+        states = {
+            CRITIC: self.critic.state() if self.critic else {},
+            METHOD: self.hindsight.state(),
+            AHEAD: self.ahead.state() if self.ahead else {},
         }
+        return {f"{prefix}{name}": value for prefix, state in states.items() for name, value in state.items()}
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

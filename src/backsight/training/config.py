@@ -265,8 +265,9 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
     reward_workers: Cadence = 0
     """Number of threads that ask for rewards while sampling goes on; 0 asks after it, in the thread of the run, which
     functions with timers, connections or event loops of their own may need."""
-    one_step_off: bool = False
-    """Whether the attempts of the next step are sampled while this one is learnt, with the weights from before it."""
+    max_staleness: Annotated[int, Field(ge=0, le=16)] = 0
+    """Number of steps that are sampled ahead while others are learnt: the weights that sample a step are so many steps
+    old. 0 samples each step with the newest ones."""
     eval_steps: Cadence = 0
     """Number of steps between evaluations; 0 evaluates only before and after training."""
     keep_best: bool = False
@@ -288,10 +289,9 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
 
     @model_validator(mode="after")
     def _corrects_what_is_off_policy(self) -> TrainingConfig:
-        if self.one_step_off and self.loss.loss_type == "pg":
-            raise ConfigError(
-                "loss_type", "pg", "one_step_off needs a ratio to the weights that sampled; set it to tis"
-            )
+        if self.max_staleness and self.loss.loss_type == "pg":
+            remedy = "max_staleness needs a ratio to the weights that sampled; set it to tis"
+            raise ConfigError("loss_type", "pg", remedy)
         return self
 
     @model_validator(mode="after")
@@ -303,8 +303,8 @@ class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):
 
     @model_validator(mode="after")
     def _judges_before_it_samples_again(self) -> TrainingConfig:
-        if self.one_step_off and self.max_resample_rounds:
-            remedy = "has to know what a step taught before the next is sampled; leave out one_step_off"
+        if self.max_staleness and self.max_resample_rounds:
+            remedy = "has to know what a step taught before the next is sampled; leave out max_staleness"
             raise ConfigError("max_resample_rounds", self.max_resample_rounds, remedy)
         return self
 

@@ -62,6 +62,21 @@ def stop_reason(stop: StopConfig, progress: Progress) -> str | None:
     return None
 
 
+def is_spent(stop: StopConfig, step: int, attempts: int) -> bool:
+    """Return whether a run is over before this step, with so many attempts, by what is known of it beforehand."""
+    steps_left = stop.max_steps is None or step < stop.max_steps
+    attempts_left = stop.max_attempts is None or attempts < stop.max_attempts
+    return not (steps_left and attempts_left)
+
+
+def count_starts(config: TrainingConfig, attempts: int, num_generations: int) -> int:
+    """Return the number of starts of a step, with so many attempts before it; the last step may be a short one."""
+    if config.stop.max_attempts is None:
+        return config.prompts_per_step
+    attempts_left = config.stop.max_attempts - attempts
+    return min(config.prompts_per_step, max(1, math.ceil(attempts_left / max(1, num_generations))))
+
+
 def used_share(stop: StopConfig, progress: Progress) -> float:
     """Return the share of the budget that is used up, by the limit that is nearest; 0 when nothing is limited."""
     return min(1.0, max((used / limit if limit else 1.0 for _, used, limit in _budgets(stop, progress)), default=0.0))

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,7 +36,7 @@ from backsight.training.best import BestPolicy
 from backsight.training.checkpointer import Checkpointer
 from backsight.training.config import TrainingConfig
 from backsight.training.metrics import Meter, example_metrics, nothing_to_learn, rollout_metrics, unscored
-from backsight.training.progress import Progress, draw_starts, learning_rate, stop_reason, used_share
+from backsight.training.progress import Progress, count_starts, draw_starts, learning_rate, stop_reason, used_share
 from backsight.training.resampling import fill_up
 from backsight.training.safeguard import MOST_BROKEN_STEPS, Safeguard
 from backsight.training.sampling_ahead import SamplingAhead
@@ -73,6 +74,9 @@ class EpisodeSource:
     environments: EnvironmentFactory
     starts: Sequence[Any]
     feedback: FeedbackSource
+    actor: Policy | None = None
+    """The copy of the policy that the engine takes its weights from, with ``max_staleness``: the learner's own change
+    while it samples."""
     side_by_side: int | None = None
     """Number of episodes that may run at the same time, 1 for a single environment; None sets no limit."""
 
@@ -113,18 +117,18 @@ class Trainer:
         self.meter = Meter(policy)
         self.safeguard = Safeguard(policy, self.optimizer, self.weights)
         self.best = BestPolicy(policy) if config.keep_best else None
-        self.ahead = SamplingAhead(self.sample) if config.one_step_off else None
+        self.ahead = self._sampling_ahead()
         self.progress = Progress()
         self.checkpointer = Checkpointer(
             policy,
             self.optimizer,
             self.weights,
-            source.engine,
             hindsight,
             self.reference,
             self.teacher,
             self.best,
             self.scorer.critic,
+            self.ahead,
             ranks,
         )
         self._began = time.monotonic()
@@ -146,7 +150,7 @@ class Trainer:
                 torch.manual_seed(derive_seed(self.config.seed, "update", self.progress.step))
                 attempts = self.collect()
                 examples, groups, metrics = self.look_back(self.reveal(attempts))
-                metrics |= self.update(examples, groups)
+                metrics |= self.update(examples, groups) | ({} if self.ahead is None else self.ahead.metrics)
                 seconds = self.ranks.agree(time.monotonic() - self._began)
                 self.progress.seconds += seconds
                 self.record(groups, examples, metrics | self.meter.metrics(self.take_profile(), seconds))
@@ -163,6 +167,15 @@ class Trainer:
             )
         return reason
 
+    def _sampling_ahead(self) -> SamplingAhead | None:
+        """Return the sampler in the background; None where each step is sampled with the weights of now."""
+        source, config = self.source, self.config
+        if config.max_staleness == 0:
+            return None
+        assert source.actor is not None
+        actor = in_precision(source.actor, torch.bfloat16 if config.bf16 else None)
+        return SamplingAhead(source.engine, actor, self.sample, config, self.num_generations)
+
     def _why_stop(self) -> str | None:
         """Return why the run is over; None while it is not; a signal to one rank ends all, after the same step."""
         is_interrupted = self.ranks.any(self.progress.is_interrupted)
@@ -172,15 +185,14 @@ class Trainer:
         return stop_reason(self.config.stop, replace(self.progress, is_interrupted=is_interrupted))
 
     def collect(self) -> PendingFeedback:
-        """Act with the current policy (step 1). Finished attempts are judged while the others go on."""
-        step, attempts = self.progress.step, self.progress.attempts
-        if self.ahead is None:
-            self.source.engine.load_weights(self.policy)
-            return self.sample(step, attempts)
-        pending = self.ahead.take(step, attempts)
+        """Act with the current policy, or with that of a few steps ago (step 1).
+
+        Finished attempts are judged while the others go on.
+        """
+        if self.ahead is not None:
+            return self.ahead.take(self.progress, self.policy)
         self.source.engine.load_weights(self.policy)
-        self.ahead.start(step + 1, attempts + sum(self.ranks.gather(pending.num_attempts)))
-        return pending
+        return self.sample(self.progress.step, self.progress.attempts)
 
     def sample(self, step: int, attempts: int) -> PendingFeedback:
         """Act in the episodes of a step; `attempts` is the number of attempts before it."""
@@ -192,9 +204,7 @@ class Trainer:
         """Act in episodes from these starts, with random draws of this name."""
         source, config = self.source, self.config
         seed = derive_seed(config.seed, "reveal", *name)
-        if config.stop.max_attempts is not None:  # the last step is a short one
-            attempts_left = config.stop.max_attempts - attempts
-            starts = starts[: max(1, math.ceil(attempts_left / max(1, self.num_generations)))]
+        starts = starts[: count_starts(config, attempts, self.num_generations)]
         own = {place: starts[place] for place in self.ranks.part(len(starts))}
         if self.num_generations == 0:
             return self._judge(((place, Group(start)) for place, start in own.items()), starts, seed, step)
@@ -351,7 +361,8 @@ class Trainer:
             if broken := ", ".join(sorted(metrics.keys() - finite.keys())):
                 recorder.tell(self.progress, f"not finite in step {self.progress.step}, and left out: {broken}")
         if self.evaluate and self.config.eval_steps and self.progress.step % self.config.eval_steps == 0:
-            score = self.evaluate(self.progress)
+            with nullcontext() if self.ahead is None else self.ahead.paused():
+                score = self.evaluate(self.progress)
             self.progress.scores.append(score)
             self.consider(score)
         if self.config.save_steps and self.progress.step % self.config.save_steps == 0:

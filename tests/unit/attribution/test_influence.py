@@ -40,9 +40,7 @@ class Judge:
 
 def make_trainer(config: TrainingConfig = CONFIG, options: Any = None) -> Trainer:
     policy, task = tiny_policy(words=WORDS), GoalString(2)
-    source = EpisodeSource(
-        InProcessOptions().build(policy, own_weights=False), SingleTurn, task.items("train"), Judge()
-    )
+    source = EpisodeSource(InProcessOptions().build(policy), SingleTurn, task.items("train"), Judge())
     return Trainer(policy, source, (options or OutcomeOptions()).build(), config)
 
 

@@ -92,12 +92,12 @@ def test_who_hangs_is_named(workers: int) -> None:
     release.set()
 
 
-@pytest.mark.parametrize("one_step_off", [False, True])
-def test_by_default_the_source_is_asked_in_the_thread_that_waits_with_all_at_once(one_step_off: bool) -> None:
+@pytest.mark.parametrize("is_ahead", [False, True])
+def test_by_default_the_source_is_asked_in_the_thread_that_waits_with_all_at_once(is_ahead: bool) -> None:
     source = Source()
     pool = FeedbackPool(source)
     groups = [(number, group(number)) for number in range(8)]
-    if one_step_off:  # sampled in another thread
+    if is_ahead:  # sampled in another thread
         pending = ThreadPoolExecutor(1).submit(pool.submit, groups, 8, 0).result()
     else:
         pending = pool.submit(groups, 8, seed=0)

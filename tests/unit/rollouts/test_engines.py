@@ -1,5 +1,6 @@
 """All engines by name, and the one that acts for a kind of policy."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
 from backsight.errors import ConfigError, ModelError
-from backsight.policies.base import Policy, trained_weights
+from backsight.policies.base import Policy
 from backsight.policies.distributions import CategoricalHead
 from backsight.policies.module import ModulePolicy
 from backsight.policies.opening import KINDS
@@ -79,7 +80,7 @@ def test_an_engine_is_known_by_its_name() -> None:
 
 def test_options_alone_make_no_engine() -> None:
     with pytest.raises(NotImplementedError):
-        EngineOptions(name="none").build(tiny_module(), own_weights=False)
+        EngineOptions(name="none").build(tiny_module())
 
 
 def test_every_kind_of_policy_has_its_engine() -> None:
@@ -109,7 +110,7 @@ def test_an_engine_that_shares_weights_sees_them_change(kind: str) -> None:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_an_engine_keeps_its_own_weights_until_others_are_loaded(kind: str) -> None:
     policy = MAKERS[kind]()
-    engine = InProcessOptions().build(policy, own_weights=True)
+    engine = InProcessOptions().build(copy.deepcopy(policy))
     before = log_probs(engine, kind)
     assert before == log_probs(engine_for(policy), kind)
     change(policy)
@@ -121,39 +122,10 @@ def test_an_engine_keeps_its_own_weights_until_others_are_loaded(kind: str) -> N
     assert log_probs(engine, kind) == after, "what was loaded is a copy again"
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_the_state_is_what_it_holds_besides_the_policy(kind: str) -> None:
-    policy = MAKERS[kind]()
-    assert engine_for(policy).state() == {}
-    engine = InProcessOptions().build(policy, own_weights=True)
-    state = engine.state()
-    assert state.keys() == trained_weights(policy.module).keys()
-    assert all(torch.equal(state[name], weight) for name, weight in trained_weights(policy.module).items())
-
-    saved = {name: weight.detach().clone() for name, weight in state.items()}
-    other = InProcessOptions().build(MAKERS[kind](seed=1), own_weights=True)
-    assert log_probs(other, kind) != log_probs(engine, kind)
-    other.load_state(saved)
-    assert log_probs(other, kind) == log_probs(engine, kind)
-
-
-def test_a_state_taken_over_by_an_engine_without_one_changes_nothing() -> None:
-    policy = tiny_module()
-    before = {name: weight.clone() for name, weight in policy.module.state_dict().items()}
-    engine_for(policy).load_state({name: weight + 1 for name, weight in before.items()})
-    assert all(torch.equal(weight, before[name]) for name, weight in policy.module.state_dict().items())
-
-
-def test_what_is_not_trained_is_no_part_of_the_state() -> None:
-    policy = tiny_module()
-    policy.module.bias.requires_grad_(False)
-    assert InProcessOptions().build(policy, own_weights=True).state().keys() == {"weight"}
-
-
 def test_a_policy_that_nobody_acts_for_is_refused() -> None:
     policy = tiny_module()
     policy.kind = "oracle"  # type: ignore[misc]
     with pytest.raises(ModelError, match="policy: oracle: has no engine in this process; there are: causal_lm, "):
         engine_for(policy)
     with pytest.raises(ModelError, match="oracle"):
-        InProcessOptions().build(policy, own_weights=True)
+        InProcessOptions().build(copy.deepcopy(policy))

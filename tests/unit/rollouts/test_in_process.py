@@ -1,11 +1,12 @@
 """Engines in this process: whose weights they act with."""
 
-import pytest
+import copy
+
 import torch
 from tiny_models import tiny_classifier
 
 from backsight.policies.classifier import ClassifierPolicy
-from backsight.rollouts.engines import InProcessOptions, engine_for
+from backsight.rollouts.engines import engine_for
 from backsight.rollouts.in_process import DirectEngine
 from backsight.types import Sampling
 
@@ -13,8 +14,8 @@ LABELS = ("bad", "fair", "good")
 PROMPTS = ("a", "something longer", "b", "c")
 
 
-def direct(policy: ClassifierPolicy, *, own_weights: bool = False) -> DirectEngine:
-    engine = InProcessOptions().build(policy, own_weights=own_weights)
+def direct(policy: ClassifierPolicy) -> DirectEngine:
+    engine = engine_for(policy)
     assert isinstance(engine, DirectEngine)
     return engine
 
@@ -32,7 +33,7 @@ def test_a_classifier_acts_by_itself() -> None:
 
 def test_a_copy_of_a_classifier_takes_over_weights() -> None:
     policy = tiny_classifier(LABELS, seed=0)
-    engine = direct(policy, own_weights=True)
+    engine = direct(copy.deepcopy(policy))
     untrained = log_probs(engine)
     policy.module.load_state_dict(tiny_classifier(LABELS, seed=1).module.state_dict())
     assert torch.equal(log_probs(engine), untrained)
@@ -47,7 +48,7 @@ def test_only_trained_weights_are_taken_over() -> None:
     for each in (policy, other):
         each.module.requires_grad_(False)
         each.model.classifier.requires_grad_(True)
-    engine = direct(policy, own_weights=True)
+    engine = direct(copy.deepcopy(policy))
     engine.load_weights(other)
     assert torch.equal(engine.policy.model.classifier.weight, other.model.classifier.weight)
     assert engine.policy.model.bert.pooler.dense.weight is policy.model.bert.pooler.dense.weight
@@ -55,16 +56,15 @@ def test_only_trained_weights_are_taken_over() -> None:
 
 def test_weights_in_another_precision_are_taken_over_in_that() -> None:
     policy = tiny_classifier(LABELS)
-    engine = direct(policy, own_weights=True)
+    engine = direct(copy.deepcopy(policy))
     policy.module.to(torch.bfloat16)
     engine.load_weights(policy)
     assert {weight.dtype for weight in engine.policy.module.parameters()} == {torch.bfloat16}
     assert torch.equal(log_probs(engine), log_probs(direct(policy)))
 
 
-@pytest.mark.parametrize("own_weights", [False, True])
-def test_an_engine_acts_as_its_policy_itself_and_keeps_the_one_of_another(own_weights: bool) -> None:
-    engine = direct(tiny_classifier(LABELS, seed=0), own_weights=own_weights)
+def test_an_engine_acts_as_its_policy_itself_and_keeps_the_one_of_another() -> None:
+    engine = direct(tiny_classifier(LABELS, seed=0))
     other, third = tiny_classifier(LABELS, seed=1), tiny_classifier(LABELS, seed=2)
     assert engine.acting_as(engine.policy) is engine
     acting = engine.acting_as(other)

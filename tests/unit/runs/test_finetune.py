@@ -152,9 +152,9 @@ def test_a_reward_function_with_too_few_results_is_named(tmp_path: Path, model: 
         )
 
 
-@pytest.mark.parametrize("one_step_off", [False, True])
+@pytest.mark.parametrize("max_staleness", [0, 2])
 def test_reward_functions_are_asked_in_the_thread_of_the_run_and_know_its_step(
-    tmp_path: Path, model: str, one_step_off: bool
+    tmp_path: Path, model: str, max_staleness: int
 ) -> None:
     seen = []
 
@@ -169,7 +169,7 @@ def test_reward_functions_are_asked_in_the_thread_of_the_run_and_know_its_step(
         reward_funcs=asks,
         stop={"max_steps": 2},
         output_dir=str(tmp_path / "r"),
-        one_step_off=one_step_off,
+        max_staleness=max_staleness,
         loss_type="tis",
         **SMALL,
     )
@@ -260,7 +260,7 @@ def test_every_step_is_on_disk_in_order(tmp_path: Path, model: str) -> None:
     assert {"step_time", "time/decode", "memory/peak_gib"} <= set(json.loads(lines[0]))
 
 
-@pytest.mark.parametrize("way", [{}, {"one_step_off": True, "loss_type": "tis", "bf16": True}])
+@pytest.mark.parametrize("way", [{}, {"max_staleness": 1, "loss_type": "tis", "bf16": True}])
 def test_resume_goes_on_where_a_straight_run_would_be(
     way: dict[str, object], tmp_path: Path, model: str, rows: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,10 +25,8 @@ def config_of(**settings: Any) -> RunConfig:
 
 def test_copies_are_those_that_the_settings_ask_for() -> None:
     assert copies_of(config_of()) == ()
-    own = config_of(
-        beta=0.1, keep_best=True, eval_steps=1, one_step_off=True, loss_type="tis", hindsight="self_distill"
-    )
-    assert copies_of(own) == ("reference", "teacher", "best", "sampler")
+    own = config_of(beta=0.1, keep_best=True, eval_steps=1, max_staleness=2, loss_type="tis", hindsight="self_distill")
+    assert copies_of(own) == ("reference", "teacher", "best", "sampler", "step ahead 1", "step ahead 2")
     assert copies_of(config_of(hindsight="self_distill", teacher={"update": "live"})) == ()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import sampler_for
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
@@ -20,7 +21,6 @@ from backsight.policies.text import TextPolicy
 from backsight.profiling import Profile
 from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
-from backsight.rollouts.engines import InProcessOptions
 from backsight.tasks.base import SingleTurn
 from backsight.traces import Trace
 from backsight.training.agreement import LARGEST, MEAN
@@ -97,12 +97,12 @@ def trainer(
     **settings: Any,
 ) -> Trainer:
     config = TrainingConfig.model_validate({**CONFIG.model_dump(), **settings})
-    engine: Any = InProcessOptions().build(policy, own_weights=config.one_step_off)
+    sampler: dict[str, Any] = sampler_for(policy, config)
     if error:
-        engine = wrap(engine, error)
+        sampler["engine"] = wrap(sampler["engine"], error)
     if is_stale:
-        engine = Stale(tiny_policy(words=WORDS, seed=1), Profile(), is_copy=True)
-    source = EpisodeSource(engine, SingleTurn, GoalString(2).items("train"), feedback)
+        sampler["engine"] = Stale(tiny_policy(words=WORDS, seed=1), Profile())
+    source = EpisodeSource(environments=SingleTurn, starts=GoalString(2).items("train"), feedback=feedback, **sampler)
     return Trainer(policy, source, (options or OutcomeOptions()).build(), config, recorders=[notes])
 
 
@@ -116,7 +116,7 @@ def weights(policy: CausalLMPolicy) -> torch.Tensor:
         {},
         {"num_iterations": 2, "mini_batches": 2},
         {"feedback": equal},  # nothing is learnt, so nothing is scored but for this
-        {"one_step_off": True, "loss_type": "tis"},
+        {"max_staleness": 1, "loss_type": "tis"},
     ],
     ids=["one update", "several", "nothing to learn", "one step off"],
 )
@@ -153,9 +153,9 @@ def test_above_the_bound_the_run_stops_before_it_learns(fault: dict[str, Any], r
     assert torch.equal(weights(policy), before) and not notes.metrics
 
 
-def test_weights_of_another_age_are_no_fault_one_step_off() -> None:
+def test_weights_of_another_age_are_no_fault() -> None:
     notes = Notes()
-    trainer(tiny_policy(words=WORDS), notes, one_step_off=True, loss_type="tis", learning_rate=0.05).train()
+    trainer(tiny_policy(words=WORDS), notes, max_staleness=1, loss_type="tis", learning_rate=0.05).train()
     assert notes.metrics[1][LARGEST] > 0.05 > notes.metrics[0][LARGEST]
 
 
@@ -182,9 +182,9 @@ def test_a_coarse_loss_is_compared_with_the_sampler() -> None:
 
 
 def test_old_attempts_and_a_fine_loss_do_not_go_together_in_low_precision() -> None:
-    with pytest.raises(ConfigError, match="one_step_off: True: the ratios of loss_type=gspo are finer than bfloat16"):
-        trainer(tiny_policy(words=WORDS), Notes(), one_step_off=True, algorithm="gspo", bf16=True)
-    trainer(tiny_policy(words=WORDS), Notes(), one_step_off=True, algorithm="gspo")
+    with pytest.raises(ConfigError, match="max_staleness: 1: the ratios of loss_type=gspo are finer than bfloat16"):
+        trainer(tiny_policy(words=WORDS), Notes(), max_staleness=1, algorithm="gspo", bf16=True)
+    trainer(tiny_policy(words=WORDS), Notes(), max_staleness=1, algorithm="gspo")
 
 
 class AtAnEdge(Disagreeing):

@@ -203,5 +203,5 @@ def test_methods_that_learn_from_silent_groups_see_them_first() -> None:
 
 
 def test_it_cannot_be_sampled_ahead() -> None:
-    with pytest.raises(ConfigError, match="max_resample_rounds: 2: .*leave out one_step_off"):
-        config(one_step_off=True, loss_type="tis")
+    with pytest.raises(ConfigError, match="max_resample_rounds: 2: .*leave out max_staleness"):
+        config(max_staleness=1, loss_type="tis")

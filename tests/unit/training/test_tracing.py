@@ -57,7 +57,7 @@ class Kept:
 
 def train(config: TrainingConfig, options: Any = None) -> tuple[TextPolicy, list[Sequence[Trace]]]:
     policy, kept = tiny_policy(words=WORDS), Kept()
-    engine = InProcessOptions().build(policy, own_weights=False)
+    engine = InProcessOptions().build(policy)
     task = GoalString(2)
     source = EpisodeSource(engine, SingleTurn, task.items("train"), TaskVerifier(task))
     Trainer(policy, source, (options or RelabelOptions()).build(), config, recorders=[kept]).train()

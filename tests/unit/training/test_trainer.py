@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import sampler_for
 from tiny_models import tiny_policy
 from toy_tasks import WORDS, GoalString
 
@@ -21,7 +22,7 @@ from backsight.hindsight.reward.options import RudderOptions
 from backsight.hindsight.target.options import SelfDistillOptions
 from backsight.policies.opening import open_policy
 from backsight.policies.text import TextPolicy
-from backsight.rollouts.engines import InProcessOptions, engine_for
+from backsight.rollouts.engines import engine_for
 from backsight.tasks.base import SingleTurn, TaskVerifier
 from backsight.traces import Trace
 from backsight.training.checkpoints import checkpoints, newest_checkpoint
@@ -61,8 +62,8 @@ class Notes:
 
 
 def trainer(policy: TextPolicy, folder: Path | None = None, config: TrainingConfig = CONFIG, **named: Any) -> Trainer:
-    engine = InProcessOptions().build(policy, own_weights=config.one_step_off)
-    source = EpisodeSource(engine, SingleTurn, GoalString(2).items("train"), feedback)
+    starts = GoalString(2).items("train")
+    source = EpisodeSource(environments=SingleTurn, starts=starts, feedback=feedback, **sampler_for(policy, config))
     method = named.pop("hindsight", RelabelOptions().build())
     return Trainer(policy, source, method, config, checkpoint_folder=folder, **named)
 
@@ -74,8 +75,9 @@ def weights(policy: TextPolicy) -> torch.Tensor:
 WAYS = {
     "plain": {},
     "bf16": {"bf16": True},
-    "one step off": {"one_step_off": True, "loss_type": "tis"},
-    "one step off in bf16": {"one_step_off": True, "loss_type": "clip", "bf16": True},
+    "one step off": {"max_staleness": 1, "loss_type": "tis"},
+    "one step off in bf16": {"max_staleness": 1, "loss_type": "clip", "bf16": True},
+    "three steps off": {"max_staleness": 3, "loss_type": "tis"},
     "with a reference": {"beta": 0.1},
     "with a critic": {"algorithm": "ppo"},
     "with a teacher": {"teacher": TeacherConfig(check_steps=0)},
@@ -211,13 +213,15 @@ def test_an_empty_split_is_named() -> None:
         Trainer(policy, source, RelabelOptions().build(), CONFIG).train()
 
 
-def test_one_step_off_samples_with_the_weights_from_before_the_last_step() -> None:
-    """The first two steps are sampled by the untrained policy, the third by that of the first update."""
-    config = CONFIG.model_copy(update={"one_step_off": True, "loss_type": "tis", "stop": StopConfig(max_steps=3)})
+@pytest.mark.parametrize("staleness", [1, 2])
+def test_steps_ahead_are_sampled_with_the_weights_from_before(staleness: int) -> None:
+    """The first step after those that the untrained policy samples is sampled by that of the first update."""
+    stop = StopConfig(max_steps=staleness + 2)
+    config = CONFIG.model_copy(update={"max_staleness": staleness, "loss_type": "tis", "stop": stop})
     policy, notes = tiny_policy(words=WORDS), Notes()
     untrained = tiny_policy(words=WORDS)
     trainer(policy, config=config, recorders=[notes]).train()
-    for step, is_untrained in enumerate((True, True, False)):
+    for step in range(staleness + 2):
         actions = [each.steps[0].action for group in notes.groups[step] for each in group.trajectories]
         prompts = [each.steps[0].observation for group in notes.groups[step] for each in group.trajectories]
         examples = [
@@ -227,7 +231,7 @@ def test_one_step_off_samples_with_the_weights_from_before_the_last_step() -> No
         with torch.no_grad():
             scores = untrained.log_probs(examples).log_probs_N
         sampled = torch.cat([action.log_probs for action in actions])
-        assert torch.allclose(scores, sampled, atol=1e-4) == is_untrained
+        assert torch.allclose(scores, sampled, atol=1e-4) == (step <= staleness)
 
 
 def test_bf16_keeps_steps_that_are_too_small_for_it() -> None:

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,6 @@ class VllmEngine:
             "engine.url", self.client.url, "goes on with other weights; does a second run use it?"
         )
         raise what
-
-    def state(self) -> Mapping[str, Tensor]:
-        return {}
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        pass
 
     def _started(self) -> ServerFacts:
         """Return what is known of the server, after it was started if that is its turn."""

@@ -50,10 +50,8 @@ class VllmOptions(EngineOptions):
             raise ConfigError("engine.arguments", self.arguments, "need engine.start=true")
         return self
 
-    def build(self, policy: Policy, *, own_weights: bool) -> Engine:
+    def build(self, policy: Policy) -> Engine:
         from backsight.rollouts.vllm.engine import build_engine
 
-        if own_weights:
-            raise ConfigError("one_step_off", True, "needs engine=in_process")
         check_alone("sampling by vLLM")
         return build_engine(self, policy)

@@ -11,14 +11,14 @@ from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.decoding import causal_lm
 from backsight.rollouts.decoding.causal_lm import CausalLMEngine
 from backsight.rollouts.decoding.step import GeneralStep, LeanStep
-from backsight.rollouts.engines import InProcessOptions
+from backsight.rollouts.engines import engine_for
 from backsight.types import Action, Example, Observation, Sampling
 
 PROMPTS = ["a", "a", "something longer", "b", "something longer", ""]
 
 
-def engine_of(policy: CausalLMPolicy, *, own_weights: bool = False) -> CausalLMEngine:
-    engine = InProcessOptions().build(policy, own_weights=own_weights)
+def engine_of(policy: CausalLMPolicy) -> CausalLMEngine:
+    engine = engine_for(policy)
     assert isinstance(engine, CausalLMEngine)
     return engine
 
@@ -138,9 +138,9 @@ def test_a_stop_string_ends_a_completion() -> None:
             assert before.value == after.value
 
 
-def test_an_engine_of_its_own_weights_takes_over_those_of_the_policy() -> None:
+def test_an_engine_takes_over_the_weights_of_another_policy() -> None:
     policy = tiny_policy(seed=1)
-    engine = engine_of(tiny_policy(seed=0), own_weights=True)
+    engine = engine_of(tiny_policy(seed=0))
     sampling = Sampling(max_completion_length=8)
     expected = acted(engine_of(policy), PROMPTS, sampling)
     assert [each.value for each in acted(engine, PROMPTS, sampling)] != [each.value for each in expected]

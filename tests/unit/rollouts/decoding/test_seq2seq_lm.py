@@ -11,14 +11,14 @@ from backsight.policies.seq2seq_lm import Seq2SeqLMPolicy
 from backsight.rollouts.base import Engine
 from backsight.rollouts.decoding import seq2seq_lm
 from backsight.rollouts.decoding.seq2seq_lm import Seq2SeqLMEngine
-from backsight.rollouts.engines import InProcessOptions, engine_for
+from backsight.rollouts.engines import engine_for
 from backsight.types import Action, Example, Observation, PartialCompletion, Sampling
 
 PROMPTS: list[Observation] = ["a", "a", "something longer", PartialCompletion("a", (9, 8)), "something longer", ""]
 
 
-def engine_of(policy: Seq2SeqLMPolicy, *, own_weights: bool = False) -> Seq2SeqLMEngine:
-    engine = InProcessOptions().build(policy, own_weights=own_weights)
+def engine_of(policy: Seq2SeqLMPolicy) -> Seq2SeqLMEngine:
+    engine = engine_for(policy)
     assert isinstance(engine, Seq2SeqLMEngine)
     return engine
 
@@ -141,8 +141,8 @@ def test_nothing_asked_is_nothing_done() -> None:
     assert acted(engine_of(tiny_seq2seq()), [], Sampling()) == []
 
 
-def test_an_engine_of_its_own_weights_takes_over_those_of_the_policy() -> None:
-    policy, engine = tiny_seq2seq(seed=1), engine_of(tiny_seq2seq(seed=0), own_weights=True)
+def test_an_engine_takes_over_the_weights_of_another_policy() -> None:
+    policy, engine = tiny_seq2seq(seed=1), engine_of(tiny_seq2seq(seed=0))
     sampling = Sampling(max_completion_length=8)
     expected = [each.value for each in acted(engine_of(policy), PROMPTS, sampling)]
     assert [each.value for each in acted(engine, PROMPTS, sampling)] != expected

@@ -1,5 +1,6 @@
 import copy
 import gc
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 import torch
 from tests.fake_vllm import FakeVllm
 from tests.tiny_models import tiny_policy, tiny_seq2seq
+from tests.toy_tasks import GoalString
 
+import backsight
 from backsight.errors import BacksightError, ConfigError, DataError, EngineError, ModelError
 from backsight.hindsight.base import policy_gradient_row
 from backsight.policies import adapters
@@ -38,7 +41,7 @@ def server(policy: CausalLMPolicy) -> Iterator[FakeVllm]:
 
 def engine(server: FakeVllm, policy: TextPolicy, **options: Any) -> VllmEngine:
     """An engine whose server has the weights of the policy, and that waits hardly before it asks again."""
-    made = VllmOptions(url=server.url, **options).build(policy, own_weights=False)
+    made = VllmOptions(url=server.url, **options).build(policy)
     assert isinstance(made, VllmEngine)
     made.client.first_wait = 0.01
     made.load_weights(policy)
@@ -124,7 +127,7 @@ def test_new_weights_arrive_and_old_ones_are_not_sent_again(server: FakeVllm, po
 def test_files_lie_where_the_run_wants_them_and_weights_go_with_the_engine(
     server: FakeVllm, policy: CausalLMPolicy, tmp_path: Path
 ) -> None:
-    made = VllmOptions(url=server.url).build(policy, own_weights=False)
+    made = VllmOptions(url=server.url).build(policy)
     keep_files(made, tmp_path / "engine")
     made.load_weights(policy)
     assert (tmp_path / "engine" / "weights" / server.version).is_dir()
@@ -247,4 +250,31 @@ def test_log_probabilities_of_another_distribution_are_found_out(server: FakeVll
 def test_no_server_at_the_address() -> None:
     options = VllmOptions(url="http://127.0.0.1:9", retries=0)
     with pytest.raises(EngineError, match=r"engine.url: http://127.0.0.1:9: cannot be reached"):
-        options.build(tiny_policy(), own_weights=False)
+        options.build(tiny_policy())
+
+
+def test_steps_are_sampled_ahead_while_evaluations_use_the_server_too(policy: CausalLMPolicy, tmp_path: Path) -> None:
+    policy.save(tmp_path / "model")
+    runs = []
+    for name in ("one", "again"):
+        with FakeVllm(copy.deepcopy(policy)) as server:
+            result = backsight.finetune(
+                str(tmp_path / "model"),
+                GoalString(1),
+                engine={"name": "vllm", "url": server.url},
+                max_staleness=2,
+                loss_type="tis",
+                eval_steps=1,
+                eval_items=2,
+                prompts_per_step=1,
+                num_generations=4,
+                max_completion_length=4,
+                stop={"max_steps": 4},
+                output_dir=str(tmp_path),
+                run_name=name,
+            )
+        runs.append(result.folder)
+    rows = [json.loads(line) for line in (runs[0] / "metrics.jsonl").read_text().splitlines()]
+    assert [row["sampling/staleness"] for row in rows] == [0, 1, 2, 2]
+    for file in ("policy/model.safetensors", "trajectories.jsonl"):
+        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes()

@@ -33,6 +33,4 @@ def test_an_engine_is_chosen_by_its_name() -> None:
 def test_several_ranks_sample_in_their_own_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="torchrun: 2 ranks: sampling by vLLM is done by one process"):
-        VllmOptions(url="http://127.0.0.1:9").build(tiny_policy(), own_weights=False)
-    with pytest.raises(ConfigError, match="one_step_off: True: needs engine=in_process"):
-        VllmOptions(url="http://127.0.0.1:9").build(tiny_policy(), own_weights=True)
+        VllmOptions(url="http://127.0.0.1:9").build(tiny_policy())
