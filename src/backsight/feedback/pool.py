@@ -39,10 +39,6 @@ class PendingFeedback:
     parts: list[tuple[Future[list[Numbered]] | None, Sequence[Numbered]]] = field(default_factory=list)
     """Groups that are judged in one call; without a future, once they are waited for."""
 
-    @property
-    def num_attempts(self) -> int:
-        return sum(len(group.trajectories) for _, part in self.parts for _, group in part)
-
 
 class FeedbackPool:
     """A source of feedback, and when and where it is asked.
