@@ -152,6 +152,9 @@ def begin(
     engine = config.engine.build(policy)
     if ranks.size > 1 and isinstance(engine, InProcessEngine):
         engine.try_out()
+    if ranks.size > 1 and config.max_staleness and "act as" not in engine.capabilities:
+        remedy = f"{ranks.size} ranks wait for each other before a server samples; leave it out, or torchrun"
+        raise ConfigError("max_staleness", config.max_staleness, remedy)
     return RunParts(
         config=config,
         task=task,

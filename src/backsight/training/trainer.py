@@ -192,6 +192,7 @@ class Trainer:
         if self.ahead is not None:
             return self.ahead.take(self.progress, self.policy)
         self.source.engine.load_weights(self.policy)
+        self.ranks.wait()  # for the first one, where an engine that all share gets its weights from it
         return self.sample(self.progress.step, self.progress.attempts)
 
     def sample(self, step: int, attempts: int) -> PendingFeedback:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import httpx2
 
 from backsight.errors import EngineError, reason
-from backsight.feedback.daemons import EventLoop
+from backsight.feedback.daemons import PARTING, EventLoop
 
 MOST_AT_ONCE = 512
 """Most requests under way at the same time; the server puts those in a queue that it has no room for."""
@@ -59,16 +60,22 @@ class VllmClient:
     def post_all(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
         """Send all bodies, and yield the index and the answer of each as it comes; its error, where there is none."""
         answers: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-        sending = self._loop.start(self._send_all(path, bodies, answers))
+        has_ended = threading.Event()
+        sending = self._loop.start(self._send_all(path, bodies, answers, has_ended))
         try:
             for _ in bodies:
                 yield answers.get()
             self._loop.wait(sending)  # it closes its connections
         finally:
             sending.cancel()
+            has_ended.wait(PARTING)  # until the connections of what is cancelled are closed
 
     async def _send_all(
-        self, path: str, bodies: Sequence[Mapping[str, Any]], answers: queue.SimpleQueue[tuple[int, Any]]
+        self,
+        path: str,
+        bodies: Sequence[Mapping[str, Any]],
+        answers: queue.SimpleQueue[tuple[int, Any]],
+        has_ended: threading.Event,
     ) -> None:
         async def send(index: int, body: Mapping[str, Any]) -> None:
             try:
@@ -77,8 +84,11 @@ class VllmClient:
                 answer = error
             answers.put((index, answer))
 
-        async with _session() as session:
-            await asyncio.gather(*(send(index, body) for index, body in enumerate(bodies)))
+        try:
+            async with _session() as session:
+                await asyncio.gather(*(send(index, body) for index, body in enumerate(bodies)))
+        finally:
+            has_ended.set()
 
     async def _ask_once(self, method: str, path: str, body: Mapping[str, Any] | None, retries: int | None) -> Any:
         async with _session() as session:

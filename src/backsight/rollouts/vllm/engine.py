@@ -6,6 +6,7 @@ started anew, is thrown away and asked for again once the server has the weights
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from backsight.distributed.ranks import ALONE, Ranks
 from backsight.errors import ConfigError, DataError, EngineError, ModelError
 from backsight.policies import adapters
 from backsight.policies.base import Policy, trained_weights
@@ -46,8 +48,10 @@ LOG, WEIGHTS = "server.log", "weights"
 """What the engine writes: the log of a server that it has started, and weights on their way."""
 
 
-def build_engine(options: VllmOptions, policy: Policy) -> VllmEngine:
+def build_engine(options: VllmOptions, policy: Policy, ranks: Ranks) -> VllmEngine:
     """Make the engine; a server that runs already is looked at, one of its own is started when it is needed.
+
+    Several ranks share the server: the first one starts it and gives it weights, and all ask it for answers.
 
     Raises:
         BacksightError: when the policy is no decoder-only model, or the server does not fit.
@@ -58,7 +62,7 @@ def build_engine(options: VllmOptions, policy: Policy) -> VllmEngine:
         raise ConfigError("adapter.name", "dora", "vLLM has no such adapters; set adapter=lora or engine=in_process")
     if options.transfer == "nccl":
         check_can_transfer(policy)
-    return VllmEngine(options, policy)
+    return VllmEngine(options, policy, ranks)
 
 
 class VllmEngine:
@@ -66,18 +70,17 @@ class VllmEngine:
 
     capabilities: Collection[Capability] = frozenset({"files"})
 
-    def __init__(self, options: VllmOptions, policy: CausalLMPolicy) -> None:
-        self.options, self.policy, self.profile = options, policy, Profile()
+    def __init__(self, options: VllmOptions, policy: CausalLMPolicy, ranks: Ranks = ALONE) -> None:
+        self.options, self.policy, self.ranks, self.profile = options, policy, ranks, Profile()
         self.folder = Path(tempfile.mkdtemp(prefix="backsight-vllm-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self.name = secrets.token_hex(4)
+        self.name = ranks.agree(secrets.token_hex(4))
         """Name by which this engine knows its versions from those of another run on the same server."""
         self.version = ""
+        """Name of the weights that the server has, which follows from them, so that all ranks know it."""
         self.server: VllmServer | None = None
         self.transfer: Transfer | None = None
-        self._held: Tensor | None = None
-        """Sums of the weights that the server has."""
-        self._count = 0
+        self._is_connected = False
         self.python = options.python or sys.executable
         if options.start:
             check_installed(self.python)
@@ -87,6 +90,8 @@ class VllmEngine:
 
     def keep_files_in(self, folder: Path) -> None:
         """Put the log of the server into a folder, and the weights, for as long as the engine is there."""
+        if not self.ranks.is_first:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         weakref.finalize(self, shutil.rmtree, folder / WEIGHTS, ignore_errors=True)
@@ -100,16 +105,20 @@ class VllmEngine:
 
     def load_weights(self, policy: Policy) -> None:
         assert isinstance(policy, CausalLMPolicy)
-        facts, sums = self._started(), _sums(policy)
-        if self._held is not None and torch.equal(sums, self._held):
+        facts, version = self._started(), f"{self.name}-{_digest(policy)}"
+        if version == self.version:
             return
-        self._held, self._count = None, self._count + 1
-        self.version = f"{self.name}-{self._count}"
-        with self.profile.phase("sync"):
-            assert self.transfer is not None
-            self.transfer.send(policy, self.version)
-            self._prove(policy, facts)
-        self._held = sums
+        self.version = version
+        if not self.ranks.is_first:
+            return
+        try:
+            with self.profile.phase("sync"):
+                assert self.transfer is not None
+                self.transfer.send(policy, version)
+                self._prove(policy, facts)
+        except BaseException:
+            self.version = ""  # nobody knows what the server has now
+            raise
 
     def act(
         self, observations: Sequence[Observation], sampling: Sampling, seeds: Sequence[int]
@@ -153,11 +162,14 @@ class VllmEngine:
 
     def _started(self) -> ServerFacts:
         """Return what is known of the server, after it was started if that is its turn."""
-        if self.server is None and self.options.start:
-            self._start()
+        if not self._is_connected:
+            url = self.ranks.first(self._start)
+            if not self.ranks.is_first:
+                self._connect(url)
         return self.facts
 
-    def _start(self) -> None:
+    def _start(self) -> str:
+        """Start a server, and return its address."""
         model = self.folder / WEIGHTS / "model"
         words = list(self.options.arguments)
         if adapters.has_adapter(self.policy.model):
@@ -174,6 +186,7 @@ class VllmEngine:
         self.server = VllmServer(self.python, model, words, self.folder / LOG)
         self.server.wait(VllmClient(self.server.url, self.options.timeout, 0))
         self._connect(self.server.url)
+        return self.server.url
 
     def _connect(self, url: str) -> None:
         self.client = VllmClient(url, self.options.timeout, self.options.retries)
@@ -183,9 +196,17 @@ class VllmEngine:
             folder = self.folder / WEIGHTS
             self.transfer = FolderTransfer(self.client, folder) if is_by_folder else NcclTransfer(self.client)
         self.transfer.client = self.client
+        self._is_connected = True
 
     def _revive(self) -> None:
-        """Give a server that was started anew, or that somebody else has given weights, the weights it should have."""
+        """Give a server that was started anew, or that somebody else has given weights, the weights it should have.
+
+        Raises:
+            EngineError: when other ranks use it as well, which know nothing of it.
+        """
+        if self.ranks.size > 1:
+            remedy = "no longer has the weights that it was given; resume the run, which gives them to it again"
+            raise EngineError("engine.url", self.client.url, remedy)
         if self.server is not None and self.server.has_ended(PATIENCE):
             self.server.stop()
             self._start()
@@ -276,11 +297,12 @@ def check_sampling(sampling: Sampling) -> None:
         raise ConfigError("min_p", sampling.min_p, "vLLM applies it before top_p; leave out one of the two")
 
 
-def _sums(policy: Policy) -> Tensor:
-    """Return a sum over the bits of each trained weight, which tells whether any of them has changed."""
+def _digest(policy: Policy) -> str:
+    """Return a text that follows from the sums over the bits of each trained weight, and changes with any of them."""
     views = {2: torch.int16, 4: torch.int32, 8: torch.int64}
     weights = [weight.detach() for weight in trained_weights(policy.module).values()]
-    return torch.stack([weight.view(views[weight.element_size()]).sum(dtype=torch.int64).cpu() for weight in weights])
+    sums = [weight.view(views[weight.element_size()]).sum(dtype=torch.int64) for weight in weights]
+    return hashlib.sha256(torch.stack(sums).cpu().numpy().tobytes()).hexdigest()[:16]
 
 
 def _allowed_rank(rank: int) -> int:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from backsight.distributed.environment import check_alone
 from backsight.errors import ConfigError
 from backsight.rollouts.engine_options import EngineOptions
 
@@ -51,7 +50,7 @@ class VllmOptions(EngineOptions):
         return self
 
     def build(self, policy: Policy) -> Engine:
+        from backsight.distributed.ranks import connect
         from backsight.rollouts.vllm.engine import build_engine
 
-        check_alone("sampling by vLLM")
-        return build_engine(self, policy)
+        return build_engine(self, policy, connect())

@@ -86,5 +86,7 @@ def differences(
 
 
 def _checksum(weight: torch.Tensor) -> str:
-    # bfloat16 is unknown to NumPy, bytes are not
-    return hashlib.sha256(weight.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+    # bfloat16 is unknown to NumPy, bytes are not. It sees a copy: torch frees no storage that NumPy has seen, and ranks
+    # free theirs
+    own = weight.detach().to("cpu", copy=True).contiguous()
+    return hashlib.sha256(own.view(-1).view(torch.uint8).numpy().tobytes()).hexdigest()

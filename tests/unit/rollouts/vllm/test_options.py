@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from tests.tiny_models import tiny_policy
 
 from backsight.errors import ConfigError
 from backsight.rollouts.engine_options import EngineOptions
@@ -28,9 +27,3 @@ def test_an_engine_is_chosen_by_its_name() -> None:
     for name in ENGINES.names():
         assert issubclass(ENGINES.find(name), EngineOptions)
         assert ENGINES.find(name).model_fields["name"].default == name
-
-
-def test_several_ranks_sample_in_their_own_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ConfigError, match="torchrun: 2 ranks: sampling by vLLM is done by one process"):
-        VllmOptions(url="http://127.0.0.1:9").build(tiny_policy())
