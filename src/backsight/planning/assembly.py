@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backsight.planning.duration import grown, on_line, seconds_of_step
+from backsight.planning.duration import FIXED, SHARED, grown, on_line, seconds_of_step
 from backsight.planning.measuring import Measured, Reading
 from backsight.planning.memory import Load, Memory, ModelSize, floor_of_a_token, memory_of
 from backsight.policies.footprint import NUMBERS_OF_A_LOGIT
@@ -35,7 +35,10 @@ class Rehearsed:
 
 
 def rehearsed(measured: Measured) -> list[Rehearsed]:
-    """Return what was measured with each model, in order; one of which no step was finished is left out."""
+    """Return what was measured with each model, the one with most layers last.
+
+    One of which no step was finished is left out.
+    """
     places = [place for place, each in enumerate(measured.readings) if each["name"] == "opened"]
     found = []
     for first, end in itertools.pairwise([*places, len(measured.readings)]):
@@ -45,7 +48,7 @@ def rehearsed(measured: Measured) -> list[Rehearsed]:
             size = ModelSize(**opened["size"])
             parts = own.all("step"), own.all("burst"), own.last("decoding"), own.all("learnt")
             found.append(Rehearsed(opened["layers"], size, opened, *parts))
-    return found
+    return sorted(found, key=lambda each: each.layers or 0)
 
 
 def libraries_of(found: Rehearsed, load: Load) -> float:
@@ -102,20 +105,58 @@ def decoding_bytes(found: Rehearsed, load: Load) -> float | None:
     return float(found.decoding["bytes"] + besides + more * NUMBERS_OF_A_LOGIT * 4 * found.size.vocab_size)
 
 
-def load_grown(few: Rehearsed, more: Rehearsed, load: Load, depth: int) -> Load:
-    """Return the load of a model with `depth` layers, from two with fewer: bytes grow by as much with each layer."""
+def load_grown(few: Rehearsed, more: Rehearsed, load: Load, whole: ModelSize) -> Load:
+    """Return the load of the whole model, from two with fewer layers: bytes grow by as much with each layer.
+
+    They are no fewer than those of the formula, which is a floor.
+    """
     assert few.layers is not None and more.layers is not None
     small, large = measured_load(few, load), measured_load(more, load)
     if small.bytes_a_token is None or large.bytes_a_token is None or few.layers == more.layers:
         return replace(large, bytes_a_token=None)  # then the formula has to do
     a_layer = max(0.0, large.bytes_a_token - small.bytes_a_token) / (more.layers - few.layers)
-    return replace(large, bytes_a_token=large.bytes_a_token + a_layer * (depth - more.layers))
+    bytes_a_token = large.bytes_a_token + a_layer * (whole.num_layers - more.layers)
+    return replace(large, bytes_a_token=max(bytes_a_token, floor_of_a_token(whole, large)))
 
 
 def seconds_measured(found: Rehearsed, whole: ModelSize, num_prompts: int) -> dict[str, float]:
     """Return the seconds of a step by phase, of a larger model where one with fewer layers was rehearsed."""
     seconds = seconds_of_step(found.steps, num_prompts, found.bursts)
     return seconds if found.layers is None else grown(seconds, found.size, whole)
+
+
+def with_full_step(found: Rehearsed, num_generations: int, length: int) -> Rehearsed:
+    """Return what was measured with a step on one prompt of full completions, computed from the small one.
+
+    Each token of a completion takes as long to decode as those of the small step. Siblings share their prompt, as they
+    did there, and a token is learnt at the rate of the largest part of a micro-batch.
+    """
+    small = found.steps[-1]
+    prompts, said = small["prompts"], max(1, small["longest"])
+    rows = small["with_signal"] or small["examples"]
+    asked = max(0.0, small["learnt"] - rows * said)
+    learnt = asked + rows / prompts * length
+    seconds = {name: own / prompts for name, own in small["seconds"].items()}
+    seconds |= {name: small["seconds"].get(name, 0.0) for name in (*FIXED, *SHARED)}
+    seconds["decode"] *= length / said
+    passes = {name: small["seconds"].get(name, 0.0) for name in ("forward", "backward")}
+    rate = sum(passes.values()) / max(1, small["learnt"])
+    if found.learnt:
+        largest = max(found.learnt, key=lambda each: each["tokens"])
+        rate = min(rate, largest["seconds"] / largest["tokens"])
+    for name, own in passes.items():
+        seconds[name] = learnt * rate * own / max(1e-9, sum(passes.values()))
+    full = {
+        "is_small": False,
+        "prompts": 1,
+        "seconds": seconds,
+        "learnt": learnt,
+        "longest": length,
+        "attempts": num_generations or small["attempts"] / prompts,
+        "tokens": num_generations * length,
+        "examples": rows / prompts,
+    }
+    return replace(found, steps=[*found.steps, {**small, **full}])
 
 
 def per_prompt(steps: Sequence[Reading], name: str) -> float:

@@ -16,8 +16,8 @@ from backsight.training.metrics import BACKWARD_FLOPS, FORWARD_FLOPS, LEARNING_F
 
 SHARED = ("decode", "prefill")
 """Phases in which many rows share work, so that their time is a line over the number of prompts, and not a share."""
-FIXED = ("optimizer",)
-"""Phases that take the same time whatever the number of prompts."""
+FIXED = ("optimizer", "rest")
+"""Phases that take the same time whatever the number of prompts: the rest is mostly the copy from before the step."""
 OF_THE_MODEL = ("decode", "prefill", "forward", "backward", "look_back")
 """Phases whose time grows with the weights that a token is multiplied by."""
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
+from transformers.initialization import no_init_weights
 
 from backsight.errors import ModelError, border
 from backsight.policies import adapters
@@ -24,6 +26,9 @@ DEPTHS = (
     "decoder_layers",
 )
 """Names of the fields of configurations that say how many layers there are."""
+
+BLOCK, DEVIATION = 2**16, 0.02
+"""Number of random numbers that the weights of a shortened model are made of, and their deviation."""
 
 
 def depth_of(config: Any) -> int:
@@ -78,7 +83,25 @@ def _build(path: str, labels: Sequence[str] | None, trust_remote_code: bool, num
     with (
         border(lambda reason: ModelError("policy", path, f"cannot be built: {reason}{REMEDY}")),
         quiet(),
-        torch.random.fork_rng(devices=[]),
+        no_init_weights(),
     ):
-        torch.manual_seed(0)
-        return loader_of(kind).from_config(config, trust_remote_code=trust_remote_code).float(), kind
+        model = loader_of(kind).from_config(config, trust_remote_code=trust_remote_code).float()
+    model.tie_weights()  # is left out where no weights are made
+    _fill(model)
+    return model, kind
+
+
+@torch.no_grad()
+def _fill(model: nn.Module) -> None:
+    """Give a model random weights quickly: the same few numbers again and again, of the size that models begin with."""
+    block = torch.randn(BLOCK, generator=torch.Generator().manual_seed(0)) * DEVIATION
+    for name, weight in model.named_parameters():
+        if weight.is_meta:
+            continue
+        if weight.dim() < 2:  # of a norm, or added
+            weight.fill_(1.0 if name.endswith("weight") else 0.0)
+            continue
+        numbers, size = weight.view(-1), min(BLOCK, weight.numel())
+        whole = len(numbers) // size * size
+        numbers[:whole].view(-1, size).copy_(block[:size])
+        numbers[whole:].copy_(block[: len(numbers) - whole])

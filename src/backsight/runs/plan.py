@@ -22,6 +22,7 @@ from backsight.planning.assembly import (
     rehearsed,
     seconds_measured,
     whole_steps,
+    with_full_step,
 )
 from backsight.planning.duration import Tokens, computed_seconds, steps_until
 from backsight.planning.machines import Machine, find_machine
@@ -38,7 +39,7 @@ SECONDS = 42
 """Time of a rehearsal, from its process's start; the plan is there in a minute."""
 PATIENCE = 4
 """How many times as long a rehearsal may take, where a step turns out slower than it was thought to be."""
-FEWER = "2,4"
+FEWER = "3,1"
 """Numbers of layers of a second rehearsal, when memory runs out in the first."""
 
 
@@ -126,6 +127,9 @@ class _Planning:
             raise ConfigError(
                 "plan", measured.ending or "nothing measured", "no step could be measured; see micro_batch_size"
             )
+        self.has_full_step = not all(each["is_small"] for each in self.found[-1].steps)
+        if not self.has_full_step:
+            self.found[-1] = with_full_step(self.found[-1], config.num_generations, config.max_completion_length)
 
     def plan(self, machine: Machine | None) -> Plan:
         """Return the plan for this machine, or for another one by arithmetic on its published figures."""
@@ -134,7 +138,7 @@ class _Planning:
         size = self.size if last.layers is not None or machine is not None else last.size
         if machine is None:
             memory, peak = self._memory(load)
-            seconds = self._seconds(size)
+            seconds = seconds_measured(last, size, config.prompts_per_step)
             available = footprint.available_bytes(torch.device("cuda" if load.on_gpu else "cpu"))
         else:
             memory = memory_of(size, load)
@@ -170,7 +174,7 @@ class _Planning:
         if last.layers is None:
             found = measured_load(last, measuring)
         else:
-            found = load_grown(self.found[0], last, measuring, self.depth)
+            found = load_grown(self.found[0], last, measuring, self.size)
         if machine is not None:
             # what a token leaves behind was measured in the precision of this machine, which is the run's own
             found = replace(found, on_gpu=machine.is_gpu)
@@ -185,32 +189,17 @@ class _Planning:
         decoding = peak_of_decoding(last.steps, self.config.prompts_per_step)
         return memory, max(memory.peak, decoding, highest_peak(self.measured))
 
-    def _seconds(self, size: ModelSize) -> dict[str, float]:
-        """Return the seconds of a step on this machine: measured, or by its rates where there was no time for that."""
-        last, rates = self.found[-1], self.measured.last("machine")
-        if not self._has_only_small_steps or rates is None:
-            return seconds_measured(last, size, self.config.prompts_per_step)
-        machine = Machine(0.0, rates["bandwidth"], rates["rate"], rates["rate"], is_gpu=False, source="this machine")
-        return self._computed(size, machine)
-
-    @property
-    def _has_only_small_steps(self) -> bool:
-        return all(each["is_small"] for each in self.found[-1].steps)
-
     def _computed(self, size: ModelSize, machine: Machine) -> dict[str, float]:
         return computed_seconds(size, self._tokens(), machine, bf16=self.config.bf16)
 
     def _tokens(self) -> Tokens:
         """Return the tokens of a step."""
-        steps, prompts = self.found[-1].steps, self.config.prompts_per_step
-        longest = max(each["longest"] for each in whole_steps(steps))
-        # completions of a small step were cut off, and longer ones are learnt as well
-        stretch = self.config.max_completion_length / max(1, longest) if self._has_only_small_steps else 1.0
+        last, prompts = self.found[-1], self.config.prompts_per_step
         return Tokens(
-            prompt=per_prompt(steps, "read") * prompts,
-            learnt=per_prompt(steps, "learnt") * prompts * stretch,
-            longest=longest * stretch,
-            rows=per_prompt(steps, "attempts") * prompts,
+            prompt=per_prompt(last.steps, "read") * prompts,
+            learnt=per_prompt(last.steps, "learnt") * prompts,
+            longest=max(each["longest"] for each in whole_steps(last.steps)),
+            rows=per_prompt(last.steps, "attempts") * prompts,
         )
 
     def _evaluation_seconds(self, seconds: Mapping[str, float], size: ModelSize, machine: Machine | None) -> float:
@@ -259,8 +248,8 @@ class _Planning:
         elif self.measured.ending is not None:
             yield f"{self.measured.ending} in the rehearsal; what it had measured until then is used"
         steps = whole_steps(last.steps)
-        if self._has_only_small_steps:
-            yield "there was no time for a step of full length; its time is computed by the rates of this machine"
+        if not self.has_full_step:
+            yield "there was no time for a step of full length; its time is computed from that of a few tokens"
         most = max(each["prompts"] for each in steps)
         if most < config.prompts_per_step:
             yield f"steps of up to {most:g} of {config.prompts_per_step} prompts were measured; the rest is arithmetic"

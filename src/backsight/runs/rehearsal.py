@@ -29,7 +29,6 @@ from backsight.policies.config import AdapterConfig
 from backsight.policies.shortened import depth_of, on_paper, open_shortened
 from backsight.policies.text import LanguageModelPolicy, TextPolicy
 from backsight.presets.base import make_task
-from backsight.profiling import Profile
 from backsight.reports.run_folder import TRAJECTORIES, Recorder
 from backsight.rollouts.decoding.language_model import LanguageModelEngine
 from backsight.runs.finetune import make_trainer
@@ -46,8 +45,11 @@ CALM = {"learning_rate": 1e-9, "max_staleness": 0, "trace": "off"}
 """Settings of a rehearsal: the policy stays what it is, one thing is done at a time, and nothing is watched."""
 LARGEST_WHOLE = 500_000_000
 """Most weights of a model that is loaded and run as it is."""
-FEW_LAYERS = (2, 4)
-"""Numbers of layers that a larger model is measured with."""
+FEW_LAYERS = (3, 1)
+"""Numbers of layers that a larger model is measured with: with the first everything, with the second only how memory
+grows with layers, if there is time."""
+SHARE_OF_SECOND = 0.6
+"""Share of the time with the first number of layers that the second one takes at most."""
 MOST_REPEATS = 5
 """Most whole steps that are measured."""
 FEW, SHORT = 2, 8
@@ -56,8 +58,6 @@ SHARE_FOR_STEP = 0.6
 """Share of the time that is left for which a step on one prompt may go on."""
 SMALL_SHARE = 0.125
 """Share of the largest micro-batch that is learnt first."""
-COPIED = 2**27
-"""Bytes of a copy by which the bandwidth of the memory is measured."""
 BURST = 6
 """Tokens of a burst, which shows how decoding slows down with more rows."""
 MOST_IN_A_BURST = 8
@@ -81,19 +81,24 @@ class Rehearsal:
         """Tokens of the largest micro-batch; at first a guess."""
         self.examples: list[Example] = []
         """Examples of the newest step."""
-        products, bandwidth = self.trainer.meter.rate, copying_rate(self.trainer.meter.device)
-        teller.tell("machine", {"rate": products, "bandwidth": bandwidth})
-        self.rate = products / (12 * self.trainer.meter.num_weights)
+        self.rate = self.trainer.meter.rate / (12 * self.trainer.meter.num_weights)
         """Tokens that are learnt in a second: at first a guess by the rate of products, half of which is reached."""
 
-    def run(self) -> None:
-        """Measure a small step, micro-batches up to the largest, and steps as large as there is time for."""
-        prompts = self.config.prompts_per_step
+    def begin(self) -> None:
+        """Measure a small step and a small micro-batch."""
         self.step(1, is_small=True)
         self.tell_decoding()
         if isinstance(self.parts.policy, CausalLMPolicy):
             self.parts.policy.anatomy.try_once()
+        self.learn(0.0)
         self.learn(SMALL_SHARE)
+
+    def go_on(self) -> None:
+        """Measure micro-batches up to the largest, and steps as large as there is time for."""
+        prompts = self.config.prompts_per_step
+        if self.decode_seconds * self.config.max_completion_length > self.time_left:
+            self.tell_bursts(min(prompts, MOST_IN_A_BURST))
+            return
         seconds = self.step(1, attempts=self._affordable_attempts())
         share = SMALL_SHARE
         while share < 1 and (larger := min(1.0, self._affordable_share())) >= min(1.0, 2 * share):
@@ -230,7 +235,7 @@ class Rehearsal:
         self.teller.tell("sizes", {"an_attempt": written / max(1, count)})
 
     def learn(self, share: float) -> None:
-        """Learn a share of the largest micro-batch that a step can have, behind gradients of another one."""
+        """Learn a share of the largest micro-batch that a step can have, one row at least, behind other gradients."""
         trainer, rows = self.trainer, self._largest_rows()
         cuts = trainer.policy.micro_batches(rows, self.config.micro_batch_size) if rows else []
         if not cuts:
@@ -240,17 +245,21 @@ class Rehearsal:
         weighted = self.trainer.weigh(largest)
         if not weighted:
             return
-        take_step(trainer.policy, weighted[-1:], trainer.optimizer, self.config, trainer.update_state)
+        if not trainer.optimizer.state:  # nothing had taught anything so far
+            take_step(trainer.policy, weighted[-1:], trainer.optimizer, self.config, trainer.update_state)
+        micro_batch_loss(trainer.policy, weighted[-1:], self.config)[0].backward()  # type: ignore[no-untyped-call]
         if len(cuts) == 1:  # where one is all, it meets no gradients of those before it
             trainer.optimizer.zero_grad(set_to_none=True)
         self.gauge.begin()
         began = self.teller.seconds
         loss, _, decisions = micro_batch_loss(trainer.policy, weighted, self.config)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.rate = max(self.rate, decisions.num_tokens / max(1e-3, self.teller.seconds - began))
+        seconds = self.teller.seconds - began
+        self.rate = max(self.rate, decisions.num_tokens / max(1e-3, seconds))
         reached = len(largest) / len(cut)
         self.largest_tokens = max(1, round(decisions.num_tokens / reached))
-        self.teller.tell("learnt", {"tokens": decisions.num_tokens, "share": reached, "peak": self.gauge.peak()})
+        found = {"tokens": decisions.num_tokens, "share": reached, "seconds": seconds}
+        self.teller.tell("learnt", {**found, "peak": self.gauge.peak()})
         trainer.optimizer.zero_grad(set_to_none=True)
 
     def _largest_rows(self) -> list[Example]:
@@ -268,15 +277,6 @@ class Rehearsal:
                 break
             rows += _asked_otherwise(full, prompts)
         return rows
-
-
-def copying_rate(device: torch.device) -> float:
-    """Measure the bytes that are read and written in a second, by a copy."""
-    block, stopwatch = torch.ones(COPIED // 4, device=device), Profile(device)
-    twin = torch.empty_like(block).copy_(block)
-    with stopwatch.phase("copy"):
-        twin.copy_(block)
-    return 2 * COPIED / max(1e-6, stopwatch.take().seconds["copy"])
 
 
 def lengthened(example: Example, length: int) -> Example:
@@ -340,14 +340,18 @@ def rehearse(config: RunConfig, teller: Teller, until: float, layers: Sequence[i
     config = config.model_copy(update={"adapter": adapter, **CALM})
     began = teller.seconds
     for number, count in enumerate(layers or [None]):
+        if number and until - teller.seconds < SHARE_OF_SECOND * (teller.seconds - began):
+            break
         gauge.begin()
         policy = None if count is None else _shortened(path, count, config, task)
         with patience(config.reward_timeout):
             parts = begin(config, task, policy)
             teller.tell("opened", _opened(parts, gauge, count))
-            share = (number + 1) / max(1, len(layers))
-            Rehearsal(parts, teller, began + share * (until - began)).run()
-        del policy, parts
+            rehearsal = Rehearsal(parts, teller, until)
+            rehearsal.begin()
+            if number == 0:
+                rehearsal.go_on()
+        del policy, parts, rehearsal
         gc.collect()
 
 

@@ -16,6 +16,7 @@ from backsight.planning.assembly import (
     per_prompt,
     rehearsed,
     seconds_measured,
+    with_full_step,
 )
 from backsight.planning.measuring import Measured
 from backsight.planning.memory import Load, ModelSize
@@ -86,8 +87,35 @@ def test_on_a_gpu_libraries_lie_elsewhere() -> None:
 
 
 def test_bytes_a_token_grow_by_as_much_with_each_layer() -> None:
-    few, more = rehearsed(Measured([*readings(2, a_token=50), *readings(4, a_token=60)]))
-    assert load_grown(few, more, LOAD, depth=28).bytes_a_token == pytest.approx(60 + 24 * 5)
+    few, more = rehearsed(Measured([*readings(4, a_token=6000), *readings(2, a_token=5000)]))
+    whole = replace(SIZE, num_layers=28)
+    assert load_grown(few, more, LOAD, whole).bytes_a_token == pytest.approx(6000 + 24 * 500)
+    wide = replace(whole, hidden_size=16)
+    assert load_grown(few, more, LOAD, wide).bytes_a_token == pytest.approx(4 * (17 * 28 * 16 + 3 * 10))
+
+
+def test_a_full_step_is_computed_from_a_small_one() -> None:
+    """Two attempts of 8 tokens at a quarter of a prompt's attempts, which learnt 4 tokens of the prompt as well."""
+    seconds = {
+        "prefill": 1.0,
+        "decode": 2.0,
+        "forward": 1.0,
+        "backward": 4.0,
+        "optimizer": 3.0,
+        "rest": 5.0,
+        "reward": 6.0,
+    }
+    small = {"prompts": 0.25, "longest": 8, "learnt": 20, "with_signal": 2, "examples": 2, "seconds": seconds}
+    told = readings()
+    told[1] |= small | {"attempts": 2, "tokens": 16, "read": 4}
+    told[3] |= {"seconds": 10.0}
+    (found,) = rehearsed(Measured(told))
+    full = with_full_step(found, num_generations=8, length=64).steps[-1]
+    assert (full["prompts"], full["attempts"], full["longest"], full["is_small"]) == (1, 8, 64, False)
+    assert full["learnt"] == 4 + 8 * 64
+    passes = 516 * 10.0 / 100  # at the rate of the largest micro-batch, which is faster than the small step
+    expected = {"prefill": 1.0, "decode": 16.0, "forward": passes / 5, "backward": passes * 4 / 5, "optimizer": 3.0}
+    assert full["seconds"] == pytest.approx({**expected, "rest": 5.0, "reward": 24.0})
 
 
 def test_time_grows_where_layers_were_left_out() -> None:

@@ -106,12 +106,12 @@ def test_memory_that_runs_out_is_measured_with_fewer_layers(
 
     monkeypatch.setattr(planned, "measure", measure)
     made = plan(make_config(prompts_per_step=2))
-    assert asked == ["", "2,4"]
+    assert asked == ["", "3,1"]
     assert made.how == "measured with 2 and 4 of 8 layers, and multiplied"
     assert made.notes[0].startswith("memory ran out in a rehearsal of the whole run")
     assert made.size == SIZE
     assert made.seconds["backward"] == pytest.approx(2.0 * 4 * 2)  # four times the weights, two prompts
-    assert made.seconds["rest"] == pytest.approx(0.5 * 2)
+    assert made.seconds["rest"] == pytest.approx(0.5 * 4)  # and whatever the number of prompts
 
 
 def test_another_machine_is_computed(make_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch) -> None:
