@@ -146,8 +146,16 @@ def change_config(config: RunConfig, *changes: Mapping[str, Any]) -> RunConfig:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read a whole configuration, as `dump_config` wrote it."""
-    return RunConfig.check(_merge(RunConfig, {}, _read_yaml(path)))
+    """Read a whole configuration, as `dump_config` wrote it.
+
+    Raises:
+        ConfigError: when it cannot be read, or another version of backsight wrote it; the message names the file.
+    """
+    settings = _read_yaml(path)
+    try:
+        return RunConfig.check(_merge(RunConfig, {}, settings))
+    except ConfigError as error:
+        raise ConfigError(error.field, error.value, f"{error.remedy} (in {path})") from error
 
 
 def first_policy(policy: str) -> str:

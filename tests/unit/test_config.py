@@ -354,7 +354,7 @@ def test_whatever_yaml_throws_at_a_value_is_one_line(word: str) -> None:
 def test_a_whole_configuration_lacks_nothing(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("policy: pocket\npreset: toy\nhindsight: outcome\n")
-    with pytest.raises(ConfigError, match=r"^stop: missing: is needed; set it$"):
+    with pytest.raises(ConfigError, match=r"^stop: missing: is needed; set it \(in .*config.yaml\)$"):
         read_config(path)
 
 
