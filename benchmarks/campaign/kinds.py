@@ -129,7 +129,7 @@ KINDS: Mapping[str, Kind] = {
     "module": Kind("", command=train_on_gym),
     "logs": Kind("decoder", "logs"),
     "LoRA": Kind("decoder", settings={**PLAIN, "adapter": "lora", "adapter.r": 2}),
-    "one step off": Kind("decoder", settings={**PLAIN, "max_staleness": "1", "loss_type": "tis"}),
+    "two steps ahead": Kind("decoder", settings={**PLAIN, "max_staleness": "2", "loss_type": "tis"}),
     "best of other prompts": Kind("decoder", settings={**PLAIN, "keep_best": "true", "max_resample_rounds": 2}),
     "teacher": Kind("decoder", settings={"hindsight": "[gold_anchor, self_distill]", "teacher.check_steps": 2}),
     "critic": Kind("decoder", settings={"hindsight": "gold_anchor", "algorithm": "ppo", "beta": 0.1}),
