@@ -41,6 +41,9 @@ class BacksightError(Exception):
         self.remedy = remedy
         super().__init__(f"{_clean(field)}: {_cut_end(_clean(value), LONGEST_VALUE)}: {_clean(remedy)}")
 
+    def __reduce__(self) -> tuple[type[BacksightError], tuple[str, str, str]]:  # to other processes it goes as text
+        return type(self), (self.field, _clean(self.value), self.remedy)
+
 
 class ConfigError(BacksightError, ValueError):
     """A setting that is unknown, malformed or contradicts another."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+_elsewhere: list[Callable[[], None]] = []
+"""What is called in place of a signal outside of the main thread, the innermost last."""
+
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -17,10 +20,14 @@ def calling_on_interrupt(
 ) -> Iterator[None]:
     """Call the function when one of the signals asks the program to end; the next does what it did before the block.
 
-    Outside of the main thread, nothing is changed: only the main thread gets signals.
+    Outside of the main thread, which alone gets signals, `ask_to_end` has it called.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        _elsewhere.append(call)
+        try:
+            yield
+        finally:
+            _elsewhere.remove(call)
         return
 
     def restore() -> None:
@@ -39,6 +46,14 @@ def calling_on_interrupt(
         yield
     finally:
         restore()
+
+
+def ask_to_end() -> bool:
+    """Ask the innermost block outside of the main thread to end, as a signal would; return whether there is one."""
+    for call in _elsewhere[-1:]:
+        call()
+        return True
+    return False
 
 
 def treat_all_as_ctrl_c() -> None:

@@ -1,3 +1,6 @@
+import pickle
+import threading
+
 import pytest
 
 from backsight import errors
@@ -104,3 +107,11 @@ def test_a_value_that_cannot_be_shown_is_named_by_its_class() -> None:
             raise RuntimeError
 
     assert str(ConfigError("a", Shy(), "b")) == "a: a Shy that cannot be shown: b"
+
+
+def test_an_error_is_the_same_in_another_process() -> None:
+    value = threading.Lock()  # which cannot be sent
+    for error in (RunFolderError("run folder", value, "move it"), ConfigError("seed", "x" * 300, "write a number")):
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is type(error) and str(copy) == str(error)
+        assert (copy.field, copy.remedy) == (error.field, error.remedy)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from backsight.interrupts import SIGNALS, calling_on_interrupt, treat_all_as_ctrl_c
+from backsight.interrupts import SIGNALS, ask_to_end, calling_on_interrupt, treat_all_as_ctrl_c
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +61,17 @@ def test_only_the_named_signals_are_passed_on() -> None:
         signal.raise_signal(signal.SIGINT)
         assert heard == ["once"]
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_outside_of_the_main_thread_the_innermost_block_is_asked() -> None:
+    heard: list[str] = []
+
+    def work() -> None:
+        with calling_on_interrupt(lambda: heard.append("outer")), calling_on_interrupt(lambda: heard.append("inner")):
+            assert ask_to_end()
+
+    assert not ask_to_end()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert heard == ["inner"] and not ask_to_end()

@@ -11,7 +11,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -19,6 +19,8 @@ from typing import Any, NoReturn, TypeVar
 _T = TypeVar("_T")
 _Outcome = Callable[[], _T]
 
+SPELL = 0.2
+"""Seconds that a thread waits for an answer without running Python."""
 PARTING = 1.0
 """Most seconds to wait for what is cancelled when an event loop ends."""
 
@@ -91,8 +93,13 @@ class EventLoop:
         return asyncio.run_coroutine_threadsafe(_outcome(answer), self._started())
 
     def wait(self, future: Future[_Outcome[_T]]) -> _T:
-        """Return the result of what `start` started, which is cancelled if waiting for it is interrupted."""
+        """Return the result of what `start` started, which is cancelled if waiting for it is interrupted.
+
+        It is waited for in short spells: outside of the main thread, Python is only interrupted between two of them.
+        """
         try:
+            while not wait([future], timeout=SPELL).done:
+                pass
             return future.result()()
         finally:
             future.cancel()
