@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -42,6 +42,30 @@ class Pending(Generic[_T]):
         while isinstance(answer, Pending):
             answer = answer.wait()
         return answer
+
+
+class Place(Protocol):
+    """A place where work is done that has nothing to do with this process, such as another machine."""
+
+    def __call__(self, work: Callable[[], _T], seconds: float) -> Pending[_T]:
+        """Send a function there, and return its answer to be; waiting for it raises what the function raised.
+
+        Args:
+            work: a function that can be sent.
+            seconds: its own time; where no answer comes long after that, waiting raises `TimeoutError`.
+        """
+        ...
+
+
+class Host(Protocol):
+    """A place where objects are kept that have nothing to do with this process, such as another machine."""
+
+    def keep(self, make: Callable[[], Any]) -> Callable[..., Awaitable[Any]]:
+        """Make an object there, and return a function that calls a method of it, by its name.
+
+        The function returns None where the object has no such method, and raises what the method raised.
+        """
+        ...
 
 
 class Environment(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
+from backsight.environments.hosted import make_here_or_elsewhere
 from backsight.environments.text import TextEpisode, first_observation
 from backsight.errors import ConfigError, DataError, SpaceError, nearest, shown
 from backsight.feedback.environment import EnvironmentFeedback, ask_environment
@@ -91,7 +92,7 @@ class EpisodesTask(Task):
             RewardError: when `make_env` failed.
             SpaceError: when it gave one in which another episode is being played: each would change the other's state.
         """
-        env = ask_environment("make_env", self.make_env)
+        env = ask_environment("make_env", make_here_or_elsewhere, self.make_env)
         other = self._playing.get(id(env))
         if other is not None and other.env is env and not other.is_over:
             remedy = "gave the same environment to two episodes that run side by side; make a new one in each call"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import functools
 import inspect
 import itertools
 import math
@@ -12,14 +11,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from typing import Any, TypeVar
 
-from backsight.errors import ConfigError, RewardError, shown
-from backsight.feedback.asking import ask, insisting
+from backsight.errors import BacksightError, ConfigError, RewardError, border, describe, shown
+from backsight.feedback.asking import PATIENCE, ask, insisting, patience
 from backsight.feedback.combined import unite
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.numbers import LARGEST, finite_reward, in_order
 from backsight.feedback.records import FeedbackRecord, fit_prompts, read_record
+from backsight.interfaces import Pending, Place
 from backsight.rounding import difference, total
 from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
@@ -98,6 +99,19 @@ def at_step(step: int | None, max_steps: int | None = None) -> Iterator[None]:
         _STATE.reset(token)
 
 
+_PLACE: ContextVar[Place | None] = ContextVar("_PLACE", default=None)
+
+
+@contextmanager
+def placing(place: Place | None) -> Iterator[None]:
+    """Have reward functions inside the block called at this place; None: in this process."""
+    token = _PLACE.set(place)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
 class RewardFunctions:
     """A feedback source of several functions, each named by its ``__name__``. The reward is their weighted sum.
 
@@ -158,7 +172,8 @@ class RewardFunctions:
         """
         if not trajectories:
             return []
-        said = self._said(_arguments(trajectories), len(trajectories))
+        known, place = _arguments(trajectories), _PLACE.get()
+        said = self._said(known, len(trajectories)) if place is None else self._said_at(place, known)
         return [
             self._feedback(trajectory, dict(zip(said, row, strict=True)))
             for trajectory, row in zip(trajectories, zip(*said.values(), strict=True), strict=True)
@@ -169,7 +184,7 @@ class RewardFunctions:
             if said.achieved_prompts is not None:
                 prompts = fit_prompts(said.achieved_prompts, trajectory, _label(name))
                 answers = {**answers, name: replace(said, achieved_prompts=prompts)}
-        known = functools.reduce(unite, answers.values(), Feedback())
+        known = reduce(unite, answers.values(), Feedback())
         reward = self._reward({name: each.reward for name, each in answers.items() if each.reward is not None})
         verdicts = [each.success for each in answers.values() if each.success is not None]
         success = all(verdicts) if verdicts else None
@@ -226,6 +241,36 @@ class RewardFunctions:
             if row is None
         }
 
+    def _said_at(self, place: Place, known: Mapping[str, Any]) -> dict[str, list[Feedback]]:
+        """Return what each function says that is called elsewhere, all of them at the same time."""
+        pending: dict[str, Pending[list[Feedback]]] = {}
+        said: dict[str, list[Feedback]] = {}
+        seconds = PATIENCE.get()
+        try:
+            for name, function in self.functions.items():
+                work = partial(_judge, function, known, _STATE.get(), seconds)
+                with border(partial(RewardError, _label(name), "cannot be sent to another machine")):
+                    pending[name] = place(work, seconds)
+            for name in self.functions:
+                with self._mark_busy((name, None)):
+                    said[name] = self._answer(name, pending[name], seconds)
+                del pending[name]
+        finally:
+            for each in pending.values():
+                each.cancel()
+        return said
+
+    def _answer(self, name: str, pending: Pending[list[Feedback]], seconds: float) -> list[Feedback]:
+        try:
+            return pending.result()
+        except BacksightError:
+            raise
+        except TimeoutError as error:
+            remedy = f"gave no answer in {seconds:g} s; mend it, or raise reward_timeout"
+            raise RewardError(_label(name), "hangs", remedy) from error
+        except Exception as error:
+            raise RewardError(_label(name), describe(error), REMEDY) from error
+
     def _await(self, waiting: Mapping[_Place, Awaitable[object]]) -> dict[_Place, object]:
         """Return what all of these come to say, in their order; the first one that failed is raised."""
 
@@ -267,10 +312,19 @@ def _unwrap(answer: object) -> object:
     return answer
 
 
+def _judge(
+    function: RewardFunction, known: Mapping[str, Any], state: tuple[int, ...], seconds: float
+) -> list[Feedback]:
+    """Return what one function says, in a process that knows nothing of the run but this."""
+    with patience(seconds), at_step(*state):
+        (said,) = RewardFunctions([function])._said(known, len(known["completions"])).values()
+    return said
+
+
 def _name(function: RewardFunction) -> str:
     if not callable(function):
         raise ConfigError("reward_funcs", repr(function), "give a function; wrap a model in one")
-    while isinstance(function, functools.partial) and not hasattr(function, "__name__"):
+    while isinstance(function, partial) and not hasattr(function, "__name__"):
         function = function.func
     return str(getattr(function, "__name__", type(function).__name__))  # an object with __call__ has no name
 

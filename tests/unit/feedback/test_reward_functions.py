@@ -20,7 +20,8 @@ import transformers
 from backsight.errors import ConfigError, RewardError
 from backsight.feedback.asking import patience
 from backsight.feedback.endpoint import ChatEndpoint
-from backsight.feedback.reward_functions import RewardFunctions, TrainerState, at_step
+from backsight.feedback.reward_functions import RewardFunctions, TrainerState, at_step, placing
+from backsight.interfaces import Pending
 from backsight.tasks.base import Item
 from backsight.types import Action, Step, Trajectory
 
@@ -587,3 +588,84 @@ def test_calls_that_never_began_are_closed_and_their_function_named() -> None:
         source(ATTEMPTS, seeds=range(9))
     holder.join(20)
     assert crowd.most == 0
+
+
+class Elsewhere:
+    """A place that begins work when its answer is waited for, and notes what was asked of it."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.fault, self.done = fault, list[str]()
+
+    def __call__(self, work: Callable[[], Any], seconds: float) -> Pending[Any]:
+        self.done.append(f"sent with {seconds:g} s")
+
+        def wait() -> Any:
+            if self.fault is not None:
+                raise self.fault
+            self.done.append("answered")
+            return work()
+
+        return Pending(wait, lambda: self.done.append("let go"))
+
+
+def steps_done(completions: list[str], trainer_state: TrainerState, **kwargs: Any) -> list[float]:
+    return [float(trainer_state.global_step)] * len(completions)
+
+
+def test_functions_say_the_same_elsewhere_and_are_sent_all_at_once() -> None:
+    judge, place = RewardFunctions([length, is_answer, slow_length, steps_done], [1.0, 2.0, 0.0, 1.0]), Elsewhere()
+    with at_step(7, 10):
+        here = judge(ATTEMPTS, seeds=range(2))
+        with placing(place), patience(5):
+            there = judge(ATTEMPTS, seeds=range(2))
+    assert list(there) == list(here) and here[0].rewards["steps_done"] == 7
+    assert place.done == ["sent with 5 s"] * 4 + ["answered"] * 4
+
+
+def wrong_count(completions: list[str], **kwargs: Any) -> list[float]:
+    return [1.0]
+
+
+def raises(completions: list[str], **kwargs: Any) -> list[float]:
+    raise LookupError("no such word")
+
+
+async def fails_on_one(completion: str) -> float:
+    return {"a": 1.0}[completion]
+
+
+def apart(completions: list[str], **kwargs: Any) -> Any:
+    return [fails_on_one(each) for each in completions]
+
+
+def hangs(completions: list[str], **kwargs: Any) -> list[float]:
+    time.sleep(60)
+    return []
+
+
+def asks_for_more(completions: list[str], nothing: Any) -> list[float]:
+    return []
+
+
+@pytest.mark.parametrize("function", [wrong_count, raises, apart, hangs, asks_for_more])
+def test_errors_are_told_in_the_same_words_elsewhere(function: Callable[..., Any]) -> None:
+    judge, words = RewardFunctions([function]), list[str]()
+    for place in (None, Elsewhere()):
+        with patience(0.2), placing(place), pytest.raises(RewardError) as raised:
+            judge(ATTEMPTS, seeds=range(2))
+        words.append(str(raised.value))
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (TimeoutError(), "hangs: gave no answer in 3 s; mend it, or raise reward_timeout"),
+        (RuntimeError("its process was killed"), "raised RuntimeError: its process was killed: mend the function"),
+    ],
+)
+def test_what_befalls_a_function_elsewhere_is_told_under_its_name(fault: Exception, words: str) -> None:
+    place = Elsewhere(fault)
+    with patience(3), placing(place), pytest.raises(RewardError, match=f"^reward function 'length': {words}"):
+        RewardFunctions([length])(ATTEMPTS, seeds=range(2))
+    assert place.done == ["sent with 3 s", "let go"]
