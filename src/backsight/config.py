@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from backsight.cluster.options import ClusterConfig
 from backsight.errors import ConfigError, border, nearest
 from backsight.hindsight.catalogue import HindsightOptions
 from backsight.policies.chat import OF_THE_CALL
@@ -66,6 +67,8 @@ class RunConfig(TrainingConfig):
     """The hindsight method, or several of them."""
     engine: EngineChoice = InProcessOptions()
     """The engine that generates the attempts."""
+    cluster: ClusterConfig | None = None
+    """The cluster that `backsight train` places the run on; None trains in this process, or those of torchrun."""
     report_to: Annotated[tuple[Annotated[str, OneOf(TRACKERS.names())], ...], Field(strict=False)] = ()
     """Programs that show the run besides: `tensorboard`, `wandb`, `trackio`."""
     output_dir: str = "runs"
@@ -129,8 +132,8 @@ def read_changes(files: Sequence[Path] | None, overrides: Sequence[str] | None) 
 def change_config(config: RunConfig, *changes: Mapping[str, Any]) -> RunConfig:
     """Return the configuration with changes such as ``{"stop": {"max_steps": 100}}``; later ones override earlier ones.
 
-    ``hindsight=relabel`` is short for ``hindsight.name=relabel``, likewise for ``adapter`` and ``engine``. A change of
-    name drops the options that the new choice does not have.
+    ``hindsight=relabel`` is short for ``hindsight.name=relabel``, likewise for ``adapter``, ``engine`` and ``cluster``.
+    A change of name drops the options that the new choice does not have.
 
     Raises:
         ConfigError: when a key is unknown, or a value has the wrong type or range, or contradicts another.
@@ -188,15 +191,15 @@ def settings_of(place: Path) -> Path | None:
 
 
 def resume_config(path: Path, overrides: Sequence[str]) -> RunConfig:
-    """Read the configuration at `path`, with other stop conditions; nothing else of a run may change.
+    """Read the configuration at `path`, with other stop conditions or another cluster; nothing else may change.
 
     Raises:
         ConfigError: when something else is to change, or a value does not fit.
     """
     for override in overrides:
-        if not override.startswith("stop."):
+        if not override.startswith(("stop.", "cluster.", "cluster=")):
             key, _, value = override.partition("=")
-            raise ConfigError(key, value, "a run goes on as it began; only stop.* may change")
+            raise ConfigError(key, value, "a run goes on as it began; only stop.* and cluster.* may change")
     return change_config(read_config(path), *read_changes([], overrides))
 
 

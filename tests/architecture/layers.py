@@ -20,6 +20,7 @@ LAYERS = [
     {"tasks"},
     {"policies"},
     {"distributed"},
+    {"cluster"},
     {"feedback"},
     {"environments"},
     {"rollouts"},

@@ -55,6 +55,7 @@ IN_ONE_FILE = [
     "uvicorn",
     "verifiers",
     "aiohttp",
+    "ray",
 ]
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

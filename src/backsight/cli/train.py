@@ -19,7 +19,8 @@ def train(
     config: ConfigFiles = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the settings as YAML; write nothing.")] = False,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with this run folder; only stop.* may change.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with this run folder; only stop.* and cluster.* may change."),
     ] = None,
 ) -> None:
     """Train a policy, and write a run folder with the trained model in it."""
@@ -64,6 +65,10 @@ def _train(
         if speaks:
             print(dump_config(settings), end="")
         return False
+    if settings.cluster is not None:
+        from backsight.runs.placed import place
+
+        return place(settings, settings.cluster, resume, _print)
     from backsight.runs import finetune
     from backsight.runs.start import begin
 

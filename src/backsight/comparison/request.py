@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from backsight.cluster.options import check_not_placed
 from backsight.comparison.runner import Job
 from backsight.config import RunConfig, change_config
 from backsight.errors import ConfigError, nearest
@@ -120,6 +121,7 @@ def make_request(
         BacksightError: when a method is unknown, named twice or does not fit the settings, or an argument is out of
             range.
     """
+    check_not_placed(config.cluster, "a comparison")
     if seeds < 1:
         raise ConfigError("seeds", seeds, "has to be at least 1")
     if not methods:

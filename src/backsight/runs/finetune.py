@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backsight.cluster.options import check_not_placed
 from backsight.config import RunConfig, dump_config
 from backsight.disk import clean, disk_errors, whole_folder
 from backsight.distributed.ranks import Ranks, connect, naming_lost_ranks
@@ -94,6 +95,7 @@ def finetune(
     """
     policy, settings["policy"] = choose_policy(policy)
     config, build_task = configure(task, settings)
+    check_not_placed(config.cluster, "backsight.finetune")
     if not isinstance(policy, str) and config.adapter is not None and not config.adapter.is_left_open:
         adapters.put_on(policy.model, config.adapter)
     parts = begin(config, build_task(config), policy, reward_funcs=reward_funcs, feedback=feedback)
