@@ -47,7 +47,7 @@ def test_ranks_that_share_a_server_make_the_attempts_of_one_process(kit: Path, s
 def test_a_server_that_loses_its_weights_ends_all_ranks_with_one_line(kit: Path, server: FakeVllm) -> None:
     server.faults = [""] * 9 + ["restart"]
     (line,) = errors(run(2, kit, server, "lost"))
-    assert "no longer has the weights that it was given; resume the run" in line
+    assert "no longer has the weights that it was given; the run goes on from its newest" in line
 
 
 def test_steps_ahead_are_refused_before_anything_is_sampled(kit: Path, server: FakeVllm) -> None:

@@ -74,6 +74,12 @@ def check_room(options: ClusterConfig, nodes: Sequence[Mapping[str, float]]) -> 
         raise ConfigError("cluster.num_workers", wanted, remedy)
     beside = f"beside {wanted} ranks with {own} each ({there}); lower one of the two, or add machines"
     free = sum(node.get("CPU", 0.0) for node in nodes) - wanted * options.cpus_per_worker
+    if options.engine_gpus is not None:
+        free -= 1
+        free_gpus = sum(node.get("GPU", 0.0) for node in nodes) - wanted * options.gpus_per_worker
+        if free < 0 or free_gpus < options.engine_gpus:
+            remedy = f"there is no room for a server with a CPU and so many GPUs {beside}"
+            raise ConfigError("cluster.engine_gpus", options.engine_gpus, remedy)
     if (count := options.environments or 0) * wanted > free:
         raise ConfigError("cluster.environments", count, f"there is no room for as many CPUs for each rank {beside}")
     most = max(_left(options, node, sum(room) - own_room) for node, own_room in zip(nodes, room, strict=True))
@@ -110,11 +116,14 @@ def tasks(options: ClusterConfig) -> Place:
     return on_ray.tasks(options)
 
 
-def hosts(options: ClusterConfig) -> Host:
-    """Return the host that keeps environments on the cluster; for use within a rank."""
+def host(processes: int, gpus: int = 0) -> Host:
+    """Return a host that keeps things on the cluster, in so many processes with a CPU and `gpus` GPUs each.
+
+    It is for use within a rank.
+    """
     from backsight.cluster import on_ray
 
-    return on_ray.hosts(options)
+    return on_ray.Hosts(processes, gpus)
 
 
 def _check_answers(address: Address, written: str) -> None:

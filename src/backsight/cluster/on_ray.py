@@ -26,9 +26,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from backsight.cluster.launch import check_room, own_cpus
 from backsight.cluster.options import ClusterConfig
 from backsight.cluster.terminal import ERR, OUT, News, Relay, Terminal, own_manners, own_streams
-from backsight.distributed.environment import own_rank
+from backsight.distributed.environment import HOST_VARIABLE, own_rank
 from backsight.errors import BacksightError, ConfigError, RankError, border, reason
-from backsight.interfaces import Host, Pending, Place
+from backsight.interfaces import Pending, Place
 from backsight.interrupts import SIGNALS, ask_to_end, calling_on_interrupt
 
 _T = TypeVar("_T")
@@ -236,16 +236,11 @@ def _do_task(work: Callable[[], Any], place: str) -> Any:
     return work()
 
 
-def hosts(options: ClusterConfig) -> Host:
-    """See `backsight.cluster.launch.hosts`."""
-    return _Hosts(options.environments or 1)
+class Hosts:
+    """Processes that keep objects, one after the other in turn; see `backsight.cluster.launch.host`."""
 
-
-class _Hosts:
-    """Processes that keep objects, one after the other in turn."""
-
-    def __init__(self, count: int) -> None:
-        remote = ray.remote(_Keeper).options(num_cpus=1)
+    def __init__(self, count: int, num_gpus: int) -> None:
+        remote = ray.remote(_Keeper).options(num_cpus=1, num_gpus=num_gpus)
         self._keepers = [remote.remote(os.getcwd()) for _ in range(count)]
         self._next = itertools.count()
 
@@ -261,8 +256,8 @@ class _Hosts:
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from error
             except ray.exceptions.RayActorError as error:
-                remedy = "the machine that keeps them has ended; the run goes on from its newest checkpoint"
-                raise RankError("cluster.environments", len(self._keepers), remedy) from error
+                remedy = "with what it kept for the ranks; the run goes on from its newest checkpoint"
+                raise RankError("cluster", "a machine has ended", remedy) from error
 
         return call
 
@@ -272,6 +267,7 @@ class _Keeper:
 
     def __init__(self, place: str) -> None:
         _enter(place)
+        os.environ[HOST_VARIABLE] = ray.util.get_node_ip_address()
         self._kept: dict[int, Any] = {}
 
     def make(self, number: int, make: Callable[[], Any]) -> None:

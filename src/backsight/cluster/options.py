@@ -46,6 +46,9 @@ class ClusterConfig(Settings):
     reward_retries: Annotated[int, Field(ge=0)] = 2
     """Number of times that such a task is done again after it failed, or gave no answer within `reward_timeout`."""
 
+    engine_gpus: Annotated[int, Field(ge=0)] | None = None
+    """Number of GPUs of the vLLM server that `engine.start` starts on whichever machine has them free, beside a CPU;
+    None starts it beside the first rank. The server listens on that machine's address in the cluster."""
     environments: Annotated[int, Field(ge=1)] | None = None
     """Number of processes that keep the environments of each rank, on whichever machines have a CPU free for each; None
     keeps environments within the ranks. That is for environments that compute: those which wait, as asynchronous ones

@@ -12,6 +12,8 @@ from backsight.errors import ConfigError
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """Variables that torchrun sets for each process, and Ray Train as well."""
+HOST_VARIABLE = "BACKSIGHT_HOST"
+"""Variable with the address by which other machines know this one, where something is kept for them."""
 SPEAKER = "backsight/speaker"
 """Key under which the ranks agree on who says why the run ends."""
 

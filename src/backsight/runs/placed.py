@@ -23,6 +23,7 @@ from backsight.errors import BacksightError, RunFolderError
 from backsight.feedback.reward_functions import placing
 from backsight.reports.lock import only_writer
 from backsight.reports.run_folder import CONFIG, Recorder, RunReader
+from backsight.rollouts.vllm.placed import serving
 from backsight.runs.finetune import Result, resume
 
 PATIENCE = 120.0
@@ -62,8 +63,9 @@ def _learn(config: RunConfig, cluster: ClusterConfig, folder: Path, tell: Callab
     if own_rank() == 0:
         _wait_for_last_writer(folder)
     place = None if cluster.reward_cpus is None else launch.tasks(cluster)
-    host = None if cluster.environments is None else launch.hosts(cluster)
-    with placing(place), hosting(host):
+    host = None if cluster.environments is None else launch.host(cluster.environments)
+    server_host = None if cluster.engine_gpus is None else launch.host(1, cluster.engine_gpus)
+    with placing(place), hosting(host), serving(server_host):
         result = resume(config, folder)
     if own_rank() == 0:
         tell(result)

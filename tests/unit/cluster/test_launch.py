@@ -77,3 +77,11 @@ def test_gpus_are_counted_as_well() -> None:
     launch.check_room(options, [{"CPU": 4, "GPU": 2}])
     with pytest.raises(ConfigError, match="room for 1 with 1 CPUs and a GPU each .* 4, the GPUs 1"):
         launch.check_room(options, [{"CPU": 4, "GPU": 1}])
+
+
+def test_a_server_needs_room_beside_the_ranks() -> None:
+    options = ClusterConfig(num_workers=2, gpus_per_worker=1, engine_gpus=1)
+    launch.check_room(options, [{"CPU": 2, "GPU": 2}, {"CPU": 1, "GPU": 1}])
+    for nodes in ([{"CPU": 3, "GPU": 2}], [{"CPU": 2, "GPU": 3}]):
+        with pytest.raises(ConfigError, match="^cluster.engine_gpus: 1: there is no room for a server with a CPU and"):
+            launch.check_room(options, nodes)

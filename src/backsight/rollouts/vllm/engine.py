@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from backsight.distributed.ranks import ALONE, Ranks
-from backsight.errors import ConfigError, DataError, EngineError, ModelError
+from backsight.errors import ConfigError, DataError, EngineError, ModelError, RankError
 from backsight.policies import adapters
 from backsight.policies.base import Policy, trained_weights
 from backsight.policies.causal_lm import CausalLMPolicy
@@ -34,7 +34,8 @@ from backsight.rollouts.vllm.client import Refusal, VllmClient
 from backsight.rollouts.vllm.facts import ServerFacts, look_at
 from backsight.rollouts.vllm.nccl import NcclTransfer, check_can_transfer
 from backsight.rollouts.vllm.options import VllmOptions
-from backsight.rollouts.vllm.server import VllmServer, check_installed
+from backsight.rollouts.vllm.placed import start_server
+from backsight.rollouts.vllm.server import Server, check_installed
 from backsight.rollouts.vllm.transfer import FolderTransfer, Transfer, save, save_untied
 from backsight.types import Action, Observation, Sampling
 
@@ -78,7 +79,7 @@ class VllmEngine:
         """Name by which this engine knows its versions from those of another run on the same server."""
         self.version = ""
         """Name of the weights that the server has, which follows from them, so that all ranks know it."""
-        self.server: VllmServer | None = None
+        self.server: Server | None = None
         self.transfer: Transfer | None = None
         self._is_connected = False
         self.python = options.python or sys.executable
@@ -183,8 +184,7 @@ class VllmEngine:
             words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}", *words]
         if self.options.transfer == "nccl":
             words = [f"--weight-transfer-config={json.dumps({'backend': 'nccl'})}", *words]
-        self.server = VllmServer(self.python, model, words, self.folder / LOG)
-        self.server.wait(VllmClient(self.server.url, self.options.timeout, 0))
+        self.server = start_server(self.python, model, words, self.folder / LOG, self.options.timeout)
         self._connect(self.server.url)
         return self.server.url
 
@@ -202,11 +202,13 @@ class VllmEngine:
         """Give a server that was started anew, or that somebody else has given weights, the weights it should have.
 
         Raises:
-            EngineError: when other ranks use it as well, which know nothing of it.
+            RankError: when other ranks use it as well, which know nothing of it; all have to start again.
         """
         if self.ranks.size > 1:
-            remedy = "no longer has the weights that it was given; resume the run, which gives them to it again"
-            raise EngineError("engine.url", self.client.url, remedy)
+            remedy = (
+                "no longer has the weights that it was given; the run goes on from its newest checkpoint with --resume"
+            )
+            raise RankError("engine.url", self.client.url, remedy)
         if self.server is not None and self.server.has_ended(PATIENCE):
             self.server.stop()
             self._start()

@@ -14,13 +14,16 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from backsight.distributed.environment import HOST_VARIABLE
 from backsight.errors import ConfigError, EngineError
 from backsight.rollouts.vllm.client import VllmClient
 
 MODULE = "vllm.entrypoints.openai.api_server"
 KEEPER = Path(__file__).with_name("keeper.py")
 HOST = "127.0.0.1"
+"""Address that a server listens on, unless it is kept for other machines."""
 ENVIRONMENT: Mapping[str, str] = {
     "VLLM_SERVER_DEV_MODE": "1",  # without it there is no interface for new weights
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
@@ -49,9 +52,10 @@ class VllmServer:
     """
 
     def __init__(self, python: str, model: Path, words: Sequence[str], log: Path) -> None:
-        self.log, port = log, _free_port()
-        self.url = f"http://{HOST}:{port}"
-        command = [python, "-m", MODULE, f"--model={model}", f"--host={HOST}", f"--port={port}", *WORDS, *words]
+        host = os.environ.get(HOST_VARIABLE, HOST)
+        self.log, port = log, _free_port(host)
+        self.url = f"http://{host}:{port}"
+        command = [python, "-m", MODULE, f"--model={model}", f"--host={host}", f"--port={port}", *WORDS, *words]
         self._keeper = subprocess.Popen(
             [sys.executable, str(KEEPER), str(log), *command],
             stdin=subprocess.PIPE,
@@ -66,28 +70,48 @@ class VllmServer:
         self.stop = weakref.finalize(self, _let_go, self._keeper, int(told))
         """End the server, and wait until it has ended. That happens as well when this process ends."""
 
+    def address(self) -> str:
+        """Return the address, as what is kept elsewhere has to be asked for it."""
+        return self.url
+
     def has_ended(self, patience: float = 0.0) -> bool:
         """Return whether the server has ended, or does so within the seconds of `patience`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(patience)
         return self._keeper.returncode is not None
 
-    def wait(self, client: VllmClient) -> None:
-        """Wait until the server answers.
 
-        Raises:
-            EngineError: when it has ended, or does not answer for a long time.
-        """
-        until = time.monotonic() + LONGEST_START
-        while not self.has_ended() and time.monotonic() < until:
-            try:
-                client.get("/health", retries=0)
-                return
-            except EngineError:
-                time.sleep(0.5)
-        ended = f"ended with code {self._keeper.returncode}" if self.has_ended() else "does not answer"
-        self.stop()
-        raise EngineError("engine.start", f"the server {ended}", f"{_last_error(self.log)}; its log is {self.log}")
+class Server(Protocol):
+    """A server that a run has started, on this machine or on another."""
+
+    url: str
+    log: Path
+
+    def has_ended(self, patience: float = 0.0) -> bool:
+        """Return whether the server has ended, or does so within the seconds of `patience`."""
+        ...
+
+    def stop(self) -> object:
+        """End the server, and wait until it has ended."""
+        ...
+
+
+def wait_for(server: Server, client: VllmClient) -> None:
+    """Wait until a server answers.
+
+    Raises:
+        EngineError: when it has ended, or does not answer for a long time.
+    """
+    until = time.monotonic() + LONGEST_START
+    while not server.has_ended() and time.monotonic() < until:
+        try:
+            client.get("/health", retries=0)
+            return
+        except EngineError:
+            time.sleep(0.5)
+    what = "the server has ended" if server.has_ended() else "the server does not answer"
+    server.stop()
+    raise EngineError("engine.start", what, f"{_last_error(server.log)}; its log is {server.log}")
 
 
 def check_installed(python: str) -> None:
@@ -110,9 +134,9 @@ def _let_go(keeper: subprocess.Popen[bytes], group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as taken:
-        taken.bind((HOST, 0))
+        taken.bind((host, 0))
         return int(taken.getsockname()[1])
 
 

@@ -3,14 +3,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backsight.distributed.environment import HOST_VARIABLE
 from backsight.errors import ConfigError, EngineError
 from backsight.rollouts.vllm import keeper
 from backsight.rollouts.vllm.client import VllmClient
-from backsight.rollouts.vllm.server import VllmServer, check_installed
+from backsight.rollouts.vllm.placed import PlacedServer, serving, start_server
+from backsight.rollouts.vllm.server import VllmServer, check_installed, wait_for
 
 SERVER = """
 import http.server, os, subprocess, sys
@@ -35,10 +39,10 @@ import os, signal, sys
 from pathlib import Path
 from backsight.rollouts.vllm import keeper
 from backsight.rollouts.vllm.client import VllmClient
-from backsight.rollouts.vllm.server import VllmServer
+from backsight.rollouts.vllm.server import VllmServer, wait_for
 folder = Path(sys.argv[1])
 server = VllmServer(sys.executable, folder, [], folder / "log")
-server.wait(VllmClient(server.url, 5, 0))
+wait_for(server, VllmClient(server.url, 5, 0))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -74,7 +78,7 @@ def is_running(pid: int) -> bool:
 
 def test_a_server_ends_with_all_its_processes(folder: Path) -> None:
     server = VllmServer(sys.executable, folder, [], folder / "log")
-    server.wait(VllmClient(server.url, 5, 0))
+    wait_for(server, VllmClient(server.url, 5, 0))
     pids = processes(folder)
     assert not server.has_ended() and all(map(is_running, pids)) and server.url.startswith("http://127.0.0.1:")
     server.stop()
@@ -90,7 +94,7 @@ def test_a_server_ends_when_its_run_is_killed(folder: Path) -> None:
 
 def test_a_server_that_dies_is_noticed_with_what_it_left(folder: Path) -> None:
     server = VllmServer(sys.executable, folder, [], folder / "log")
-    server.wait(VllmClient(server.url, 5, 0))
+    wait_for(server, VllmClient(server.url, 5, 0))
     pids = processes(folder)
     os.kill(pids[0], signal.SIGKILL)
     wait_until_gone(pids)
@@ -100,7 +104,7 @@ def test_a_server_that_dies_is_noticed_with_what_it_left(folder: Path) -> None:
 
 def test_nothing_is_left_of_a_server_whose_keeper_was_killed_as_well(folder: Path) -> None:
     server = VllmServer(sys.executable, folder, [], folder / "log")
-    server.wait(VllmClient(server.url, 5, 0))
+    wait_for(server, VllmClient(server.url, 5, 0))
     pids = processes(folder)
     keepers = subprocess.run(["pgrep", "-f", f"{keeper.__file__} {folder}"], capture_output=True, text=True, check=True)
     for pid in (pids[0], *map(int, keepers.stdout.split())):
@@ -113,8 +117,8 @@ def test_nothing_is_left_of_a_server_whose_keeper_was_killed_as_well(folder: Pat
 def test_a_server_that_does_not_start_says_why(folder: Path) -> None:
     (folder / "broken").mkdir()
     server = VllmServer(sys.executable, folder / "broken", [], folder / "log")
-    with pytest.raises(EngineError, match="the server ended with code 1: ValueError: there is no model in this folder"):
-        server.wait(VllmClient(server.url, 5, 0))
+    with pytest.raises(EngineError, match="the server has ended: ValueError: there is no model in this folder"):
+        wait_for(server, VllmClient(server.url, 5, 0))
 
 
 @pytest.mark.parametrize(("command", "code"), [("import sys; sys.exit(3)", 3), ("import os; os.abort()", 134)])
@@ -131,3 +135,43 @@ def test_the_python_of_the_server_has_vllm(folder: Path) -> None:
         check_installed(sys.executable)
     with pytest.raises(ConfigError, match="engine.python: /nowhere/python: does not exist"):
         check_installed("/nowhere/python")
+
+
+def test_for_other_machines_a_server_listens_on_another_address(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOST_VARIABLE, "127.0.0.2")
+    server = VllmServer(sys.executable, folder, [], folder / "log")
+    wait_for(server, VllmClient(server.url, 5, 0))
+    assert server.url == server.address() and server.url.startswith("http://127.0.0.2:")
+    server.stop()
+
+
+def test_a_server_may_be_kept_elsewhere(folder: Path) -> None:
+    """The host is this process; what it is asked for goes there by name."""
+    host = HereAsElsewhere()
+    with serving(host):
+        server = start_server(sys.executable, folder, [], folder / "log", 5.0)
+    assert isinstance(server, PlacedServer) and isinstance(host.kept[0], VllmServer)
+    assert server.url == host.kept[0].url and not server.has_ended()
+    server.stop()
+    assert server.has_ended(5.0)
+    wait_until_gone(processes(folder))
+
+
+def test_a_server_elsewhere_that_fails_is_told_as_one_here(folder: Path) -> None:
+    (folder / "broken").mkdir()
+    with serving(HereAsElsewhere()), pytest.raises(EngineError, match="the server has ended: ValueError: there is no"):
+        start_server(sys.executable, folder / "broken", [], folder / "log", 5.0)
+
+
+class HereAsElsewhere:
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    def keep(self, make: Callable[[], Any]) -> Callable[..., Awaitable[Any]]:
+        kept = make()
+        self.kept.append(kept)
+
+        async def call(name: str, *arguments: Any, **named: Any) -> Any:
+            return getattr(kept, name)(*arguments, **named)
+
+        return call
