@@ -95,6 +95,7 @@ class VllmEngine:
             return
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        shutil.rmtree(folder / WEIGHTS, ignore_errors=True)  # of a run that was killed
         weakref.finalize(self, shutil.rmtree, folder / WEIGHTS, ignore_errors=True)
         if isinstance(self.transfer, FolderTransfer):
             self.transfer.folder = (folder / WEIGHTS).resolve()

@@ -8,6 +8,7 @@ writes the number of the group of these processes, so that the run can end them 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import sys
 import threading
 import time
 
+PR_SET_PDEATHSIG = 1
+"""Linux's number for the signal that a process gets when its parent ends (man 2 prctl)."""
 PATIENCE = 15.0
 """Seconds that a server has to end by itself."""
 
@@ -25,13 +28,24 @@ def main() -> None:
     with open(log, "ab") as stream:
         # a session of its own: whatever it starts can be ended together, and Ctrl-C on the terminal does not reach it
         server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=_end_with_the_keeper,
         )
     print(server.pid, flush=True)
     threading.Thread(target=_end_with_the_run, args=(server.pid,), daemon=True).start()
     code = server.wait()
     _signal(server.pid, signal.SIGKILL)  # of a server that has died, processes may be left
     sys.exit(code if code >= 0 else 128 - code)
+
+
+def _end_with_the_keeper() -> None:
+    """Have this process asked to end when the keeper does: Ray kills the children of workers that it ends."""
+    with contextlib.suppress(AttributeError, OSError):  # other systems than Linux have no such call
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end_with_the_run(group: int) -> None:

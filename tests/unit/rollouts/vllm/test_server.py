@@ -137,6 +137,16 @@ def test_the_python_of_the_server_has_vllm(folder: Path) -> None:
         check_installed("/nowhere/python")
 
 
+def test_a_server_ends_with_a_keeper_that_was_killed(folder: Path) -> None:
+    """Ray kills the children of a worker that it ends."""
+    server = VllmServer(sys.executable, folder, [], folder / "log")
+    wait_for(server, VllmClient(server.url, 5, 0))
+    serving_pid, helper = processes(folder)
+    os.kill(server._keeper.pid, signal.SIGKILL)
+    wait_until_gone([serving_pid])
+    os.kill(helper, signal.SIGKILL)  # a real server ends those that it has started
+
+
 def test_for_other_machines_a_server_listens_on_another_address(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOST_VARIABLE, "127.0.0.2")
     server = VllmServer(sys.executable, folder, [], folder / "log")
