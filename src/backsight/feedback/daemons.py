@@ -136,6 +136,7 @@ def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(asyncio.sleep(0))  # connections that they have closed are gone in the next round
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()

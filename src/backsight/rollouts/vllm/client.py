@@ -9,7 +9,7 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -57,7 +57,7 @@ class VllmClient:
         """
         return self._loop.run(self._ask_once("POST", path, body or {}, None))
 
-    def post_all(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
+    def post_all(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Generator[tuple[int, Any], None, None]:
         """Send all bodies, and yield the index and the answer of each as it comes; its error, where there is none."""
         answers: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         has_ended = threading.Event()

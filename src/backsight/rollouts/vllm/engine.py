@@ -13,7 +13,8 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,21 +137,18 @@ class VllmEngine:
         waiting = list(range(len(bodies)))
         for _ in range(1 + MOST_REVIVALS):
             failure: EngineError | None = None
-            answers, lacking = self.client.post_all(GENERATE, [bodies[index] for index in waiting]), set(waiting)
-            with self.profile.phase("decode"):
-                came = next(answers, None)
-            while came is not None:
-                place, answer = came
-                if isinstance(answer, Exception):
-                    failure = self._judged(answer)
-                else:
+            lacking = set(waiting)
+            with closing(self._answers([bodies[index] for index in waiting])) as answers:
+                for place, answer in answers:
+                    if isinstance(answer, Exception):
+                        failure = self._judged(answer)
+                        continue
                     tokens, log_probs_C, version = self._read(answer)
                     if version == self.version:
-                        lacking.remove(waiting[place])
+                        index = waiting[place]
+                        lacking.remove(index)
                         self.profile.tokens["decode"] += len(tokens)
-                        yield waiting[place], self._action(observations[waiting[place]], tokens, log_probs_C, sampling)
-                with self.profile.phase("decode"):
-                    came = next(answers, None)
+                        yield index, self._action(observations[index], tokens, log_probs_C, sampling)
             if not lacking:
                 return
             waiting = sorted(lacking)
@@ -222,6 +220,16 @@ class VllmEngine:
         sampled = dict(self.act(proof.PROBES, proof.SAMPLING, [proof.SEED] * len(proof.PROBES)))
         answers = [sampled[index] for index in range(len(proof.PROBES))]
         proof.check_answers(policy, answers, facts.dtype, self.client.url)
+
+    def _answers(self, bodies: Sequence[Mapping[str, Any]]) -> Generator[tuple[int, Any], None, None]:
+        """Send requests, and yield answers as they come. Waiting for them is what decoding takes."""
+        with closing(self.client.post_all(GENERATE, bodies)) as answers:
+            while True:
+                with self.profile.phase("decode"):
+                    came = next(answers, None)
+                if came is None:
+                    return
+                yield came
 
     def _body(self, observation: Observation, sampling: Sampling, seed: int, facts: ServerFacts) -> dict[str, Any]:
         tokens, begun = self.policy.prompt_tokens(observation), len(begun_tokens(observation))
