@@ -54,19 +54,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the small model alone; nothing is written")
     parser.add_argument("--python", default=sys.executable, help="the Python in which vLLM is installed")
     arguments = parser.parse_args()
-    figures: list[Figure] = []
-    for name, place in list(MODELS.items())[: 1 if arguments.quick else None]:
-        policy = open_policy(place_of_policy(place))
-        assert isinstance(policy, CausalLMPolicy)
-        figures += measure(name, policy, arguments.python)
-    if not arguments.quick:
-        figures.append(share_of_step(arguments.python))
-    console = Console(width=120)
-    for each in figures:
+    figures, console = list[Figure](), Console(width=120)
+    for each in all_figures(arguments.quick, arguments.python):
         console.print(f"{each.row}: {each.value:,.3g} {each.unit}")
+        figures.append(each)
     print_aims(console, figures)
     if not arguments.quick:
         print(write_results("scale_engines", [0], figures))
+
+
+def all_figures(quick: bool, python: str) -> Iterator[Figure]:
+    """Yield all figures, each once it is there."""
+    for name, place in list(MODELS.items())[: 1 if quick else None]:
+        policy = open_policy(place_of_policy(place))
+        assert isinstance(policy, CausalLMPolicy)
+        yield from measure(name, policy, python)
+    if not quick:
+        yield share_of_step(python)
 
 
 def measure(name: str, policy: CausalLMPolicy, python: str) -> Iterator[Figure]:

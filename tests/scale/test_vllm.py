@@ -27,7 +27,7 @@ from backsight.rollouts.vllm.server import check_installed
 from backsight.types import Sampling
 
 PYTHON = os.environ.get("BACKSIGHT_VLLM_PYTHON", sys.executable)
-WORDS = ("--enforce-eager", "--max-model-len=128", "--max-num-seqs=16")
+WORDS = ("--enforce-eager", "--max-model-len=128", "--max-num-seqs=16", "--max-num-batched-tokens=128")
 PROMPTS = ["a", "a", "something longer", "b"]
 SAMPLING = Sampling(max_completion_length=8)
 
@@ -60,6 +60,13 @@ def engine(base: Path) -> Iterator[VllmEngine]:
     yield made
     assert made.server is not None
     made.server.stop()
+
+
+def test_more_prompts_than_are_read_at_once_are_answered(engine: VllmEngine) -> None:
+    """Parts of a prompt with a seed would end vLLM 0.32 on a CPU."""
+    prompts = [f"{number} " * 30 for number in range(12)]
+    answers = dict(engine.act(prompts, SAMPLING, range(len(prompts))))
+    assert sorted(answers) == list(range(len(prompts)))
 
 
 def largest_difference(engine: VllmEngine, sampling: Sampling) -> float:

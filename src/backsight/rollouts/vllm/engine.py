@@ -46,6 +46,9 @@ MOST_REVIVALS = 3
 PATIENCE = 1.0
 """Seconds that a server's end takes to be noticed."""
 UNKNOWN_MODEL = 404
+ON_CPU = ("--no-enable-chunked-prefill",)
+"""Words for a server on a CPU: where a prompt with a seed is read in parts, vLLM 0.32 dies there ("CPU Generator does
+not use offset")."""
 LOG, WEIGHTS = "server.log", "weights"
 """What the engine writes: the log of a server that it has started, and weights on their way."""
 
@@ -171,21 +174,26 @@ class VllmEngine:
     def _start(self) -> str:
         """Start a server, and return its address."""
         model = self.folder / WEIGHTS / "model"
-        words = list(self.options.arguments)
         if adapters.has_adapter(self.policy.model):
             model = Path(self.policy.model.name_or_path)
-            rank = max(config.r for config in self.policy.model.peft_config.values())
-            words = ["--enable-lora", f"--max-lora-rank={_allowed_rank(rank)}", *words]
         elif not model.exists():
             write = save_untied if self.policy.model.device.type == "cpu" else save
             write(self.policy, model)
-        if not any(word.startswith("--dtype") for word in words):
-            words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}", *words]
-        if self.options.transfer == "nccl":
-            words = [f"--weight-transfer-config={json.dumps({'backend': 'nccl'})}", *words]
-        self.server = start_server(self.python, model, words, self.folder / LOG, self.options.timeout)
+        self.server = start_server(self.python, model, self._words(), self.folder / LOG, self.options.timeout)
         self._connect(self.server.url)
         return self.server.url
+
+    def _words(self) -> list[str]:
+        """Return words for the command line of a server of this policy; those of the user come last."""
+        words = [f"--dtype={str(next(self.policy.module.parameters()).dtype).removeprefix('torch.')}"]
+        if self.policy.model.device.type == "cpu":
+            words += ON_CPU
+        if adapters.has_adapter(self.policy.model):
+            rank = max(config.r for config in self.policy.model.peft_config.values())
+            words += ["--enable-lora", f"--max-lora-rank={_allowed_rank(rank)}"]
+        if self.options.transfer == "nccl":
+            words.append(f"--weight-transfer-config={json.dumps({'backend': 'nccl'})}")
+        return [*words, *self.options.arguments]
 
     def _connect(self, url: str) -> None:
         self.client = VllmClient(url, self.options.timeout, self.options.retries)
