@@ -67,8 +67,11 @@ class VllmClient:
                 yield answers.get()
             self._loop.wait(sending)  # it closes its connections
         finally:
-            sending.cancel()
-            has_ended.wait(PARTING)  # until the connections of what is cancelled are closed
+            # a connection that is being opened when its request is cancelled may stay open, so that requests under way
+            # have a moment to end by themselves
+            if not has_ended.wait(PARTING):
+                sending.cancel()
+                has_ended.wait(PARTING)
 
     async def _send_all(
         self,
