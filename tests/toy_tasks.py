@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from backsight.evaluation.evaluator import evaluate_splits
 from backsight.rollouts.base import Engine
-from backsight.tasks.base import Item, PromptTask
+from backsight.tasks.base import Item, PromptTask, Task
 from backsight.types import Feedback, Sampling
 
 WORDS = ("red", "green", "blue", "gold")
@@ -71,7 +71,7 @@ class WhichWord(PromptTask):
         return Feedback(rewards={"right": float(right)}, reward=float(right), success=right, sources=(self.name,))
 
 
-def greedy_score(engine: Engine, task: PromptTask, sampling: Sampling) -> float:
+def greedy_score(engine: Engine, task: Task, sampling: Sampling) -> float:
     """The mean reward of the likeliest answers to the test items."""
     num_items = len(task.items("test"))
     found = evaluate_splits(engine, task, task.episode, task.feedback(), sampling, num_items, ["test"])

@@ -8,7 +8,7 @@ from tiny_models import learner
 from toy_tasks import WORDS, GoalString, SayWord, greedy_score
 
 from backsight.estimators.advantages import ESTIMATORS
-from backsight.hindsight.advantage.options import BestOfNOptions, PreferenceOptions
+from backsight.hindsight.advantage.options import BestOfNOptions, CoRTOptions, CSCROptions, PreferenceOptions
 from backsight.hindsight.options import MethodOptions, OutcomeOptions
 from backsight.hindsight.prompt.options import RelabelOptions
 from backsight.hindsight.response.options import SupervisedOptions
@@ -66,15 +66,24 @@ def test_bf16_weights_with_float32_masters_solve_a_bandit(warm: CausalLMPolicy) 
     assert learnt(copy.deepcopy(warm), SayWord(), OutcomeOptions(), **settings, bf16=True) == 1.0
 
 
-@pytest.mark.parametrize("method", [OutcomeOptions, BestOfNOptions, PreferenceOptions])
+ALTERNATIVES = [
+    OutcomeOptions(),
+    BestOfNOptions(),
+    PreferenceOptions(),
+    CSCROptions(),
+    CoRTOptions(rubric="rubric", ramp_steps=5),
+]
+
+
+@pytest.mark.parametrize("method", ALTERNATIVES, ids=lambda each: each.label)
 @pytest.mark.parametrize("word", [" red", " blue"])
-def test_the_usual_alternatives_solve_a_bandit(method: type[MethodOptions], word: str, warm: CausalLMPolicy) -> None:
+def test_the_usual_alternatives_solve_a_bandit(method: MethodOptions, word: str, warm: CausalLMPolicy) -> None:
     class SayThisWord(SayWord):
         def items(self, split: str) -> list[Item]:
-            return [Item("0", "say", word)]
+            return [Item("0", "say", word, {"rubric": f"says{word}"})]
 
     settings = {"prompts_per_step": 4, "max_completion_length": 2, "stop": StopConfig(max_steps=25)}
-    assert learnt(copy.deepcopy(warm), SayThisWord(), method(), **settings) == 1.0
+    assert learnt(copy.deepcopy(warm), SayThisWord(), method, **settings) == 1.0
 
 
 class SayAnyWord(SayWord):

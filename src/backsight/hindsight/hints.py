@@ -90,6 +90,11 @@ class Hints:
         return re.sub(r"\{prompt\}|\{hint\}", lambda place: texts[place.group()], self.template)
 
 
+def are_words(prompts: Iterable[Observation]) -> bool:
+    """Return whether all prompts are text or chat messages, so that words can be put into them."""
+    return all(isinstance(prompt, str | list) for prompt in prompts)
+
+
 def sibling_success(trajectory: Trajectory, group: Group) -> str | None:
     """Return what the best sibling that succeeded said, turn by turn; None when no other attempt did.
 

@@ -26,6 +26,8 @@ from backsight.config import RunConfig, change_config, read_changes
 from backsight.errors import ConfigError
 from backsight.hindsight.advantage.options import (
     CocoaOptions,
+    CoRTOptions,
+    CSCROptions,
     GiGPOOptions,
     GraphHCAOptions,
     HCAOptions,
@@ -51,8 +53,8 @@ OPTIONS = {name_of(options): options for methods in PLACES.values() for options 
 """The options of every single method."""
 SEVERAL = {"route": RouteOptions, "chain": ChainOptions}
 ITEM = Item("1", "asked", "gold", {"reward": 1.0, "reward_mean": 0.5})
-ARRAYS = {"hca", "cocoa", "command"}
-"""For flat observations: they refuse text, with a remedy."""
+REFUSING = {"hca", "cocoa", "command", "turnsight"}
+"""For flat observations, or for several turns: they refuse one answer in words, with a remedy."""
 OF_ATTEMPTS = sorted(name for name, options in OPTIONS.items() if options().learns_from_attempts)
 
 
@@ -166,14 +168,14 @@ class TestSeveral:
 
 class TestEveryMethod:
     @pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
-    @pytest.mark.parametrize("name", sorted(set(OPTIONS) - ARRAYS))
+    @pytest.mark.parametrize("name", sorted(set(OPTIONS) - REFUSING))
     def test_no_group_makes_it_fail(self, name: str, groups: list[Group]) -> None:
         if name == "rudder":
             torch.manual_seed(0)
         for example in make_rows(OPTIONS[name](), *groups):
             check(example)
 
-    @pytest.mark.parametrize("name", [name for name in OF_ATTEMPTS if name not in ARRAYS])
+    @pytest.mark.parametrize("name", [name for name in OF_ATTEMPTS if name not in REFUSING])
     def test_it_composes(self, name: str) -> None:
         for options in (
             ChainOptions(methods=(OutcomeOptions(), OPTIONS[name]())),
@@ -184,7 +186,9 @@ class TestEveryMethod:
             for example in examples:
                 check(example)
 
-    @pytest.mark.parametrize(("name", "count"), [("relabel", "num_steps"), ("hir", "num_steps"), ("rlsd", "steps")])
+    @pytest.mark.parametrize(
+        ("name", "count"), [("relabel", "num_steps"), ("hir", "num_steps"), ("rlsd", "steps"), ("cort", "steps")]
+    )
     def test_steps_are_counted_once_in_each_look_back(self, name: str, count: str) -> None:
         method, group = OPTIONS[name]().build(), GROUPS["a lone success"][0]
         method.fit([group], FakeScorer())
@@ -212,7 +216,7 @@ def call(options: object) -> str | None:
 
 
 IN_WORDS = [HCAPOOptions(), GraphHCAOptions(), GiGPOOptions(), HGPOOptions()]
-IN_WORDS += [OPDOptions(), RLSDOptions(), RLCSDOptions(), VineOptions()]
+IN_WORDS += [OPDOptions(), RLSDOptions(), RLCSDOptions(), VineOptions(), CSCROptions(), CoRTOptions(ramp_steps=1)]
 IN_NUMBERS = [HCAOptions(num_updates=1), HCAOptions(revealed="state", num_updates=1), CocoaOptions(num_updates=1)]
 IN_NUMBERS += [GraphHCAOptions(), GiGPOOptions(), HGPOOptions()]
 
@@ -245,7 +249,7 @@ class TestEveryCredit:
         "options",
         [
             HCAPOOptions(), GraphHCAOptions(), GiGPOOptions(), HGPOOptions(), RLSDOptions(), RLCSDOptions(),
-            VineOptions(num_samples=1),
+            VineOptions(num_samples=1), CSCROptions(), CoRTOptions(),
         ],
         ids=call,
     )  # fmt: skip
@@ -254,7 +258,7 @@ class TestEveryCredit:
         assert give_credit(options, group, FakeScorer(verdict=lambda _: FAILURE)) == [[0.0, 0.0]] * 2
 
 
-ASKING = sorted(name for name, options in OPTIONS.items() if options().needs_teacher and name != "preference")
+ASKING = sorted({name for name, options in OPTIONS.items() if options().needs_teacher} - {"preference"} - REFUSING)
 """Methods whose teacher is told something; that of `preference` is told nothing, and is its reference."""
 REVEALING = {"hir", "opd"}
 """Methods that teach an attempt what was revealed of it, whether it was scored or not."""
@@ -276,7 +280,7 @@ def test_a_teacher_on_pause_changes_nothing(name: str) -> None:
         assert torch.equal(row.advantages, expected.advantages)
 
 
-@pytest.mark.parametrize("name", [name for name in OF_ATTEMPTS if name not in ARRAYS | REVEALING])
+@pytest.mark.parametrize("name", [name for name in OF_ATTEMPTS if name not in REFUSING | REVEALING])
 def test_an_attempt_that_nobody_scored_is_not_reinforced(name: str) -> None:
     silent = tell(attempt((5, 6), Feedback(), text="unheard", start=ITEM))
     group = group_of(RIGHT, silent, WRONG, start=ITEM)

@@ -11,7 +11,15 @@ import torch
 from unit.hindsight.fakes import PAIR, FakeScorer, keys_of, make_rows
 
 from backsight.errors import ConfigError
-from backsight.hindsight.advantage.options import GiGPOOptions, OPDOptions, RLSDOptions, VineOptions
+from backsight.hindsight.advantage.options import (
+    CoRTOptions,
+    CSCROptions,
+    GiGPOOptions,
+    OPDOptions,
+    RLSDOptions,
+    TurnSightOptions,
+    VineOptions,
+)
 from backsight.hindsight.base import Hindsight, LookBack, Outcome, Scorer, imitation_row
 from backsight.hindsight.catalogue import ChainOptions, RouteOptions
 from backsight.hindsight.composition import Chain, Route
@@ -284,6 +292,9 @@ class TestOrder:
             (GiGPOOptions(), VineOptions(), "put vine before gigpo"),
             (RLSDOptions(), GoldAnchorOptions(), "put gold_anchor before rlsd"),
             (VineOptions(), GoldAnchorOptions(), "choose one of them"),
+            (CSCROptions(), VineOptions(), "put vine before cscr"),
+            (CoRTOptions(), RescoreOptions(), "put rescore before cort"),
+            (TurnSightOptions(), GoldAnchorOptions(), "put gold_anchor before turnsight"),
         ],
     )
     def test_a_member_that_undoes_another_is_refused(

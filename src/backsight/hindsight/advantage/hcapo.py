@@ -33,7 +33,7 @@ from backsight.errors import ConfigError
 from backsight.estimators.advantages import are_equal
 from backsight.hindsight.advantage.options import HCAPOOptions
 from backsight.hindsight.base import Exchange, Hindsight, LookBack, Scorer, spread_over_decisions
-from backsight.hindsight.hints import Hints
+from backsight.hindsight.hints import Hints, are_words
 from backsight.types import Group, Trajectory
 
 INTRODUCTION = "How it ended: "
@@ -71,7 +71,7 @@ class HCAPO(Hindsight[HCAPOOptions]):
         return LookBack(changed, [])
 
     def _inform(self, trajectory: Trajectory) -> Exchange:
-        if any(not isinstance(prompt, str | list) for prompt in trajectory.prompts):
+        if not are_words(trajectory.prompts):
             remedy = "needs observations in text or chat messages; use hca, cocoa or graph_hca"
             raise ConfigError("hindsight", "hcapo", remedy)
         ending = INTRODUCTION + _final_state(trajectory)

@@ -156,6 +156,44 @@ class RLCSDOptions(TaughtOptions, TemplateOptions):
     """δ: a token with a smaller change keeps its advantage."""
 
 
+class CSCROptions(TemplateOptions):
+    """A token counts for less, the more a verdict on the answer, right or wrong, would change it (CSCR)."""
+
+    method: ClassVar[str] = "cscr:CSCR"
+    changes = ADVANTAGES
+    name: Literal["cscr"] = "cscr"
+    threshold: Weight = 0.1
+    """Largest shift, in nats, with which a token keeps its weight."""
+    scale: Positive = 1.0
+    """Shift beyond the threshold, in nats, with which the weight has fallen to 1/e."""
+
+
+class CoRTOptions(TemplateOptions):
+    """A token counts for more where the criteria that the answer is judged by make it likelier (CoRT)."""
+
+    method: ClassVar[str] = "cort:CoRT"
+    changes = ADVANTAGES
+    name: Literal["cort"] = "cort"
+    rubric: str | None = None
+    """Column of the data that holds the criteria, as a text or a list; None takes what was said of the attempt."""
+    clip: Positive = 1.0
+    """Bound of the shift, in nats, which stays within ± clip before it becomes a weight."""
+    ramp_steps: Count = 50
+    """Number of training steps until the weights count in full; in the first they do not count at all."""
+
+
+class TurnSightOptions(TaughtOptions, TemplateOptions):
+    """A turn counts for more where the results of the turns after it speak for it (TurnSight)."""
+
+    method: ClassVar[str] = "turnsight:TurnSight"
+    changes = ADVANTAGES
+    name: Literal["turnsight"] = "turnsight"
+    results: Count = 3
+    """Most results of later turns that the teacher is shown together; it is asked with one, with two, and so on."""
+    strength: Fraction = 0.2
+    """ε: the most by which an advantage grows or shrinks, as a share of it."""
+
+
 class VineOptions(MethodOptions):
     """The value of an unfinished answer is the mean reward of finishing it afresh several times (VinePPO)."""
 
@@ -209,6 +247,9 @@ ADVANTAGE = (
     OPDOptions,
     RLSDOptions,
     RLCSDOptions,
+    CSCROptions,
+    CoRTOptions,
+    TurnSightOptions,
     VineOptions,
     BestOfNOptions,
     PreferenceOptions,

@@ -36,7 +36,7 @@ from torch import Tensor
 
 from backsight.hindsight.advantage.options import RLCSDOptions
 from backsight.hindsight.base import Exchange, Hindsight, LookBack, Scorer
-from backsight.hindsight.hints import Hints
+from backsight.hindsight.hints import Hints, are_words
 from backsight.types import AttemptKey, Group, Trajectory
 
 INTRODUCTION = "An answer to compare with: "
@@ -66,7 +66,7 @@ class RLCSD(Hindsight[RLCSDOptions]):
 
     def _exchanges(self, trajectory: Trajectory, group: Group, scorer: Scorer) -> list[Exchange]:
         """Return the attempt under a right answer, then under each wrong one; none when a kind is missing."""
-        if any(not isinstance(prompt, str | list) for prompt in trajectory.prompts):
+        if not are_words(trajectory.prompts):
             return []
         others = [each for each in group.trajectories if each is not trajectory]
         right = self._shown(trajectory, [each for each in others if each.succeeded], scorer)
