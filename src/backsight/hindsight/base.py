@@ -36,6 +36,10 @@ class Scorer(Protocol):
         """Return a text that nobody sampled as the response that the policy would have had to give."""
         ...
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        """Return the text of each decision of a response, special tokens by their names."""
+        ...
+
     def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
         """Return whether each prompt leaves room for a completion, or for this response.
 

@@ -87,6 +87,9 @@ class RunScorer:
     def encode(self, text: str) -> ActionValue:
         return self.policy.encode(text)
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        return self.policy.pieces(response)
+
     def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
         try:
             for prompt in prompts:

@@ -135,6 +135,9 @@ class FakeScorer:
     def encode(self, text: str) -> ActionValue:
         return tuple(map(ord, text))
 
+    def pieces(self, response: ActionValue) -> list[str]:
+        return list(map(chr, response))
+
     def fits(self, prompts: Sequence[Observation], response: ActionValue | None = None) -> bool:
         return response is None or len(response) <= ROOM
 

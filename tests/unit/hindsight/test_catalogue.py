@@ -59,8 +59,9 @@ OF_ATTEMPTS = sorted(name for name, options in OPTIONS.items() if options().lear
 
 
 def tell(trajectory: Trajectory) -> Trajectory:
-    """With a potential in its step, for methods that want one."""
-    return replace(trajectory, steps=tuple(replace(step, potential=0.5) for step in trajectory.steps))
+    """With a potential and a thought in its step, for methods that want one."""
+    steps = (replace(each, potential=0.5, action=replace(each.action, thought_end=1)) for each in trajectory.steps)
+    return replace(trajectory, steps=tuple(steps))
 
 
 RIGHT = attempt((7, 8), Feedback(reward=1.0, rewards={"hindsight": 1.0}, success=True), text="right", start=ITEM)

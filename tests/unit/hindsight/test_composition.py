@@ -26,7 +26,7 @@ from backsight.hindsight.composition import Chain, Route
 from backsight.hindsight.options import MethodOptions, OutcomeOptions, OutcomeWeightOptions
 from backsight.hindsight.response.options import GoldAnchorOptions, RecordedOptions, SupervisedOptions
 from backsight.hindsight.reward.options import RescoreOptions, ShapingOptions
-from backsight.hindsight.target.options import SelfDistillOptions, SRPOOptions
+from backsight.hindsight.target.options import SelfDistillOptions, SRDOptions, SRPOOptions
 from backsight.types import Feedback, Group
 
 
@@ -309,7 +309,12 @@ class TestOrder:
 
     @pytest.mark.parametrize(
         "methods",
-        [(RescoreOptions(), ShapingOptions()), (RescoreOptions(), VineOptions()), (OPDOptions(), ImitateOptions())],
+        [
+            (RescoreOptions(), ShapingOptions()),
+            (RescoreOptions(), VineOptions()),
+            (OPDOptions(), ImitateOptions()),
+            (GiGPOOptions(), TurnSightOptions(), SRDOptions()),
+        ],
     )
     def test_what_builds_on_another_is_welcome(self, methods: tuple[MethodOptions, ...]) -> None:
         assert ChainOptions(methods=methods).methods == methods

@@ -35,4 +35,13 @@ class SRPOOptions(DistillOptions):
         return 0.0  # its branches bring their own rows
 
 
-TARGET = (SelfDistillOptions, SRPOOptions)
+class SRDOptions(TaughtOptions, HintOptions):
+    """The pitfalls that the policy writes down before it answers are corrected by a teacher that knows more (SRD)."""
+
+    method: ClassVar[str] = "srd:SRD"
+    name: Literal["srd"] = "srd"
+    distill_weight: Positive = 0.01
+    """λ: weight of the divergence from the teacher, summed over the pitfalls of an attempt."""
+
+
+TARGET = (SelfDistillOptions, SRPOOptions, SRDOptions)
