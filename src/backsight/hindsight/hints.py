@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from backsight.errors import ConfigError, DataError
-from backsight.hindsight.options import TEMPLATE
+from backsight.hindsight.options import TEMPLATE, Whose
 from backsight.types import Group, Observation, PartialCompletion, Trajectory
 
 if TYPE_CHECKING:
@@ -26,16 +26,18 @@ class Hints:
     Args:
         template: text with ``{prompt}`` and ``{hint}``; of chat messages, the user's last one is rewritten.
         introduce: whether to say what kind of hint it is; otherwise the hint is the bare text.
+        whose: whose hint `inform_all` puts into the prompts of an attempt with a hint: its own, that of an attempt at
+            another prompt, or none, so that they stay as they are.
 
     Raises:
         ConfigError: when the template lacks ``{prompt}`` or ``{hint}``.
     """
 
-    def __init__(self, template: str = TEMPLATE, introduce: bool = True) -> None:
+    def __init__(self, template: str = TEMPLATE, introduce: bool = True, whose: Whose = "own") -> None:
         for place in ("{prompt}", "{hint}"):
             if place not in template:
                 raise ConfigError("template", template, f"has no {place}; write it where it belongs")
-        self.template, self.introduce = template, introduce
+        self.template, self.introduce, self.whose = template, introduce, whose
 
     def inform(
         self, trajectory: Trajectory, group: Group, solution: str | None = None
@@ -46,19 +48,29 @@ class Hints:
 
         `solution` is an answer that is known to be right, and goes before all other hints.
         """
-        hint = self.hint(trajectory, group, solution)
-        if hint is None or any(not isinstance(prompt, str | list) for prompt in trajectory.prompts):
-            return None
-        return tuple(self.with_text(prompt, hint) for prompt in trajectory.prompts)
+        return self._put_in(trajectory, self.hint(trajectory, group, solution))
 
     def inform_all(self, attempts: Iterable[tuple[Trajectory, Group]], scorer: Scorer) -> Told:
-        """Return the prompts with hints of all attempts that have one which fits into the context."""
+        """Return the prompts with hints of all attempts that have one which fits into the context.
+
+        The hints are those of other attempts, or left out, where `whose` says so.
+        """
+        pairs = [(attempt, self.hint(attempt, group)) for attempt, group in attempts if are_words(attempt.prompts)]
+        hints = _exchange(pairs) if self.whose == "other" else [hint for _, hint in pairs]
         told = {}
-        for attempt, group in attempts:
-            prompts = self.inform(attempt, group)
+        for (attempt, _), hint in zip(pairs, hints, strict=True):
+            prompts = self._put_in(attempt, hint)
             if attempt.key is not None and prompts is not None and scorer.fits(prompts):
                 told[attempt.key] = prompts
         return told
+
+    def _put_in(self, trajectory: Trajectory, hint: str | None) -> tuple[Observation, ...] | None:
+        """Return the prompts of the attempt with the hint in them, (S,); None without a hint, or without words."""
+        if hint is None or not are_words(trajectory.prompts):
+            return None
+        if self.whose == "absent":
+            return trajectory.prompts
+        return tuple(self.with_text(prompt, hint) for prompt in trajectory.prompts)
 
     def hint(self, trajectory: Trajectory, group: Group, solution: str | None = None) -> str | None:
         """Return the hint about an attempt as text; None when nothing was revealed."""
@@ -104,6 +116,17 @@ def sibling_success(trajectory: Trajectory, group: Group) -> str | None:
     if not others:
         return None
     return "\n".join(max(others, key=lambda each: each.total_reward if each.is_scored else -math.inf).texts)
+
+
+def _exchange(pairs: Sequence[tuple[Trajectory, str | None]]) -> list[str | None]:
+    """Return, for each attempt with a hint, that of the next one at another prompt, in a circle; None without one."""
+    known = [(attempt.prompts, hint) for attempt, hint in pairs if hint is not None]
+    exchanged: list[str | None] = []
+    for attempt, hint in pairs:
+        known = [*known[1:], known[0]] if hint is not None else known
+        others = [other for prompts, other in known if hint is not None and prompts[0] != attempt.prompts[0]]
+        exchanged.append(others[0] if others else None)
+    return exchanged
 
 
 _PREPEND, _APPEND = Hints("{hint}{prompt}"), Hints("{prompt}{hint}")

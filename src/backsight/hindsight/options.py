@@ -22,6 +22,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 Part = Literal["rewards", "advantages"]
 """A part of the groups that a method may change."""
+Whose = Literal["own", "other", "absent"]
+"""The attempt that a hint is about: the one at hand, one at another prompt, or none."""
 
 TEMPLATE = "{hint}\n{prompt}"
 """Default for a prompt with a hint, which comes first because prompts usually end with the cue for the answer."""
@@ -124,3 +126,15 @@ class HintOptions(TemplateOptions):
 
     introduce: bool = True
     """Whether a hint starts with words that say what kind of hint it is; without them it is the bare text."""
+
+
+class InformedOptions(TaughtOptions, HintOptions):
+    """Options of a method whose teacher is told what was revealed, or, in a control, something else."""
+
+    hint: Whose = "own"
+    """Hint that the teacher is told of an attempt: its `own`, or, as a control, that of an attempt at another prompt of
+    the step (`other`), or none (`absent`), where there is one of its own."""
+
+    @property
+    def label(self) -> str:
+        return self.name if self.hint == "own" else f"{self.name}-{self.hint}-hint"

@@ -1,12 +1,16 @@
 """What was revealed, put into words and into a prompt."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
-from unit.hindsight.fakes import PAIR, RIGHT, answer, attempt
+from unit.hindsight.fakes import PAIR, RIGHT, FakeScorer, answer, attempt
 
 from backsight.errors import ConfigError, DataError
+from backsight.hindsight.base import number_attempts
 from backsight.hindsight.hints import Hints, append_words, prepend_words
-from backsight.types import Group, PartialCompletion
+from backsight.hindsight.options import Whose
+from backsight.types import Feedback, Group, PartialCompletion, Trajectory
 
 
 def test_the_teacher_is_told_the_best_that_is_known() -> None:
@@ -63,3 +67,29 @@ def test_no_words_leave_a_prompt_as_it_is_and_numbers_have_no_room_for_any() -> 
     for put in (prepend_words, append_words):
         with pytest.raises(DataError, match="use relabel or command"):
             put("Well: ", numbers)
+
+
+TOLD = [answer("no", False, correction=right) for right in ("red", "blue")]
+ELSEWHERE = [
+    attempt((1,), Feedback(success=False, correction=right), prompt=f"asked {right}", text="no")
+    for right in ("gold", "grey")
+]
+
+
+def told(whose: Whose, *attempts: Trajectory) -> list[object]:
+    """What the teacher reads of each attempt, which are of one group where they answer the same prompt."""
+    groups = [Group("start", tuple(own)) for _, own in groupby(attempts, lambda each: each.prompts[0])]
+    pairs = [(each, group) for group in number_attempts(groups) for each in group.trajectories]
+    read = Hints("{hint}|{prompt}", introduce=False, whose=whose).inform_all(pairs, FakeScorer())
+    return [read.get(each.key) for each, _ in pairs if each.key is not None]
+
+
+def test_a_control_reads_the_hint_of_another_prompt_or_none() -> None:
+    silent = answer("no", False)
+    assert told("own", *TOLD, *ELSEWHERE) == [("red|ask",), ("blue|ask",), ("gold|asked gold",), ("grey|asked grey",)]
+    assert told("other", *TOLD, *ELSEWHERE) == [("gold|ask",), ("gold|ask",), ("grey|asked gold",), ("red|asked grey",)]
+    assert told("absent", *TOLD, ELSEWHERE[0]) == [("ask",), ("ask",), ("asked gold",)]
+    # of the same attempts as with hints of their own, and only where there is another prompt
+    assert told("other", TOLD[0], silent, ELSEWHERE[0]) == [("gold|ask",), None, ("red|asked gold",)]
+    assert told("absent", TOLD[0], silent) == [("ask",), None]
+    assert told("other", *TOLD) == [None, None]

@@ -10,6 +10,7 @@ from backsight.errors import ConfigError
 from backsight.hindsight.base import Hindsight, Outcome
 from backsight.hindsight.options import (
     HintOptions,
+    InformedOptions,
     MethodOptions,
     OutcomeOptions,
     OutcomeWeightOptions,
@@ -50,6 +51,7 @@ def test_what_options_have_in_common_is_said_once_for_all_methods() -> None:
     assert TaughtOptions(name="x").needs_teacher
     assert TemplateOptions(name="x").template == HintOptions(name="x").template == "{hint}\n{prompt}"
     assert HintOptions(name="x").introduce
+    assert InformedOptions(name="x").label == "x" and InformedOptions(name="x", hint="other").label == "x-other-hint"
 
 
 @pytest.mark.parametrize("wrong", [{"outcome_weight": -1.0}, {"outcome_weight": True}, {"weight": 1.0}])

@@ -14,6 +14,14 @@ Deviations from the source: its rewards are ±1 and not compared, here A is the 
 keeps its reward term, where the source drops it; the log-ratio is clipped (the source does not), because a single token
 that the teacher all but rules out would drown the others of the batch.
 
+Two controls are options. `hint=other` tells the teacher what was revealed of another prompt, and `hint=absent` nothing.
+`penalty` has no teacher: where one would have been told something, that number is taken off,
+
+    A'_T = reward_weight · A_T - teacher_weight · penalty
+
+which is said to do as well as the teacher (arXiv:2608.31046). While a teacher that knows no more than the policy is
+tried, it pauses: set `teacher.check_steps=0` for all that are compared.
+
 When not to use it: where the policy cannot make use of the hint: the teacher's opinion is noise then, and unlike in
 `rlsd` it can turn the sign of the advantage. The teacher is by default a frozen copy of the policy; one that has fallen
 far behind pulls the policy back, whatever the hint.
@@ -24,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from backsight.hindsight.advantage.options import OPDOptions
@@ -38,13 +47,21 @@ class OPD(Hindsight[OPDOptions]):
 
     def __init__(self, options: OPDOptions) -> None:
         super().__init__(options)
-        self.hints = Hints(options.template, options.introduce)
+        self.hints = Hints(options.template, options.introduce, options.hint)
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:
-        shifts = teacher_shifts(groups, scorer, self.hints)
+        shifts = self._shifts(groups, scorer)
         if not shifts:
             return LookBack(groups, [])
         return LookBack([replace(group, advantages=self._advantages(group, shifts)) for group in groups], [])
+
+    def _shifts(self, groups: Sequence[Group], scorer: Scorer) -> Shifts:
+        """Return what is added to the advantages by the key of each attempt with a hint."""
+        if (penalty := self.options.penalty) is None:
+            return teacher_shifts(groups, scorer, self.hints)
+        attempts = [(each, group) for group in groups for each in group.trajectories]
+        told = self.hints.inform_all(attempts, scorer)
+        return {each.key: torch.full((each.num_decisions,), -penalty) for each, _ in attempts if each.key in told}
 
     def _advantages(self, group: Group, shifts: Shifts) -> tuple[Tensor, ...]:
         pairs = zip(group.trajectories, group.advantages, strict=True)
@@ -54,6 +71,6 @@ class OPD(Hindsight[OPDOptions]):
         rewarded_T = self.options.reward_weight * advantages_T
         if shift_T is None:
             return rewarded_T
-        if (clip := self.options.clip) is not None:
+        if (clip := self.options.clip) is not None and self.options.penalty is None:
             shift_T = shift_T.clamp(-clip, clip)
         return rewarded_T + self.options.teacher_weight * shift_T

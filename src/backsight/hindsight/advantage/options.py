@@ -9,7 +9,7 @@ from pydantic import Field
 from backsight.hindsight.options import (
     ADVANTAGES,
     Count,
-    HintOptions,
+    InformedOptions,
     MethodOptions,
     Positive,
     Share,
@@ -112,7 +112,7 @@ class HGPOOptions(MethodOptions):
     """Whether to divide by the standard deviation of those compared."""
 
 
-class OPDOptions(TaughtOptions, HintOptions):
+class OPDOptions(InformedOptions):
     """A token gets credit where a teacher that knows what was revealed finds it likelier (OpenClaw-RL)."""
 
     method: ClassVar[str] = "opd:OPD"
@@ -124,9 +124,19 @@ class OPDOptions(TaughtOptions, HintOptions):
     """Weight of the teacher's log-ratio."""
     clip: Positive | None = 5.0
     """Bound of the log-ratio, which stays within ± clip; None sets no limit."""
+    penalty: Positive | None = None
+    """Number that is taken off in place of adding the teacher's log-ratio, as a control: nobody is asked then."""
+
+    @property
+    def needs_teacher(self) -> bool:
+        return self.penalty is None
+
+    @property
+    def label(self) -> str:
+        return super().label if self.penalty is None else f"{self.name}-penalty"
 
 
-class RLSDOptions(TaughtOptions, HintOptions):
+class RLSDOptions(InformedOptions):
     """The reward gives the direction of an advantage, and a teacher that knows the answer its size (RLSD)."""
 
     method: ClassVar[str] = "rlsd:RLSD"

@@ -40,7 +40,7 @@ class RLSD(Hindsight[RLSDOptions]):
 
     def __init__(self, options: RLSDOptions) -> None:
         super().__init__(options)
-        self.hints = Hints(options.template, options.introduce)
+        self.hints = Hints(options.template, options.introduce, options.hint)
         self.num_steps = 0
 
     def reconsider(self, groups: Sequence[Group], scorer: Scorer) -> LookBack:

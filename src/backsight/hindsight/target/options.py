@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from backsight.hindsight.options import HintOptions, OutcomeWeightOptions, Positive, TaughtOptions
+from backsight.hindsight.options import HintOptions, InformedOptions, OutcomeWeightOptions, Positive, TaughtOptions
 
 
-class DistillOptions(TaughtOptions, HintOptions):
+class DistillOptions(InformedOptions):
     """Options of a method that learns from a teacher's distribution."""
 
     distill_weight: Positive = 1.0

@@ -26,6 +26,10 @@ with `outcome_weight` above 0, or behind a route, it is reinforced instead.
 While the teacher is no better than the policy (see `teacher.check_steps`), the method is `outcome`: what was sampled is
 reinforced.
 
+Two controls tell whether it is what was revealed that teaches: `hint=other` gives the teacher the hint of another
+prompt of the step (said to teach about as well, arXiv:2608.09228), `hint=absent` none (arXiv:2609.20612). Both teach
+the attempts that have a hint of their own. They fail the teacher's trials, so compare with `teacher.check_steps=0`.
+
 When not to use it: where the policy cannot make use of the hint (small models without a warm-up: the trials show it),
 or where what is revealed will never be found by reasoning alone: the teacher's certainty is imitated too (-40 % out of
 domain in arXiv:2603.24472).
@@ -49,7 +53,7 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
 
     def __init__(self, options: SelfDistillOptions) -> None:
         super().__init__(options)
-        self.hints = Hints(options.template, options.introduce)
+        self.hints = Hints(options.template, options.introduce, options.hint)
         self.is_paused = False
 
     @property

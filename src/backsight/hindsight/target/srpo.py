@@ -37,7 +37,10 @@ class SRPO(Route):
 
     def __init__(self, options: SRPOOptions) -> None:
         taught = SelfDistillOptions(
-            distill_weight=options.distill_weight, template=options.template, introduce=options.introduce
+            distill_weight=options.distill_weight,
+            template=options.template,
+            introduce=options.introduce,
+            hint=options.hint,
         )
         super().__init__(Outcome(OutcomeOptions()), SelfDistill(taught))
 

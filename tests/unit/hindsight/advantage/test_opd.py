@@ -43,3 +43,10 @@ def test_what_the_teacher_all_but_rules_out_is_clipped() -> None:
 def test_what_does_not_fit_into_the_context_is_not_asked() -> None:
     group = group_of(episode("a", [0], feedback=SUCCESS), *(episode("b", [0]) for _ in range(2)))
     assert give_credit(OPDOptions(), group, Cramped(refuse, refuse)) == [each.tolist() for each in group.advantages]
+
+
+def test_a_fixed_penalty_needs_no_teacher_and_falls_on_the_same_attempts() -> None:
+    options = OPDOptions(penalty=7.0, teacher_weight=0.5)
+    assert not options.needs_teacher and options.label == "opd-penalty"
+    group = group_of(attempt((1, 2), SUCCESS), attempt((3, 4), FAILURE))
+    assert give_credit(options, group, FakeScorer(refuse, refuse)) == [[0.5, 0.5], [-0.5 - 3.5] * 2]

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from unit.hindsight.fakes import PAIR, WRONG, FakeScorer, keys_of, make_rows
+from unit.hindsight.fakes import PAIR, WRONG, FakeScorer, attempt, group_of, keys_of, make_rows
 
 from backsight.hindsight.target.options import SRPOOptions
-from backsight.types import Group
+from backsight.types import Feedback, Group
 
 
 def test_a_failure_of_which_nothing_is_known_is_reinforced() -> None:
@@ -32,3 +32,10 @@ def test_while_the_teacher_pauses_failures_are_reinforced_like_successes() -> No
     rows = make_rows(SRPOOptions(), PAIR, scorer=FakeScorer(trusts=False))
     assert [(each.method, each.weight) for each in rows] == [("outcome", 1.0)] * 2
     assert sorted(keys_of(rows)) == [(0, 0), (0, 1)]  # type: ignore[type-var]
+
+
+def test_a_control_is_told_of_another_prompt() -> None:
+    elsewhere = attempt((1,), Feedback(reward=0.0, success=False, correction="gold"), prompt="asked", text="no")
+    rows = make_rows(SRPOOptions(hint="other"), PAIR, group_of(elsewhere))
+    told = {key: each.teacher_prompts for key, each in zip(keys_of(rows), rows, strict=True)}
+    assert told[0, 1] == ("A correct answer: gold\nask",) and told[1, 0] == ("A correct answer: yes\nasked",)
