@@ -343,6 +343,12 @@ class Example:
         return self.trajectory is None or self.trajectory.is_scored or bool(self.advantages.any())
 
     @property
+    def exchanged(self) -> Example:
+        """The example as its teacher reads it: with the prompts of teacher and policy in each other's place."""
+        assert self.teacher_prompts is not None
+        return replace(self, prompts=self.teacher_prompts, teacher_prompts=self.prompts)
+
+    @property
     def num_decisions(self) -> int:
         for weights in (self.advantages, self.imitation_weights, self.teacher_weights):
             if weights is not None:

@@ -6,6 +6,7 @@ Each gives one number a decision, not yet reduced. Tensors: N decisions, K actio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -46,6 +47,20 @@ def distillation(log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, alpha: floa
         mixture = torch.logaddexp(student + math.log(1 - alpha), teacher + math.log(alpha))
         terms = (1 - alpha) * _kl_terms(student, mixture) + alpha * _kl_terms(teacher, mixture)
     return (terms if clip is None else terms.clamp(max=clip)).sum(-1)
+
+
+def later_cross_entropy(
+    log_probs_NK: Tensor, teacher_log_probs_NK: Tensor, weights_N: Tensor, lengths: Sequence[int]
+) -> Tensor:
+    """Calculate what the decisions of each example after each one cost, Σ_{s>t} w_s·CE(T_s, S_s), (N,), without
+    gradient, where CE(T, S) = -Σ T·log S over the K actions and one more that stands for all others.
+
+    Times log π(a_t) it is the part of the gradient of E[Σ_t w_t·CE(T_t, S_t)] that comes from the states that π leads
+    to (DistIL, arXiv:2606.05152). `lengths` are the numbers of decisions of the examples.
+    """
+    student, teacher = _add_tail(log_probs_NK.detach()), _add_tail(teacher_log_probs_NK)
+    costs = torch.split(-(teacher.exp() * student).sum(-1) * weights_N, list(lengths))
+    return torch.cat([each.flip(0).cumsum(0).flip(0) - each for each in costs])
 
 
 def reference_kl(log_probs_N: Tensor, reference_log_probs_N: Tensor) -> Tensor:

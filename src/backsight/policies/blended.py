@@ -13,13 +13,23 @@ from backsight.types import Decisions, Example, Sampling, ScoreRequest
 
 
 class BlendedPolicy:
-    """A scorer with lerp(anchor's logits, other's logits, share): the trust-region teacher of SDPO (arXiv:2601.20802).
+    """A scorer with lerp(anchor's logits, other's logits, share).
 
-    It is never trained and never acts, so it has only a part of the methods of `Policy`.
+    Of two policies it is the trust-region teacher of SDPO (arXiv:2601.20802). Of one policy with and without the hint
+    it is the target of β-OPSD (arXiv:2607.28582): with `anchor_reads_other_prompts`, the anchor reads the prompts that
+    are not the other's. It is never trained and never acts, so it has only a part of the methods of `Policy`.
     """
 
-    def __init__(self, anchor: LanguageModelPolicy, other: LanguageModelPolicy, share: float) -> None:
+    def __init__(
+        self,
+        anchor: LanguageModelPolicy,
+        other: LanguageModelPolicy,
+        share: float,
+        *,
+        anchor_reads_other_prompts: bool = False,
+    ) -> None:
         self.anchor, self.other, self.share = anchor, other, share
+        self.anchor_reads_other_prompts = anchor_reads_other_prompts
 
     def micro_batches(self, examples: Sequence[Example], budget: int) -> list[list[int]]:
         return self.anchor.micro_batches(examples, budget)
@@ -27,7 +37,8 @@ class BlendedPolicy:
     def log_probs(
         self, examples: Sequence[Example], sampling: Sampling = PLAIN, request: ScoreRequest = NO_EXTRAS
     ) -> Decisions:
-        one, two = self.anchor.states(examples, sampling), self.other.states(examples, sampling)
+        read = [each.exchanged for each in examples] if self.anchor_reads_other_prompts else examples
+        one, two = self.anchor.states(read, sampling), self.other.states(examples, sampling)
         width = one.hidden_NH.shape[-1]
 
         def head(hidden: Tensor) -> Tensor:

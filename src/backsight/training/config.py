@@ -15,6 +15,7 @@ Count = Annotated[int, Field(ge=1)]
 Cadence = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Several = Annotated[int, Field(ge=1, le=2**20)]
 """A number of things that are in memory together, or done one after another within a step."""
 Rate = Annotated[float, Field(gt=0, le=100)]
@@ -213,12 +214,16 @@ class SamplingConfig(Settings):
 class TeacherConfig(Settings):
     """Settings of the teacher, the copy of the policy that is told what was revealed, and of what is learnt from it."""
 
-    update: Literal["frozen", "ema", "trust_region", "live"] = "frozen"
-    """The teacher's weights: those of the start (`frozen`), an average that follows the policy (`ema`), the start's
-    logits moved towards the policy's (`trust_region`), or the policy itself (`live`), which collapses and is there for
-    experiments. SDPO averages; here the average of a small policy forgot how to use the hint before it had taught
-    much (docs/methods.md)."""
-    rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    update: Literal["frozen", "ema", "restart", "trust_region", "live"] = "frozen"
+    """The teacher's weights: those of the start (`frozen`), an average that follows the policy (`ema`), the policy's,
+    taken anew every `restart_steps` steps and frozen in between (`restart`), the start's logits moved towards the
+    policy's (`trust_region`), or the policy itself (`live`), which collapses and is there for experiments. SDPO
+    averages; here the average of a small policy forgot how to use the hint before it had taught much
+    (docs/methods.md)."""
+    restart_steps: Count = 100
+    """Number of steps after which the teacher takes over the policy's weights, with `update=restart`. RLCSD takes 10; a
+    small policy that learns from few prompts has forgotten by then how to read a hint, and so has its teacher."""
+    rate: PositiveShare = 0.05
     """Share of the policy that enters the average in a step, or the logits of the trust region."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Kind of divergence: 0 is forward KL, 1 reverse KL, between them Jensen-Shannon's. The papers use 0.5, whose
@@ -227,11 +232,44 @@ class TeacherConfig(Settings):
     """Number of the teacher's likeliest actions that are compared; all others together are one more."""
     clip: Positive | None = None
     """Cap of what one action adds to the divergence of a decision; None sets no limit."""
+    share: Annotated[tuple[PositiveShare, PositiveShare], Field(strict=False)] = (1.0, 1.0)
+    """Share of the teacher's logits in the target, in the first step and after `share_steps`; the rest are those that
+    the same weights have without the hint. `[0.5, 0.8]` is β-OPSD's, which stays nearer to the reference."""
+    share_steps: Count = 200
+    """Number of steps in which `share` goes from its first to its second value."""
+    sequence_gradient: bool = False
+    """Whether a token also answers for how far the policy is from the teacher at all later ones, as in DistIL: the
+    gradient of the whole sequence in place of that of each token alone. It needs `alpha=0`. What has ended costs
+    nothing more, so that a policy may learn to end at once."""
     check_steps: Cadence = 5
     """Number of steps between trials of the teacher: while its own attempts are not better than the policy's, nothing
     is distilled. 0 trusts it."""
     check_prompts: Count = 16
     """Most attempts of the teacher in a trial. The last four trials count."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the target holds something of what the teacher thinks without the hint."""
+        return self.share != (1.0, 1.0)
+
+    def share_at(self, step: int) -> float:
+        """Return the share of the teacher's logits in the target of a step, counted from 0."""
+        first, last = self.share
+        return first + (last - first) * min(1.0, step / self.share_steps)
+
+    @model_validator(mode="after")
+    def _blends_one_thing(self) -> TeacherConfig:
+        if self.mixes and self.update == "trust_region":
+            remedy = "teacher.update=trust_region moves the logits already; take frozen, or leave it out"
+            raise ConfigError("teacher.share", list(self.share), remedy)
+        return self
+
+    @model_validator(mode="after")
+    def _credits_cross_entropy(self) -> TeacherConfig:
+        if self.sequence_gradient and self.alpha != 0:
+            remedy = "teacher.sequence_gradient is that of the cross-entropy to the teacher; leave it out, or alpha=0"
+            raise ConfigError("teacher.alpha", self.alpha, remedy)
+        return self
 
 
 class TrainingConfig(AlgorithmConfig, OptimizerConfig, SamplingConfig):

@@ -6,7 +6,7 @@ Both are asked once, before the first optimizer step. Tensors: N decisions of a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -159,7 +159,7 @@ def _teacher_targets(
 ) -> Mapping[int, Target]:
     """Return the teacher's distribution on its own prompts, by the index of each example that has a teacher."""
     told = {
-        index: replace(each, prompts=each.teacher_prompts)
+        index: each.exchanged
         for index, each in enumerate(examples)
         if each.teacher_weights is not None and each.teacher_prompts is not None
     }

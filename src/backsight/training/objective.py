@@ -21,7 +21,7 @@ from backsight.losses.policy_gradient import (
     plain_policy_gradient,
     shaped_policy_gradient,
 )
-from backsight.losses.targets import distillation, imitation, reference_kl
+from backsight.losses.targets import distillation, imitation, later_cross_entropy, reference_kl
 from backsight.policies.base import Policy
 from backsight.training.config import TrainingConfig
 from backsight.training.frozen_scores import Target, join_references, join_targets
@@ -83,7 +83,7 @@ def micro_batch_loss(
     if target is not None:
         taught_N = join(each.teacher_T * _or_zeros(each.example.teacher_weights, each.example) for each in batch)
         parts |= _distillation(decisions, examples, target, taught_N, config)
-        loss = loss + parts["loss/distillation"]
+        loss = loss + parts["loss/distillation"] + parts.get("loss/later_distillation", 0.0)
     if reference_N is not None:
         kl_loss_N, kl_N = _divergence(decisions.log_probs_N, reference_N.to(device), examples, config)
         loss = loss + config.beta * (kl_loss_N * join(each.kl_T for each in batch)).sum()
@@ -116,13 +116,19 @@ def _distillation(
         decisions.support_log_probs_NK, target.log_probs_NK.to(device), config.teacher.alpha, config.teacher.clip
     )
     log_probs_N = decisions.log_probs_N.detach()
-    _, behaviour_N = _behaviour(log_probs_N, examples)
+    has_ratio_N, behaviour_N = _behaviour(log_probs_N, examples)
     weight_N = (log_probs_N - behaviour_N).exp().clamp(max=config.importance_cap)
     gain_N = target.taken_N.to(device) - log_probs_N
-    return {
+    parts = {
         "loss/distillation": (loss_N * weight_N * taught_N).sum(),
         "teacher/log_prob_gain": (gain_N * (taught_N > 0)).sum() / target.num_taught,
     }
+    if config.teacher.sequence_gradient:
+        lengths = [each.num_decisions for each in examples]
+        later_N = later_cross_entropy(decisions.support_log_probs_NK, target.log_probs_NK.to(device), taught_N, lengths)
+        # what was not sampled by the policy did not lead it to the states that come later
+        parts["loss/later_distillation"] = (decisions.log_probs_N * weight_N * later_N * has_ratio_N).sum()
+    return parts
 
 
 def _policy_gradient(

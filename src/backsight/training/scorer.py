@@ -79,6 +79,8 @@ class RunScorer:
         """
         self._seed, self._questions = derive_seed(self.config.seed, "look back", progress.step), 0
         self._progress, self._was_tried, self.trial, self.extra_attempts = progress, False, None, 0
+        if self.teacher is not None:
+            self.teacher.begin(progress.step)
 
     def begin_round(self) -> None:
         """Begin a round of the step: its attempts have keys of their own, which those of another round had as well."""

@@ -37,13 +37,16 @@ Judging = Callable[[Sequence[Trajectory]], list[Trajectory]]
 
 
 class Teacher:
-    """The teacher of a run: a policy with weights of its own, unless it is live. Call `follow` after every step."""
+    """The teacher of a run: a policy with weights of its own, unless it is live.
+
+    Call `begin` before every step, and `follow` after it.
+    """
 
     def __init__(self, policy: Policy, config: TeacherConfig, dtype: torch.dtype | None = None) -> None:
         """Make the teacher from the policy as it is now, in the precision that the policy will compute in.
 
         Raises:
-            ConfigError: when a trust region is asked for and the policy is no language model.
+            ConfigError: when logits are to be blended and the policy is no language model.
         """
         self.config = config
         self.copy = policy if config.update == "live" else in_precision(copy.deepcopy(policy), dtype)
@@ -55,19 +58,38 @@ class Teacher:
             if any(weight.dtype != torch.float32 for weight in own.values()):
                 self.masters = {name: weight.detach().float().clone() for name, weight in own.items()}
         self.scoring: Scoring = self.copy
+        """What the teacher thinks under the prompts of an example."""
         if config.update == "trust_region":
             if not isinstance(policy, LanguageModelPolicy) or not isinstance(self.copy, LanguageModelPolicy):
                 raise ConfigError("teacher.update", config.update, "is for language models; use ema or frozen")
             self.scoring = BlendedPolicy(self.copy, policy, config.rate)
+        self.mixture: BlendedPolicy | None = None
+        if config.mixes:
+            if not isinstance(self.copy, LanguageModelPolicy):
+                raise ConfigError("teacher.share", list(config.share), "is for language models; leave it out")
+            share = config.share_at(0)
+            self.mixture = BlendedPolicy(self.copy, self.copy, share, anchor_reads_other_prompts=True)
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
         """Weights that a checkpoint keeps: those of the copy, or the float32 masters that it is rounded from."""
         return self.masters or trained_weights(self.copy.module)
 
+    @property
+    def target(self) -> Scoring:
+        """What is distilled, of examples that are `exchanged`."""
+        return self.mixture or self.scoring
+
+    def begin(self, step: int) -> None:
+        """Begin a step, counted from 0: it says how much of the target is the teacher's own."""
+        if self.mixture is not None:
+            self.mixture.share = self.config.share_at(step)
+
     @torch.no_grad()
-    def follow(self, policy: Policy) -> None:
-        """Move the teacher's weights towards the policy's if they are an average; else do nothing."""
+    def follow(self, policy: Policy, step: int) -> None:
+        """Move the teacher's weights towards the policy's after a step, or set them to these, if that is its way."""
+        if self.config.update == "restart" and (step + 1) % self.config.restart_steps == 0:
+            set_weights(self.weights, trained_weights(policy.module))
         if self.config.update == "ema":
             new = trained_weights(policy.module)
             for name, own in self.weights.items():

@@ -304,7 +304,7 @@ class Trainer:
         )
         self._note_broken("frac_steps_skipped" in metrics, examples)
         if self.teacher is not None:
-            self.teacher.follow(self.policy)
+            self.teacher.follow(self.policy, self.progress.step)
         return {**metrics, **agreement.metrics, "learning_rate": rate}
 
     def set_learning_rate(self) -> float:

@@ -116,7 +116,7 @@ def _ask_frozen(
     asked = [index for index in taught if index in own]
     answers = ask_frozen_policies(
         reference if config.penalises_kl else None,
-        None if teacher is None else teacher.scoring,
+        None if teacher is None else teacher.target,
         [examples[index] for index in asked],
         config,
         state.micro_batch_size,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from backsight.losses.targets import distillation, imitation, reference_kl
+from backsight.losses.targets import distillation, imitation, later_cross_entropy, reference_kl
 
 STUDENT = torch.tensor([[0.5, 0.25]]).log()
 TEACHER = torch.tensor([[0.25, 0.5]]).log()
@@ -71,3 +71,12 @@ def test_forward_kl_still_pulls_where_the_student_gives_the_teachers_choice_noth
         assert logits.grad is not None
         gradients.append(float(logits.grad[0, 1].abs()))
     assert gradients[0] == pytest.approx(1.0, rel=1e-2) and gradients[1] < 1e-4
+
+
+def test_each_decision_answers_for_the_later_ones_of_its_example() -> None:
+    student, teacher = STUDENT.expand(3, 2), TEACHER.expand(3, 2)
+    cost = -(0.25 * math.log(0.5) + 0.5 * math.log(0.25) + 0.25 * math.log(0.25))
+    found = later_cross_entropy(student, teacher, torch.tensor([1.0, 0.5, 2.0]), [2, 1])
+    assert found.tolist() == pytest.approx([0.5 * cost, 0.0, 0.0])
+    found = later_cross_entropy(student.clone().requires_grad_(), teacher, torch.tensor([1.0, 0.5, 2.0]), [3])
+    assert found.tolist() == pytest.approx([2.5 * cost, 2 * cost, 0.0]) and not found.requires_grad

@@ -1,6 +1,7 @@
 """Two policies as one: their logits are mixed, not their probabilities."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,3 +47,21 @@ def test_batches_are_cut_as_the_anchor_cuts_them() -> None:
     assert BlendedPolicy(anchor, tiny_policy(seed=1), 0.3).micro_batches(EXAMPLES, 20) == anchor.micro_batches(
         EXAMPLES, 20
     )
+
+
+@pytest.mark.parametrize("make", [tiny_policy, tiny_seq2seq])
+@torch.no_grad()
+def test_one_policy_is_moved_from_what_it_thinks_without_the_hint(make: Make) -> None:
+    policy = make()
+    plain = [replace(each, teacher_prompts=(f"hint {place}",)) for place, each in enumerate(EXAMPLES)]
+    read = [each.exchanged for each in plain]
+    assert [each.prompts for each in read] == [("hint 0",), ("hint 1",), ("hint 2",)]
+    assert [each.exchanged for each in read] == plain
+    every = ScoreRequest(support_NK=torch.arange(len(policy.tokenizer)).expand(6, -1))
+    blended = BlendedPolicy(policy, policy, 0.3, anchor_reads_other_prompts=True)
+    found, without, told = (
+        each.log_probs(rows, Sampling(), every).support_log_probs_NK
+        for each, rows in ((blended, read), (policy, plain), (policy, read))
+    )
+    assert found is not None and without is not None and told is not None
+    torch.testing.assert_close(found, torch.lerp(without, told, 0.3).log_softmax(-1), rtol=1e-4, atol=1e-4)

@@ -258,3 +258,52 @@ def test_the_divergence_has_the_gradient_of_what_is_logged(behaviour: tuple[floa
     torch.testing.assert_close(found, exact.grad)
     if behaviour[0] == 0.5:
         assert float(parts["kl"]) == pytest.approx(divergence.item(), rel=1e-5)
+
+
+class TwoTokens:
+    """A policy over answers of two tokens, each one of two: the second depends on the first."""
+
+    def __init__(self) -> None:
+        self.logits = torch.tensor([[0.3, -0.2], [0.5, 0.1], [-0.4, 0.9]], requires_grad=True)
+
+    def log_probs(self, examples: Sequence[Example], sampling: Sampling, request: ScoreRequest) -> Decisions:
+        states = [place for each in examples for place in (0, 1 + each.responses[0][0])]
+        taken = torch.tensor([token for each in examples for token in each.responses[0]])
+        whole_NK = self.logits[states].log_softmax(-1)
+        taken_N = whole_NK.gather(-1, taken[:, None])[:, 0]
+        return Decisions(taken_N, 2, None, None, torch.arange(2).expand(len(taken), 2), whole_NK)
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_the_gradient_of_the_sequence_is_that_of_the_expected_disagreement(is_masked: bool) -> None:
+    """DistIL's estimate, averaged over all answers as often as they are given, against the derivative itself."""
+    teacher = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+    mask = torch.tensor([0.0, 1.0] if is_masked else [1.0, 1.0])
+    policy, exact = TwoTokens(), TwoTokens()
+    settings = config(teacher=TeacherConfig(sequence_gradient=True))
+    estimate, expected = torch.zeros(3, 2), torch.tensor(0.0)
+    for answer in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        row = replace(TAUGHT, responses=(answer,), teacher_weights=mask)
+        known = exact.log_probs([row], Sampling(), ScoreRequest())
+        assert known.support_log_probs_NK is not None
+        target_NK = teacher[[0, 1 + answer[0]]]
+        cost = -(target_NK * known.support_log_probs_NK).sum(-1) @ mask / mask.sum()
+        probability = known.log_probs_N.sum().exp()
+        expected = expected + probability * cost
+        row = replace(row, behaviour_log_probs=known.log_probs_N.detach())
+        target = Target(torch.arange(2).expand(2, 2), target_NK.log(), target_NK.log()[:, 0], 2)
+        scored = [(row, FrozenScores(target=target))]
+        loss, _, _ = micro_batch_loss(policy, weigh_examples(scored, settings), settings)  # type: ignore[arg-type]
+        (gradient,) = torch.autograd.grad(loss, policy.logits)
+        estimate += probability.detach() * gradient
+    expected.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(estimate, exact.logits.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_what_the_policy_did_not_sample_answers_for_nothing_later() -> None:
+    settings = config(teacher=TeacherConfig(sequence_gradient=True))
+    for behaviour, expected in ((None, 0.0), (logs(0.5, 0.25), math.log(0.5) * 0.5 * 0.75 * math.log(4))):
+        row = replace(TAUGHT, behaviour_log_probs=behaviour)
+        loss, parts = loss_of(STUDENT, [(row, FrozenScores(target=TARGET))], settings)
+        assert parts["loss/later_distillation"] == pytest.approx(expected, rel=1e-4)
+        assert loss == pytest.approx(parts["loss/distillation"] + parts["loss/later_distillation"])

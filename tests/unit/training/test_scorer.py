@@ -12,7 +12,7 @@ from backsight.feedback.pool import FeedbackPool
 from backsight.hindsight.base import number_attempts
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.rollouts.engines import engine_for
-from backsight.training.config import StopConfig, TrainingConfig
+from backsight.training.config import StopConfig, TeacherConfig, TrainingConfig
 from backsight.training.progress import Progress
 from backsight.training.scorer import RunScorer
 from backsight.training.teacher import Teacher
@@ -190,3 +190,14 @@ def test_a_policy_that_is_still_the_reference_has_no_divergence_to_take_off(algo
     )
     (group,) = scorer.estimate(number_attempts([Group("s", attempts)]))
     assert not any(bool(each.any()) for each in group.advantages), "the sampler's rounding is nobody's merit"
+
+
+def test_a_response_is_told_apart_token_by_token() -> None:
+    scorer = scorer_of(tiny_policy(words=("red",)))
+    assert scorer.pieces(scorer.encode(" red!")) == [" red", "!", "<end>"]
+
+
+def test_a_step_says_how_much_of_the_target_is_the_teachers() -> None:
+    scorer = scorer_of(tiny_policy(), teacher=TeacherConfig(share=(0.5, 1.0), share_steps=4))
+    scorer.begin(Progress(step=2))
+    assert scorer.teacher is not None and scorer.teacher.mixture is not None and scorer.teacher.mixture.share == 0.75

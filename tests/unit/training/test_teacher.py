@@ -2,6 +2,8 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tiny_models import tiny_policy, tiny_seq2seq
 
 from backsight.errors import ConfigError
 from backsight.hindsight.base import Told, number_attempts
+from backsight.policies.blended import BlendedPolicy
 from backsight.policies.causal_lm import CausalLMPolicy
 from backsight.policies.text import LanguageModelPolicy
 from backsight.training.config import TeacherConfig
@@ -44,9 +47,51 @@ def test_a_frozen_teacher_stays_and_an_averaged_one_follows() -> None:
         own = copy.deepcopy(policy)
         teacher = Teacher(own, TeacherConfig(update=update, rate=0.25))
         own.module.load_state_dict(moved(policy).module.state_dict())
-        teacher.follow(own)
+        teacher.follow(own, 0)
         assert isinstance(teacher.copy, CausalLMPolicy)
         torch.testing.assert_close(first_weight(teacher.copy), torch.lerp(before, after, share))
+
+
+def test_a_restarted_teacher_is_frozen_between_two_restarts() -> None:
+    policy = tiny_policy()
+    teacher = Teacher(policy, TeacherConfig(update="restart", restart_steps=3))
+    assert isinstance(teacher.copy, CausalLMPolicy)
+    seen = []
+    for step in range(7):
+        with torch.no_grad():
+            next(policy.module.parameters()).add_(1.0)
+        teacher.follow(policy, step)
+        seen.append(round(float((first_weight(policy) - first_weight(teacher.copy)).mean())))
+    assert seen == [1, 2, 0, 1, 2, 0, 1]
+
+
+def test_the_target_moves_from_what_is_thought_without_the_hint() -> None:
+    policy = tiny_policy()
+    assert Teacher(policy, TeacherConfig()).mixture is None
+    teacher = Teacher(policy, TeacherConfig(share=(0.5, 0.8), share_steps=10))
+    assert isinstance(teacher.target, BlendedPolicy)
+    shares = []
+    for step in (0, 5, 10, 99):
+        teacher.begin(step)
+        shares.append(teacher.target.share)
+    assert shares == pytest.approx([0.5, 0.65, 0.8, 0.8])
+    row = replace(PLAIN, prompts=("hint c",), teacher_prompts=("c",), teacher_weights=torch.ones(2))
+    with torch.no_grad():  # who is asked what was likely, and not for a target, has read the hint alone
+        found, own = teacher.scoring.log_probs([row]).log_probs_N, policy.log_probs([row]).log_probs_N
+    torch.testing.assert_close(found, own)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"share": (0.5, 0.8), "update": "trust_region"}, r"teacher\.share.*moves the logits already"),
+        ({"share": (0.0, 1.0)}, "share"),
+        ({"sequence_gradient": True, "alpha": 0.5}, r"teacher\.alpha: 0\.5.*leave it out, or alpha=0"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TeacherConfig(**settings)
 
 
 @pytest.mark.parametrize("make", [tiny_policy, tiny_seq2seq])
@@ -69,6 +114,8 @@ def test_a_trust_region_moves_the_logits(make: Callable[[], LanguageModelPolicy]
 def test_a_trust_region_needs_a_language_model() -> None:
     with pytest.raises(ConfigError, match="trust_region"):
         Teacher(object(), TeacherConfig(update="trust_region"))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"teacher\.share.*language models"):
+        Teacher(object(), TeacherConfig(share=(0.5, 0.8)))  # type: ignore[arg-type]
 
 
 def attempt(reward: float) -> Trajectory:
@@ -127,7 +174,7 @@ def test_an_average_in_lower_precision_follows_as_far_as_in_full() -> None:
         for parameter in policy.module.parameters():
             parameter.mul_(1.01)
     for _ in range(60):
-        teacher.follow(policy)
+        teacher.follow(policy, 0)
     goal = first_weight(policy).float() - before
     moved = next(iter(teacher.weights.values())) - before
     assert float((moved * goal).sum() / goal.square().sum()) == pytest.approx(1 - 0.95**60, abs=0.01)

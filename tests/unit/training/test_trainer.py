@@ -82,11 +82,15 @@ WAYS = {
     "with a critic": {"algorithm": "ppo"},
     "with a teacher": {"teacher": TeacherConfig(check_steps=0)},
     "with a teacher that stays": {"teacher": TeacherConfig(update="frozen", check_steps=1)},
+    "with a teacher that restarts": {
+        "teacher": TeacherConfig(update="restart", restart_steps=3, share=(0.5, 0.8), share_steps=4, check_steps=0)
+    },
     "with a method that learns": {},
 }
 METHODS = {
     "with a teacher": SelfDistillOptions(outcome_weight=1.0).build,
     "with a teacher that stays": SelfDistillOptions(outcome_weight=1.0).build,
+    "with a teacher that restarts": SelfDistillOptions(outcome_weight=1.0).build,
     "with a method that learns": RudderOptions().build,
 }
 

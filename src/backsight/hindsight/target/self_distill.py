@@ -17,7 +17,8 @@ KL (`teacher.alpha=0`) over the teacher's own likeliest actions. These defaults 
 gives the teacher's choice little mass the gradients of reverse KL and Jensen-Shannon vanish; measured on a secret
 answer, forward KL reached 1.00 and reverse KL 0.94 from as many attempts (docs/results.md). SDPO's own recipe sets
 `teacher.update=ema` and `teacher.alpha=0.5`; OPSD's sets `teacher.update=frozen` and `teacher.alpha=0.5`; SDFT's sets
-`teacher.update=ema` and `teacher.alpha=1`.
+`teacher.update=ema` and `teacher.alpha=1`. `teacher.share` (β-OPSD, arXiv:2607.28582) and `teacher.sequence_gradient`
+(DistIL, arXiv:2606.05152) change the target and its gradient; docs/methods.md says how.
 
 `where` says which tokens are taught: all, or those of failed attempts, or those that the teacher finds less likely than
 the policy did (a mask as in HINT-SD, arXiv:2605.17873, without its judge). A lone success has no sibling to learn from;
