@@ -12,6 +12,7 @@ LAYERS = [
         "profiling",
         "disk",
         "interrupts",
+        "context",
         "rounding",
         "threads",
     },

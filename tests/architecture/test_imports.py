@@ -22,6 +22,7 @@ MAY_ONLY_IMPORT = {
     "errors": set(),
     "types": {"errors", "rounding"},
     "interfaces": {"types"},
+    "context": set(),
     "rounding": set(),
     "threads": set(),
 }

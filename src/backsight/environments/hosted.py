@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
+from backsight.context import holding
 from backsight.feedback.daemons import EventLoop
 from backsight.interfaces import Host
 
@@ -14,14 +15,9 @@ _HOST: ContextVar[Host | None] = ContextVar("_HOST", default=None)
 _LOOP = EventLoop("hosted environments")
 
 
-@contextmanager
-def hosting(host: Host | None) -> Iterator[None]:
+def hosting(host: Host | None) -> AbstractContextManager[None]:
     """Have environments that are made inside the block kept by this host; None: in this process."""
-    token = _HOST.set(host)
-    try:
-        yield
-    finally:
-        _HOST.reset(token)
+    return holding(_HOST, host)
 
 
 def make_here_or_elsewhere(make_env: Callable[[], Any]) -> Any:

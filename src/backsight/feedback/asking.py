@@ -7,12 +7,13 @@ Reward functions, judges and environments are anybody's code. What they raise, `
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+from backsight.context import holding
 from backsight.errors import BacksightError, RewardError, describe
 from backsight.feedback.deadline import REPEAT, Deadline, Overdue, find_stuck
 
@@ -26,14 +27,9 @@ _listeners: dict[int, list[BacksightError]] = {}
 """Refusals during each call of foreign code that is under way."""
 
 
-@contextmanager
-def patience(seconds: float) -> Iterator[None]:
+def patience(seconds: float) -> AbstractContextManager[None]:
     """Give foreign code so many seconds for an answer inside the block."""
-    token = PATIENCE.set(seconds)
-    try:
-        yield
-    finally:
-        PATIENCE.reset(token)
+    return holding(PATIENCE, seconds)
 
 
 def ask(
@@ -107,6 +103,10 @@ def insisting(function: Callable[_P, _T]) -> Callable[_P, _T]:
     return call
 
 
+def overdue(author: str, seconds: float) -> RewardError:
+    """Return the error of foreign code that gave no answer in so many seconds."""
+    return RewardError(author, "hangs", f"gave no answer in {seconds:g} s; mend it, or raise reward_timeout")
+
+
 def _overdue(deadline: Deadline) -> RewardError:
-    remedy = f"gave no answer in {deadline.seconds:g} s; mend it, or raise reward_timeout"
-    return RewardError(deadline.late or "", "hangs", remedy)
+    return overdue(deadline.late or "", deadline.seconds)

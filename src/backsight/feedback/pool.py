@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backsight.errors import RewardError
+from backsight.feedback.arguments import at_step
 from backsight.feedback.asking import PATIENCE
 from backsight.feedback.daemons import DaemonThreads
-from backsight.feedback.reward_functions import at_step
 from backsight.feedback.sources import ask_source, name_of
 from backsight.interfaces import FeedbackSource
 from backsight.profiling import Profile

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import inspect
 import itertools
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, TypeVar
 
+from backsight.context import holding
 from backsight.errors import BacksightError, ConfigError, RewardError, border, describe, shown
-from backsight.feedback.asking import PATIENCE, ask, insisting, patience
+from backsight.feedback.arguments import STEP, arguments_of, at_step, choose, label
+from backsight.feedback.asking import PATIENCE, ask, insisting, overdue, patience
 from backsight.feedback.combined import unite
 from backsight.feedback.daemons import EventLoop
 from backsight.feedback.numbers import LARGEST, finite_reward, in_order
 from backsight.feedback.records import FeedbackRecord, fit_prompts, read_record
 from backsight.interfaces import Pending, Place
 from backsight.rounding import difference, total
-from backsight.tasks.base import Item, completion_text
 from backsight.types import Feedback, Trajectory
 
 _T = TypeVar("_T")
-_Place = tuple[str, int | None]
+_Question = tuple[str, int | None]
 """Name of a function, and the number of the completion that it is asked about; None: about all."""
 
 Answer = float | FeedbackRecord | None
@@ -49,67 +49,12 @@ nothing."""
 
 REMEDY = "mend the function, or let it return None where it does not apply"
 
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_IMMUTABLE = (str, int, float, bool, bytes, type(None))
-
-
-@dataclass(slots=True)
-class TrainerState:
-    """What reward functions may read of transformers' `TrainerState`, under the same names.
-
-    What is not described here keeps the value that it has there in the beginning.
-    """
-
-    global_step: int = 0
-    """Number of training steps before the one whose attempts are judged."""
-    max_steps: int = 0
-    """Number of steps of the run; 0 when it ends by another condition."""
-    epoch: float = 0.0
-    """Share of `max_steps` that is done."""
-    num_train_epochs: int = 0
-    logging_steps: int = 500
-    eval_steps: int = 500
-    save_steps: int = 500
-    train_batch_size: int | None = None
-    num_input_tokens_seen: int = 0
-    total_flos: float = 0
-    log_history: list[dict[str, float]] = field(default_factory=list)
-    best_metric: float | None = None
-    best_global_step: int | None = None
-    best_model_checkpoint: str | None = None
-    is_local_process_zero: bool = True
-    is_world_process_zero: bool = True
-    is_hyper_param_search: bool = False
-    trial_name: str | None = None
-    trial_params: dict[str, Any] | None = None
-    stateful_callbacks: dict[str, Any] = field(default_factory=dict)
-
-
-_STATE: ContextVar[tuple[int, ...]] = ContextVar("_STATE", default=(0, 0))
-
-
-@contextmanager
-def at_step(step: int | None, max_steps: int | None = None) -> Iterator[None]:
-    """Tell reward functions inside the block the step of the run, and of how many; None: as before."""
-    known = zip((step, max_steps), _STATE.get(), strict=True)
-    token = _STATE.set(tuple(before if now is None else now for now, before in known))
-    try:
-        yield
-    finally:
-        _STATE.reset(token)
-
-
 _PLACE: ContextVar[Place | None] = ContextVar("_PLACE", default=None)
 
 
-@contextmanager
-def placing(place: Place | None) -> Iterator[None]:
+def placing(place: Place | None) -> AbstractContextManager[None]:
     """Have reward functions inside the block called at this place; None: in this process."""
-    token = _PLACE.set(place)
-    try:
-        yield
-    finally:
-        _PLACE.reset(token)
+    return holding(_PLACE, place)
 
 
 class RewardFunctions:
@@ -149,7 +94,7 @@ class RewardFunctions:
         if len(self.weights) != len(functions) or not all(map(math.isfinite, self.weights)):
             raise ConfigError("reward_weights", self.weights, f"give {len(functions)} finite numbers, one a function")
         self.full_marks = full_marks
-        self._at_work: list[_Place] = []
+        self._at_work: list[_Question] = []
         self._loop = EventLoop("reward functions")
 
     @property
@@ -159,7 +104,7 @@ class RewardFunctions:
         for name, row in list(self._at_work):
             rows.setdefault(name, []).append(row)
         return [
-            _label(name, own[0]) + (f" and {len(own) - 1} others" if len(own) > 1 else "") for name, own in rows.items()
+            label(name, own[0]) + (f" and {len(own) - 1} others" if len(own) > 1 else "") for name, own in rows.items()
         ]
 
     @insisting
@@ -172,7 +117,7 @@ class RewardFunctions:
         """
         if not trajectories:
             return []
-        known, place = _arguments(trajectories), _PLACE.get()
+        known, place = arguments_of(trajectories), _PLACE.get()
         said = self._said(known, len(trajectories)) if place is None else self._said_at(place, known)
         return [
             self._feedback(trajectory, dict(zip(said, row, strict=True)))
@@ -182,7 +127,7 @@ class RewardFunctions:
     def _feedback(self, trajectory: Trajectory, answers: Mapping[str, Feedback]) -> Feedback:
         for name, said in answers.items():
             if said.achieved_prompts is not None:
-                prompts = fit_prompts(said.achieved_prompts, trajectory, _label(name))
+                prompts = fit_prompts(said.achieved_prompts, trajectory, label(name))
                 answers = {**answers, name: replace(said, achieved_prompts=prompts)}
         known = reduce(unite, answers.values(), Feedback())
         reward = self._reward({name: each.reward for name, each in answers.items() if each.reward is not None})
@@ -197,14 +142,14 @@ class RewardFunctions:
         weights = dict(zip(self.functions, self.weights, strict=True))
         counted = [weights[name] * value for name, value in rewards.items() if weights[name] != 0]
         if sum(map(abs, counted)) > LARGEST:
-            who = ", ".join(map(_label, rewards))
+            who = ", ".join(map(label, rewards))
             raise RewardError(who, f"give {counted} together", "is beyond what float32 holds; lower the weights")
         return total(counted) if counted else None
 
     def _said(self, known: Mapping[str, Any], expected: int) -> dict[str, list[Feedback]]:
         """Return what each function says. All that is awaitable, of one function or of several, is awaited together."""
         said: dict[str, list[Feedback]] = dict.fromkeys(self.functions, [])
-        waiting: dict[_Place, Awaitable[object]] = {}
+        waiting: dict[_Question, Awaitable[object]] = {}
         answers: dict[str, list[object]] = {}
 
         def call(name: str, arguments: Mapping[str, Any]) -> None:
@@ -224,9 +169,9 @@ class RewardFunctions:
 
         try:
             for name, function in self.functions.items():
-                arguments = _choose(name, function, known)
+                arguments = choose(name, function, known)
                 with self._mark_busy((name, None)):
-                    ask(_label(name), REMEDY, call, name, arguments)
+                    ask(label(name), REMEDY, call, name, arguments)
             found = self._await(waiting) if waiting else {}
         except BaseException:
             for answer in waiting.values():  # those that run already are cancelled
@@ -236,7 +181,7 @@ class RewardFunctions:
         for name, members in answers.items():
             found[name, None] = [found.get((name, row), each) for row, each in enumerate(members)]
         return said | {
-            name: ask(_label(name), REMEDY, _numbers, name, answer, expected)
+            name: ask(label(name), REMEDY, _numbers, name, answer, expected)
             for (name, row), answer in found.items()
             if row is None
         }
@@ -248,8 +193,8 @@ class RewardFunctions:
         seconds = PATIENCE.get()
         try:
             for name, function in self.functions.items():
-                work = partial(_judge, function, known, _STATE.get(), seconds)
-                with border(partial(RewardError, _label(name), "cannot be sent to another machine")):
+                work = partial(_judge, function, known, STEP.get(), seconds)
+                with border(partial(RewardError, label(name), "cannot be sent to another machine")):
                     pending[name] = place(work, seconds)
             for name in self.functions:
                 with self._mark_busy((name, None)):
@@ -266,15 +211,14 @@ class RewardFunctions:
         except BacksightError:
             raise
         except TimeoutError as error:
-            remedy = f"gave no answer in {seconds:g} s; mend it, or raise reward_timeout"
-            raise RewardError(_label(name), "hangs", remedy) from error
+            raise overdue(label(name), seconds) from error
         except Exception as error:
-            raise RewardError(_label(name), describe(error), REMEDY) from error
+            raise RewardError(label(name), describe(error), REMEDY) from error
 
-    def _await(self, waiting: Mapping[_Place, Awaitable[object]]) -> dict[_Place, object]:
+    def _await(self, waiting: Mapping[_Question, Awaitable[object]]) -> dict[_Question, object]:
         """Return what all of these come to say, in their order; the first one that failed is raised."""
 
-        async def answer(place: _Place) -> object:
+        async def answer(place: _Question) -> object:
             with self._mark_busy(place):
                 try:
                     return await waiting[place]
@@ -284,15 +228,15 @@ class RewardFunctions:
         async def answers() -> list[object]:
             return await asyncio.gather(*map(answer, waiting))
 
-        asked = sorted({_label(name) for name, _ in waiting})
+        asked = sorted({label(name) for name, _ in waiting})
         known = ask(lambda: ", ".join(sorted(self.busy) or asked), REMEDY, self._run, answers)
-        return {place: ask(_label(*place), REMEDY, _unwrap, each) for place, each in zip(waiting, known, strict=True)}
+        return {place: ask(label(*place), REMEDY, _unwrap, each) for place, each in zip(waiting, known, strict=True)}
 
     def _run(self, function: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return self._loop.run(function())
 
     @contextmanager
-    def _mark_busy(self, place: _Place) -> Iterator[None]:
+    def _mark_busy(self, place: _Question) -> Iterator[None]:
         """Count the function as busy inside the block."""
         self._at_work.append(place)
         try:
@@ -329,87 +273,15 @@ def _name(function: RewardFunction) -> str:
     return str(getattr(function, "__name__", type(function).__name__))  # an object with __call__ has no name
 
 
-def _arguments(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
-    """Return all that a function may ask for, by name. No column of the data hides another argument."""
-    items: list[Item] = [trajectory.start for trajectory in trajectories]
-    texts = [completion_text(trajectory) for trajectory in trajectories]
-    names = dict.fromkeys(name for item in items for name in item.columns)
-    return {name: [item.columns.get(name) for item in items] for name in names} | {
-        "prompts": [item.prompt for item in items],
-        "completions": [
-            text if isinstance(item.prompt, str) else [{"role": "assistant", "content": text}]
-            for item, text in zip(items, texts, strict=True)
-        ],
-        "completion_ids": [list(trajectory.steps[-1].action.value) for trajectory in trajectories],
-    }
-
-
-def _choose(name: str, function: RewardFunction, known: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """Return those of the known arguments that the function accepts, and what TRL adds to them, as copies."""
-    step, max_steps = _STATE.get()
-    state = TrainerState(step, max_steps, step / max_steps if max_steps else 0.0)
-    available = {**known, "trainer_state": state, "log_extra": _ignore, "log_metric": _ignore}
-    try:
-        parameters = _parameters(function, follow_wrapped=False)
-        wrapped = _parameters(function, follow_wrapped=True)
-    except (TypeError, ValueError):  # it is not written in Python
-        return _copies(available)
-    for needed in _needed(parameters):
-        if needed not in available:
-            remedy = f"the data has no such column; it has: {', '.join(known)}"
-            raise RewardError(_label(name), f"asks for '{needed}'", remedy)
-    if _takes_all(parameters) and set(_needed(wrapped)) <= available.keys():
-        # a decorator hands on what it gets; where the function inside it has other arguments, it makes them itself
-        parameters = [*(each for each in parameters if each.kind is not each.VAR_KEYWORD), *wrapped]
-    if not _takes_all(parameters):
-        names = {parameter.name for parameter in parameters}
-        available = {name: value for name, value in available.items() if name in names}
-    return _copies(available)
-
-
-def _parameters(function: RewardFunction, *, follow_wrapped: bool) -> list[inspect.Parameter]:
-    return list(inspect.signature(function, follow_wrapped=follow_wrapped).parameters.values())
-
-
-def _needed(parameters: Sequence[inspect.Parameter]) -> list[str]:
-    """Return the names of the parameters that have to be given."""
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in _VARIADIC]
-
-
-def _takes_all(parameters: Sequence[inspect.Parameter]) -> bool:
-    return any(each.kind is each.VAR_KEYWORD for each in parameters)
-
-
-def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy lists with all that is in them, each row apart: a function that changes one changes nothing else."""
-    return {
-        name: [_copy(value) for value in values] if isinstance(values, list) else values
-        for name, values in arguments.items()
-    }
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, _IMMUTABLE):
-        return value
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # some objects cannot be copied: open files, connections
-        return value
-
-
-def _ignore(*_: object, **__: object) -> None:
-    """Do nothing, in place of TRL's callbacks that log from within a reward function."""
-
-
 def _numbers(name: str, answer: object, expected: int) -> list[Feedback]:
     """Return what a function says of each completion, in order and with plain numbers."""
     answers = in_order(answer, expected)
     if answers is None:
         remedy = f"return a list of {expected} numbers, one a completion"
-        raise RewardError(_label(name), f"returned {shown(answer)}", remedy)
+        raise RewardError(label(name), f"returned {shown(answer)}", remedy)
     if len(answers) != expected:
         count = len(answer) if isinstance(answer, Sized) else len(answers)
-        raise RewardError(_label(name), f"returned {count} rewards", f"return {expected}, one a completion")
+        raise RewardError(label(name), f"returned {count} rewards", f"return {expected}, one a completion")
     return [_number(name, row, each) for row, each in enumerate(answers)]
 
 
@@ -419,14 +291,10 @@ def _number(name: str, row: int, answer: object) -> Feedback:
         return Feedback()
     if not isinstance(answer, Mapping):
         remedy = "return a finite number, a record, or None where the function does not apply"
-        said = Feedback(reward=finite_reward(answer, _label(name), f"returned {{}} for completion {row}", remedy))
+        said = Feedback(reward=finite_reward(answer, label(name), f"returned {{}} for completion {row}", remedy))
     else:
-        said = read_record(answer, _label(name), row)
+        said = read_record(answer, label(name), row)
     if said == Feedback():
         return said
     own = Feedback(reward=said.reward, rewards={} if said.reward is None else {name: said.reward}, sources=(name,))
     return unite(own, said)
-
-
-def _label(name: str, row: int | None = None) -> str:
-    return f"reward function '{name}'" + ("" if row is None else f", completion {row}")

@@ -231,6 +231,22 @@ def policy_gradient_row(trajectory: Trajectory, advantages_T: Tensor, weight: fl
     )
 
 
+def taught_row(
+    trajectory: Trajectory, method: str, told: tuple[Observation, ...] | None, weights_T: Tensor, weight: float
+) -> Example:
+    """Make a row that learns from a teacher, which is told these prompts, where its weights, (T,), are not 0."""
+    return Example(
+        prompts=trajectory.prompts,
+        responses=trajectory.responses,
+        method=method,
+        behaviour_log_probs=trajectory.behaviour_log_probs,
+        teacher_prompts=told,
+        teacher_weights=weights_T,
+        weight=weight,
+        trajectory=trajectory,
+    )
+
+
 def imitation_row(
     prompts: tuple[Observation, ...],
     responses: tuple[ActionValue, ...],

@@ -25,6 +25,9 @@ from backsight import errors
 from backsight.errors import BacksightError, describe
 from backsight.profiling import STATUS, resident_bytes
 
+FEW_LAYERS = (3, 1)
+"""Numbers of layers that stand for a model too large to be run as it is. The first is measured for everything, the
+second only for how memory grows with layers, if there is time."""
 OUT_OF_MEMORY, OUT_OF_TIME = "memory ran out", "time ran out"
 FAULT = "error"
 """Name under which a process writes an error of its user's."""

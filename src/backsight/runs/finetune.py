@@ -17,8 +17,8 @@ from backsight.distributed.ranks import Ranks, connect, naming_lost_ranks
 from backsight.errors import ConfigError, DivergedError, RunFolderError
 from backsight.evaluation.evaluator import Evaluation, Scores
 from backsight.evaluation.likelihood import compare_likelihoods, has_both_kinds, turn_log_probs
+from backsight.feedback.arguments import at_step
 from backsight.feedback.asking import ask, patience
-from backsight.feedback.reward_functions import at_step
 from backsight.interfaces import FeedbackSource
 from backsight.policies import adapters
 from backsight.policies.text import TextPolicy

@@ -26,7 +26,7 @@ from backsight.planning.assembly import (
 )
 from backsight.planning.duration import Tokens, computed_seconds, steps_until
 from backsight.planning.machines import Machine, find_machine
-from backsight.planning.measuring import OUT_OF_MEMORY, Measured, measure
+from backsight.planning.measuring import FEW_LAYERS, OUT_OF_MEMORY, Measured, measure
 from backsight.planning.memory import Load, Memory, ModelSize, memory_of
 from backsight.planning.remedies import Remedy, advice, remedies
 from backsight.planning.storage import Written, disk_of
@@ -39,8 +39,6 @@ SECONDS = 42
 """Time of a rehearsal, from its process's start; the plan is there in a minute."""
 PATIENCE = 4
 """How many times as long a rehearsal may take, where a step turns out slower than it was thought to be."""
-FEWER = "3,1"
-"""Numbers of layers of a second rehearsal, when memory runs out in the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def plan(config: RunConfig, machine: str | None = None) -> Plan:
         measured = measure(MODULE, [str(path), "", str(SECONDS)], PATIENCE * SECONDS)
         cause = measured.ending
         if not rehearsed(measured):
-            measured = measure(MODULE, [str(path), FEWER, str(SECONDS)], PATIENCE * SECONDS)
+            measured = measure(MODULE, [str(path), ",".join(map(str, FEW_LAYERS)), str(SECONDS)], PATIENCE * SECONDS)
     return _Planning(config, measured, cause).plan(other)
 
 

@@ -21,7 +21,7 @@ import torch
 from backsight.config import RunConfig, dump_config, read_config
 from backsight.errors import BacksightError
 from backsight.feedback.asking import patience
-from backsight.planning.measuring import MemoryGauge, Teller, go_first
+from backsight.planning.measuring import FEW_LAYERS, MemoryGauge, Teller, go_first
 from backsight.planning.memory import size_of, weights_of_adapter
 from backsight.policies import adapters, footprint
 from backsight.policies.causal_lm import CausalLMPolicy
@@ -45,9 +45,6 @@ CALM = {"learning_rate": 1e-9, "max_staleness": 0, "trace": "off"}
 """Settings of a rehearsal: the policy stays what it is, one thing is done at a time, and nothing is watched."""
 LARGEST_WHOLE = 500_000_000
 """Most weights of a model that is loaded and run as it is."""
-FEW_LAYERS = (3, 1)
-"""Numbers of layers that a larger model is measured with: with the first everything, with the second only how memory
-grows with layers, if there is time."""
 SHARE_OF_SECOND = 0.6
 """Share of the time with the first number of layers that the second one takes at most."""
 MOST_REPEATS = 5

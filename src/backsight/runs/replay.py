@@ -11,8 +11,8 @@ import torch
 
 from backsight.config import RunConfig, read_config
 from backsight.errors import ConfigError, RunFolderError
+from backsight.feedback.arguments import at_step
 from backsight.feedback.asking import patience
-from backsight.feedback.reward_functions import at_step
 from backsight.presets.base import make_task
 from backsight.reports.run_folder import RunReader
 from backsight.runs.finetune import make_trainer

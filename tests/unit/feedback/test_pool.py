@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from backsight.errors import RewardError
+from backsight.feedback.arguments import at_step
 from backsight.feedback.asking import patience
 from backsight.feedback.pool import FeedbackPool
-from backsight.feedback.reward_functions import RewardFunctions, at_step
+from backsight.feedback.reward_functions import RewardFunctions
 from backsight.tasks.base import Item
 from backsight.types import Action, Feedback, Group, Step, Trajectory
 

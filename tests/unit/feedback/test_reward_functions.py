@@ -18,9 +18,10 @@ import torch
 import transformers
 
 from backsight.errors import ConfigError, RewardError
+from backsight.feedback.arguments import TrainerState, at_step
 from backsight.feedback.asking import patience
 from backsight.feedback.endpoint import ChatEndpoint
-from backsight.feedback.reward_functions import RewardFunctions, TrainerState, at_step, placing
+from backsight.feedback.reward_functions import RewardFunctions, placing
 from backsight.interfaces import Pending
 from backsight.tasks.base import Item
 from backsight.types import Action, Step, Trajectory

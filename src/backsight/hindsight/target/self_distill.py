@@ -43,10 +43,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from backsight.hindsight.base import Hindsight, LookBack, Scorer, Told
+from backsight.hindsight.base import Hindsight, LookBack, Scorer, Told, taught_row
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.target.options import SelfDistillOptions
-from backsight.types import Example, Group, Trajectory
+from backsight.types import Group, Trajectory
 
 
 class SelfDistill(Hindsight[SelfDistillOptions]):
@@ -75,16 +75,7 @@ class SelfDistill(Hindsight[SelfDistillOptions]):
             return LookBack(groups, [])
         attempts = [each for each, _ in taught if each.key in told]
         rows = [
-            Example(
-                prompts=each.prompts,
-                responses=each.responses,
-                method="self_distill",
-                behaviour_log_probs=each.behaviour_log_probs,
-                teacher_prompts=prompts,
-                teacher_weights=weights_T,
-                weight=self.options.distill_weight,
-                trajectory=each,
-            )
+            taught_row(each, "self_distill", prompts, weights_T, self.options.distill_weight)
             for each, prompts, weights_T in zip(
                 attempts, told.values(), self._weights(attempts, told, scorer), strict=True
             )

@@ -41,11 +41,11 @@ import torch
 from torch import Tensor
 
 from backsight.errors import ConfigError
-from backsight.hindsight.base import Hindsight, LookBack, Scorer
+from backsight.hindsight.base import Hindsight, LookBack, Scorer, taught_row
 from backsight.hindsight.hints import Hints
 from backsight.hindsight.target.options import SRDOptions
 from backsight.policies.thinking import thought_end
-from backsight.types import Example, Group, Step, Trajectory
+from backsight.types import Group, Step, Trajectory
 
 
 class SRD(Hindsight[SRDOptions]):
@@ -82,16 +82,7 @@ class SRD(Hindsight[SRDOptions]):
         # the learner takes the mean over all tokens of pitfalls; the source sums, and takes that over attempts
         weight = self.options.distill_weight * sum(float(weights_T.sum()) for _, weights_T in taught) / len(attempts)
         rows = [
-            Example(
-                prompts=each.prompts,
-                responses=each.responses,
-                method="srd",
-                behaviour_log_probs=each.behaviour_log_probs,
-                teacher_prompts=told[each.key],
-                teacher_weights=weights_T,
-                weight=weight,
-                trajectory=each,
-            )
+            taught_row(each, "srd", told[each.key], weights_T, weight)
             for each, weights_T in taught
             if each.key is not None
         ]

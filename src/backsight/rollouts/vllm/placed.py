@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
+from backsight.context import holding
 from backsight.feedback.daemons import EventLoop
 from backsight.interfaces import Host
 from backsight.rollouts.vllm.client import VllmClient
@@ -17,14 +18,9 @@ _HOST: ContextVar[Host | None] = ContextVar("_HOST", default=None)
 _LOOP = EventLoop("placed server")
 
 
-@contextmanager
-def serving(host: Host | None) -> Iterator[None]:
+def serving(host: Host | None) -> AbstractContextManager[None]:
     """Have servers that are started inside the block kept by this host; None: on this machine."""
-    token = _HOST.set(host)
-    try:
-        yield
-    finally:
-        _HOST.reset(token)
+    return holding(_HOST, host)
 
 
 def start_server(python: str, model: Path, words: Sequence[str], log: Path, timeout: float) -> Server:
