@@ -91,11 +91,11 @@ def taught(reader: CausalLMPolicy, method: MethodOptions, **teacher: Any) -> flo
 
 @pytest.mark.parametrize("teacher", [{}, {"share": (0.5, 0.8), "share_steps": 20}], ids=str)
 def test_a_teacher_that_was_told_teaches_the_answers(teacher: dict[str, Any], reader: CausalLMPolicy) -> None:
-    assert taught(reader, SelfDistillOptions(**HINTS), **teacher) >= 0.75
+    assert taught(reader, SelfDistillOptions(**HINTS), **teacher) == 1.0
 
 
 def test_pitfalls_that_are_corrected_lead_to_the_answers(reader: CausalLMPolicy) -> None:
-    assert taught(reader, SRDOptions(distill_weight=0.5, **HINTS)) >= 0.75
+    assert taught(reader, SRDOptions(distill_weight=0.5, **HINTS)) == 1.0
 
 
 @pytest.mark.parametrize(
