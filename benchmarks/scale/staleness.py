@@ -1,6 +1,6 @@
 """What it brings to sample ahead: seconds of a step, and how far the policy is from the one that sampled.
 
-    python benchmarks/scale/staleness.py --python /path/to/python           10 minutes on 2 cores
+    python benchmarks/scale/staleness.py --python /path/to/python           20 minutes on 2 cores
     python benchmarks/scale/staleness.py --quick --python /path/to/python   a few steps; nothing is written
 
 `--python` is the Python in which vLLM is installed (docs/scale.md). SmolLM2-135M-Instruct learns in this process, a
@@ -33,7 +33,7 @@ from benchmarks.shared.results import Figure, write_results
 STALENESS = (0, 1, 2)
 ROUNDS = 2
 WORDS = ("instructions", "policy=smollm2", "hindsight=gold_anchor", "loss_type=tis", "learning_rate=1e-5")
-SIZES = ("prompts_per_step=8", "num_generations=8", "max_completion_length=64", "eval_items=8", "trace=off")
+SIZES = ("prompts_per_step=4", "num_generations=8", "max_completion_length=64", "eval_items=8", "trace=off")
 SERVER = ("--max-model-len=512", "--max-num-seqs=64")
 
 
