@@ -21,7 +21,10 @@ class PiecesDamaged(Exception):
 
 
 def cut(source: Path, folder: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
-    """Write the files of a folder in pieces of at most so many bytes to another folder, in place of earlier pieces."""
+    """Write the files of a folder in pieces of at most so many bytes to another folder, in place of earlier pieces.
+
+    The folder holds no other folders.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for earlier in [*folder.glob(f"{ARCHIVE}*"), folder / CHECKSUMS]:
         earlier.unlink(missing_ok=True)
@@ -45,7 +48,7 @@ def join(folder: Path, target: Path) -> None:
     """Verify the pieces in a folder, and unpack their files to another one.
 
     Raises:
-        PiecesDamaged: when a piece is missing or has another checksum.
+        PiecesDamaged: when a piece is missing or has another checksum, or what is packed is more than files.
     """
     whole = target / ARCHIVE
     with whole.open("wb") as content:
@@ -59,5 +62,9 @@ def join(folder: Path, target: Path) -> None:
                 raise PiecesDamaged(f"{piece} is damaged ({len(data):,} bytes of it are here); bring it again")
             content.write(data)
     with tarfile.open(whole) as archive:
-        archive.extractall(target, filter="data")
+        for member in archive:  # Python before 3.11.4 has no filter for what is unpacked: plain files alone are written
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None or Path(member.name).name != member.name:
+                raise PiecesDamaged(f"{member.name} is no plain file of the folder that was packed; pack it again")
+            (target / member.name).write_bytes(content.read())
     whole.unlink()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,20 @@ def test_pieces_are_small_and_give_back_the_files(pack: Path, tmp_path: Path) ->
     join(pack, tmp_path)
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == FILES
     assert not (tmp_path / "pack.tar").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "inner/file"])
+def test_nothing_is_written_outside_of_the_folder(name: str, tmp_path: Path) -> None:
+    member, whole, target = tarfile.TarInfo(name), io.BytesIO(), tmp_path / "target"
+    member.size = 1
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(b"x"))
+    (tmp_path / "pack.tar.00").write_bytes(whole.getvalue())
+    (tmp_path / CHECKSUMS).write_text(f"{hashlib.sha256(whole.getvalue()).hexdigest()}  pack.tar.00\n")
+    target.mkdir()
+    with pytest.raises(PiecesDamaged, match="is no plain file of the folder that was packed"):
+        join(tmp_path, target)
+    assert not (tmp_path / "outside").exists()
 
 
 def test_checksums_are_in_the_form_of_sha256sum(pack: Path) -> None:
