@@ -1,6 +1,6 @@
 """What Ray costs a step, and what it takes to go on after a machine has died.
 
-    python benchmarks/scale/recovery.py            ten kills of each kind; half an hour on 2 cores
+    python benchmarks/scale/recovery.py            ten kills of each kind; 20 minutes on 2 cores
     python benchmarks/scale/recovery.py --quick    one of each kind; five minutes, and nothing is written
 
 Two ranks learn from attempts of a tiny model, on a cluster that Ray simulates on this machine: two machines of a CPU

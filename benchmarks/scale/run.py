@@ -1,6 +1,6 @@
 """All measurements of what lies beyond one process, one after the other.
 
-    python benchmarks/scale/run.py --python /path/to/python             about an hour on 2 cores
+    python benchmarks/scale/run.py --python /path/to/python             two hours on 2 cores
     python benchmarks/scale/run.py --quick --python /path/to/python     small models and few rounds; nothing is written
 
 `--python` is the Python in which vLLM is installed; without it, what needs vLLM is left out. Each measurement is a

@@ -1,6 +1,6 @@
 """What it brings to sample ahead: seconds of a step, and how far the policy is from the one that sampled.
 
-    python benchmarks/scale/staleness.py --python /path/to/python           20 minutes on 2 cores
+    python benchmarks/scale/staleness.py --python /path/to/python           three quarters of an hour on 2 cores
     python benchmarks/scale/staleness.py --quick --python /path/to/python   a few steps; nothing is written
 
 `--python` is the Python in which vLLM is installed (docs/scale.md). SmolLM2-135M-Instruct learns in this process, a
