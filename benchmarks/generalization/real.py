@@ -94,7 +94,8 @@ def convert_movies(rows: Rows) -> Rows:
     return dialogues
 
 
-def _read_dialogues(source: str) -> Rows:
+def read_dialogues(source: str) -> Rows:
+    """Read dialogues of either source as messages."""
     rows = read_rows(source)
     return convert_coffee(rows) if "turns" in rows[0] else convert_movies(rows)
 
@@ -152,7 +153,7 @@ SOURCES = (
         context=160,
         max_completion_length=32,
         budget=Budget(4000, 1000, 6, 50, 300, base_steps=400),
-        read=_read_dialogues,
+        read=read_dialogues,
     ),
 )
 

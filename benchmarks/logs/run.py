@@ -160,9 +160,14 @@ def write(path: Path, conversations: Iterable[Sequence[Turn]]) -> str:
 
 
 def is_held_back(row: dict[str, Any]) -> bool:
-    """Whether a row is for evaluation, which the user's first turn decides: several rows are of one conversation."""
+    """Whether a row is for evaluation: all rows of one conversation are, or none."""
+    return opening_number(row) % HELD_BACK == 0
+
+
+def opening_number(row: dict[str, Any]) -> int:
+    """Return a number that rows of one conversation share, which the user's first turn gives."""
     opening = next((turn["text"] for turn in row["context"] if turn["role"] == "user"), "")
-    return derive_seed("held back", opening) % HELD_BACK == 0
+    return derive_seed("held back", opening)
 
 
 def cut_rewarded(rows: Iterable[dict[str, Any]]) -> Iterator[list[Turn]]:
