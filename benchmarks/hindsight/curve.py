@@ -100,7 +100,7 @@ def learn(
             **settings,
         )
         reader = RunReader(result.folder)
-        steps, evaluations, messages = reader.metrics(), reader.evaluations(), reader.messages()
+        steps, evaluations = reader.metrics(), reader.evaluations()
     if score is None:
         looks = _measure_successes(steps, settings["eval_steps"])
     else:
@@ -112,7 +112,7 @@ def learn(
         at_the_end(result.policy)
     extra = {name: _read_score(result.after, place) for name, place in metrics.items()}
     extra |= {f"{name}_before": _read_score(result.before, place) for name, place in metrics.items()}
-    extra["paused"] = float(any(row["message"].startswith("distillation pauses") for row in messages))
+    extra["paused"] = float(any(row.get("teacher/paused", 0) for row in steps))
     return Curve([sampled[step] for step in looks], list(looks.values()), time.monotonic() - started, extra)
 
 

@@ -308,6 +308,7 @@ APPLICATIONS = (
         ),
         max_completion_length=40,
         steps=12,
+        prompts_per_step=4,
     ),
     Application(
         name="reasoning",
