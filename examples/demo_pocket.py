@@ -33,7 +33,7 @@ from backsight_pocket.instructions import InstructionsTask
 
 SECONDS, ATTEMPTS = 70.0, 10_240
 """Training of each method in `instructions`, and of each method and application; a preset may be content with less."""
-CONTROLS = {"plain RL, all or nothing": ("success", 1.5e-3), "plain RL, share": ("constraints", 7e-4)}
+CONTROLS = {"plain RL, all or nothing": ("success", 3e-4), "plain RL, share": ("constraints", 7e-4)}
 """What plain RL is rewarded for, and its learning rate of those in benchmarks/sweep/run.py, where hindsight has its own
 from as well."""
 INSTRUCTIONS = {
@@ -46,7 +46,7 @@ APPLICATIONS = {
     "sentiment": "right labels",
     "translation": "chrF",
     "summarization": "main facts told",
-    "dialogue": "reward of a dialogue",
+    "dialogue": "what was wanted was offered",
 }
 SPLITS = {"in_domain": "as trained", "domains": "held-out domains", "longer": "longer ones"}
 SHOWN_SAMPLES = 3
@@ -109,7 +109,7 @@ class Demo:
                 rows[title] = {column: percent(own["score"][split]) for column, own in record.items()}
             _print_sample(self.console, record["before"]["samples"][0], record["with hindsight"]["samples"][0])
         self.console.print()
-        self.console.print(text_table("greedy attempts, mean reward in %, 95 % interval in brackets", rows))
+        self.console.print(text_table("greedy attempts, mean score in %, 95 % interval in brackets", rows))
 
     def _train_application(self, job: Job) -> Record:
         config = find_preset(job.name).config
