@@ -7,8 +7,9 @@
 SmolLM2-135M-Instruct is trained on five applications in every way that a user has without hindsight, in several that
 look back, and in controls (`pretrained/ways.py`), with equal attempts, and examined in domain and out of it
 (`pretrained/applications.py`). The cells that the conclusion rests on come first: all ways with one seed, then two
-more seeds of the best supervised way, the best plain RL and the best that looks back. About eight hours on two cores,
-in as many sittings as it takes; each cell is kept in a file of its own.
+more seeds of the best supervised way, the best plain RL and the best that looks back. By an estimate
+from single steps it takes eight hours on two cores, in as many sittings as wanted: each cell is kept in a file of its
+own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from rich.table import Table
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from backsight.comparison.runner import Job, Record, do_all
-from backsight.errors import BacksightError, ConfigError, nearest
+from backsight.errors import BacksightError
 from backsight.evaluation.alarms import COMPLETION_LENGTH, DISTINCT
 from backsight.reports.tables import interval_text, text_table
 from benchmarks.generalization.pretrained.applications import APPLICATIONS, Application
@@ -35,6 +36,7 @@ from benchmarks.generalization.pretrained.exams import Kind
 from benchmarks.generalization.pretrained.picture import draw
 from benchmarks.generalization.pretrained.trials import FIRST_SEED, Trials, job_of
 from benchmarks.generalization.pretrained.verdict import Verdict, make_figures
+from benchmarks.shared.choosing import choose
 from benchmarks.shared.places import DATA, KEPT, PICTURES
 from benchmarks.shared.results import print_aims, write_results
 
@@ -82,20 +84,6 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data")
     return parser.parse_args()
-
-
-def choose(applications: Sequence[Application], only: str) -> list[Application]:
-    """Return the applications that are named, or all of them.
-
-    Raises:
-        ConfigError: there is no application of a name.
-    """
-    known = {each.name: each for each in applications}
-    names = only.split(",") if only else list(known)
-    for name in names:
-        if name not in known:
-            raise ConfigError("--only", name, nearest(name, known))
-    return [known[name] for name in names]
 
 
 def list_jobs(trials: Trials, seeds: Sequence[int]) -> Iterator[list[Job]]:
@@ -146,7 +134,7 @@ def table(own: Verdict) -> Table:
             "text forgotten": f"{own.forgotten(way).mean:.3f}",
             "rate": "" if record.get("rate") is None else f"{record['rate']:g}",
             "attempts": f"{record.get('attempts', 0):,}",
-            "rows": f"{record.get('rows', 0):,}",
+            "prompts": f"{record.get('prompts', 0):,}",
             "seconds": f"{record.get('seconds', 0):,.0f}",
         }
         rows[way.name] = cells

@@ -27,12 +27,13 @@ import torch
 from rich.console import Console
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from backsight.errors import BacksightError, ConfigError, nearest
+from backsight.errors import BacksightError
 from backsight.reports.tables import interval_text, text_table
 from benchmarks.generalization import minilm, pocket, real
 from benchmarks.generalization.picture import draw
 from benchmarks.generalization.protocol import WARM_UP, World, do_runs, read_runs
 from benchmarks.generalization.summary import IN_DOMAIN, OUT_OF_DOMAIN, Summary, make_figures, summarize
+from benchmarks.shared.choosing import choose
 from benchmarks.shared.places import DATA, KEPT, PICTURES
 from benchmarks.shared.results import print_aims, write_results
 
@@ -50,7 +51,7 @@ def main() -> None:
     if arguments.quick:
         worlds = [world.rehearsal() for world in worlds]
     try:
-        for world in choose_worlds(worlds, arguments.only):
+        for world in choose(worlds, arguments.only):
             work_on(world, folder / world.name)
     except BacksightError as error:
         sys.exit(str(error))
@@ -74,20 +75,6 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="names of worlds, with commas between them")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data")
     return parser.parse_args()
-
-
-def choose_worlds(worlds: Sequence[World], only: str) -> list[World]:
-    """Return the worlds that are named, or all of them.
-
-    Raises:
-        ConfigError: there is no world of a name.
-    """
-    known = {world.name: world for world in worlds}
-    names = only.split(",") if only else list(known)
-    for name in names:
-        if name not in known:
-            raise ConfigError("--only", name, nearest(name, known))
-    return [known[name] for name in names]
 
 
 def work_on(world: World, folder: Path) -> None:

@@ -236,7 +236,7 @@ class TestSecretAnswer:
         item = task.items("train")[0]
         action = Action((1, 0), torch.zeros(2), text="a")
         attempt = Trajectory(item, (Step(item.prompt, action),), task.judge(item, "a"))
-        (informed,) = hints.inform(attempt, Group(item, (attempt,))) or ()
+        (informed,) = hints.inform(attempt, hints.hint(attempt, Group(item, (attempt,)))) or ()
         copying = CopyHint(task, hints, **SMALL)
         told = {str(each.prompt).replace(str(each.target), "...") for each in copying.items("train")}
         assert str(informed).replace(str(item.target), "...") in told

@@ -79,8 +79,9 @@ QUESTIONS: Sequence[Mapping[str, tuple[str, Mapping[str, Any]]]] = (
         "calculations": ("basic_arithmetic", {**TWO, "min_digits": 1, "max_digits": 1}),
     },
 )
-"""Questions of reasoning-gym that are learnt, harder ones of the same kinds, and kinds that are near. Of those that are
-learnt the base answers a few in a hundred."""
+"""Questions of reasoning-gym that are learnt, harder ones of the same kinds, and kinds that are near. Of 80 attempts at
+each, at temperature 0.7, the base was right in 8 % at sums, 5 % at divisors and 18 % at letters; products were looked
+at with one digit (15 %), of which there are too few different ones to learn from."""
 DEV_ITEMS = 100
 IFEVAL_TOKENS, IFEVAL_KEPT = 256, 80
 """Most tokens of an answer to IFEval, and the number of its prompts that tell what another application has unlearnt."""
@@ -141,7 +142,7 @@ def _ask(
 
 def _kept(data: Path) -> Exam:
     """Return what tells whether a policy of another application still follows instructions."""
-    return _ask(Kind.KEPT, "ifeval", IFEvalTask(data), "test", IFEVAL_KEPT, IFEVAL_TOKENS)
+    return _ask(Kind.BESIDE, "ifeval", IFEvalTask(data), "test", IFEVAL_KEPT, IFEVAL_TOKENS)
 
 
 def _prepare_instructions(data: Path) -> Ground:
@@ -221,8 +222,8 @@ def _prepare_dialogue(data: Path) -> Ground:
         Turns("dev", Kind.DEV, LOG_PROB, draw_turns(looked_at.items("test"), 50)),
         Turns("held-back orders", Kind.IN_DOMAIN, LOG_PROB, draw_turns(logs.items("test"), 100)),
         Turns("film tickets", Kind.OUT_OF_DOMAIN, LOG_PROB, draw_turns(logs.items("ood"), 100)),
-        _ask(Kind.KEPT, "words of the next turn, coffee", turns, "test", 60, length),
-        _ask(Kind.KEPT, "words of the next turn, films", turns, "ood", 60, length),
+        _ask(Kind.BESIDE, "words of the next turn, coffee", turns, "test", 60, length),
+        _ask(Kind.BESIDE, "words of the next turn, films", turns, "ood", 60, length),
         _kept(data),
     ]
     tasks = {"task": turns, "logs": logs, "rewarded logs": rewarded}

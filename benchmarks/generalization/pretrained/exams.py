@@ -31,8 +31,8 @@ class Kind(StrEnum):
     """Which learning rate is best: nothing of it is reported."""
     IN_DOMAIN = "in domain"
     OUT_OF_DOMAIN = "out of domain"
-    KEPT = "kept"
-    """What a policy can still do that has nothing to do with what it learnt."""
+    BESIDE = "beside"
+    """What takes no part in the verdict: another measure, or what the policy can still do of other things."""
 
 
 @dataclass(frozen=True)

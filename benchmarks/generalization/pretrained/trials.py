@@ -123,7 +123,7 @@ class Trials:
             "dev": fmean(dev.count(dev.ask(result.policy), before)),
             "steps": steps,
             "attempts": 0 if way.rows_for_attempts else result.progress.attempts,
-            "rows": steps * prompts,
+            "prompts": steps * prompts,
             "seconds": result.progress.seconds,
         }
         draft = place.with_name(f"{place.name}.part")

@@ -131,7 +131,7 @@ def _describe(own: Verdict) -> list[Figure]:
         figures.append(
             Figure.of_estimate(f"{name}, general text: {way.name}, forgotten", own.forgotten(way), "nats a token")
         )
-        for cost in ("attempts", "rows", "seconds"):
+        for cost in ("attempts", "prompts", "seconds"):
             values = [record.get(cost, 0) for record in own.records[way.name]]
             figures.append(Figure(f"{name}: {way.name}, {cost}", fmean(values), None, cost))
     best = own.conclusive[-1].name

@@ -39,32 +39,28 @@ class Hints:
                 raise ConfigError("template", template, f"has no {place}; write it where it belongs")
         self.template, self.introduce, self.whose = template, introduce, whose
 
-    def inform(
-        self, trajectory: Trajectory, group: Group, solution: str | None = None
-    ) -> tuple[Observation, ...] | None:
-        """Return the prompts of the attempt with the hint in them, (S,).
-
-        The result is None when nothing was revealed, or when the prompts are not text.
-
-        `solution` is an answer that is known to be right, and goes before all other hints.
-        """
-        return self._put_in(trajectory, self.hint(trajectory, group, solution))
-
-    def inform_all(self, attempts: Iterable[tuple[Trajectory, Group]], scorer: Scorer) -> Told:
+    def inform_all(
+        self, attempts: Iterable[tuple[Trajectory, Group]], scorer: Scorer, *, with_gold: bool = False
+    ) -> Told:
         """Return the prompts with hints of all attempts that have one which fits into the context.
 
-        The hints are those of other attempts, or left out, where `whose` says so.
+        The hints are those of other attempts, or left out, where `whose` says so. `with_gold` puts the gold answer of
+        the item, where there is one, before all other hints.
         """
-        pairs = [(attempt, self.hint(attempt, group)) for attempt, group in attempts if are_words(attempt.prompts)]
+        pairs = [
+            (attempt, self.hint(attempt, group, getattr(group.start, "target", None) if with_gold else None))
+            for attempt, group in attempts
+            if are_words(attempt.prompts)
+        ]
         hints = _exchange(pairs) if self.whose == "other" else [hint for _, hint in pairs]
         told = {}
         for (attempt, _), hint in zip(pairs, hints, strict=True):
-            prompts = self._put_in(attempt, hint)
+            prompts = self.inform(attempt, hint)
             if attempt.key is not None and prompts is not None and scorer.fits(prompts):
                 told[attempt.key] = prompts
         return told
 
-    def _put_in(self, trajectory: Trajectory, hint: str | None) -> tuple[Observation, ...] | None:
+    def inform(self, trajectory: Trajectory, hint: str | None) -> tuple[Observation, ...] | None:
         """Return the prompts of the attempt with the hint in them, (S,); None without a hint, or without words."""
         if hint is None or not are_words(trajectory.prompts):
             return None

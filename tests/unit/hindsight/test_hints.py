@@ -45,11 +45,12 @@ def test_a_hint_goes_into_the_last_message_of_the_user_and_cannot_move_places() 
 def test_an_attempt_is_told_in_its_prompts_or_not_at_all() -> None:
     told = answer("no", False, text="look again")
     group = Group("start", (told,))
-    assert Hints().inform(told, group) == ("What was said of an earlier answer: look again\nask",)
-    assert Hints().inform(told, group, solution="yes") == ("A correct answer: yes\nask",)
-    assert Hints().inform(RIGHT, PAIR) is None
+    hints = Hints()
+    assert hints.inform(told, hints.hint(told, group)) == ("What was said of an earlier answer: look again\nask",)
+    assert hints.inform(told, hints.hint(told, group, "yes")) == ("A correct answer: yes\nask",)
+    assert hints.inform(RIGHT, hints.hint(RIGHT, PAIR)) is None
     in_numbers = attempt((1,), told.feedback, prompt=np.zeros(2))
-    assert Hints().inform(in_numbers, Group("start", (in_numbers,))) is None
+    assert hints.inform(in_numbers, "look again") is None
 
 
 def test_words_go_before_or_behind_what_the_user_asked() -> None:

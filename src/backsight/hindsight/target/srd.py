@@ -71,11 +71,7 @@ class SRD(Hindsight[SRDOptions]):
             )
             raise ConfigError("hindsight", "srd", remedy)
         self.has_begun = self.has_begun or bool(attempts)
-        told = {}
-        for attempt, group in thoughtful:
-            prompts = self.hints.inform(attempt, group, getattr(group.start, "target", None))
-            if attempt.key is not None and prompts is not None and scorer.fits(prompts):
-                told[attempt.key] = prompts
+        told = self.hints.inform_all(thoughtful, scorer, with_gold=True)
         if not told or not scorer.trusts_teacher(told, groups):
             return LookBack(groups, [])
         taught = [(each, _mark_pitfalls(each, scorer)) for each, _ in thoughtful if each.key in told]
