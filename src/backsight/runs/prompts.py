@@ -68,7 +68,7 @@ def in_form(task: Task, policy: TextPolicy, config: RunConfig, shots: int | None
             instruction=config.instruction,
             system_prompt=config.system_prompt,
             shots=shots,
-            takes_system=is_chat and takes_system(policy.tokenizer),
+            takes_system=not is_chat or takes_system(policy.tokenizer),
         )
     )
 

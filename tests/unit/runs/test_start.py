@@ -203,6 +203,16 @@ def test_a_long_prompt_is_refused_with_its_place_the_count_and_the_remedy(
     )
 
 
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_text_that_was_cut_stays_cut_when_a_run_asks_for_the_same_form(
+    kind: Any, plain: TextPolicy, tmp_path: Path
+) -> None:
+    task, splits = task_of(tmp_path, kind, TASKS[kind]), {"train": None, "test": None}
+    cut, _ = fit_prompts(task, [plain], 40, splits, truncate=True)
+    parts = begin(config_of(), cut, plain, reward_funcs=lambda completions: [0.0] * len(completions))
+    assert parts.task.items("train")[0].prompt == cut.items("train")[0].prompt
+
+
 REFUSES_SYSTEM = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ messages[0]['content'] }}"
 )
