@@ -52,10 +52,11 @@ def main() -> None:
     disable_progress_bar()  # of transformers, for every folder that is read or written
     set_verbosity_error()
     folder = KEPT / "real-model" / ("quick" if arguments.quick else "full")
-    applications = [each.rehearsal() for each in APPLICATIONS if each.is_counted] if arguments.quick else APPLICATIONS
     seeds = SEEDS[:1] if arguments.quick else SEEDS
     try:
-        chosen = choose(applications, arguments.only)
+        chosen = choose(APPLICATIONS, arguments.only)
+        if arguments.quick:
+            chosen = [each.rehearsal() for each in chosen if each.is_counted or arguments.only]
         trials = Trials({each.name: each for each in chosen}, folder, arguments.data, is_rehearsal=arguments.quick)
         for jobs in list_jobs(trials, seeds):
             for job, record in do_all(jobs, trials, folder, workers=arguments.jobs):

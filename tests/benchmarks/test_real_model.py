@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from benchmarks.generalization.pretrained import customers
 from benchmarks.generalization.pretrained.applications import APPLICATIONS, Application
 from benchmarks.generalization.pretrained.exams import LOG_PROB, REWARDED, Exam, Kind, Questions, Turns
 from benchmarks.generalization.pretrained.ifeval import IFEvalTask
@@ -17,11 +19,13 @@ from benchmarks.generalization.pretrained.ways import BASE, SFT, Role, looking_b
 
 from backsight.config import change_config
 from backsight.errors import ConfigError
+from backsight.interfaces import StepResult
 from backsight.presets.base import find_preset
 from backsight.tasks.base import Item, PromptTask
 from backsight.tasks.forms import PromptForm
 from backsight.tasks.instructions.task import InstructionsTask
-from backsight.types import Feedback
+from backsight.types import Action, Feedback
+from backsight_pocket.world.errands import Errand
 
 OUTSIDE = ("near", "far")
 
@@ -110,6 +114,29 @@ def test_what_is_learnt_alone_is_not_evaluated_by_the_run_in_any_form():
     mixed = without_exams(Mixture({"one": Echo("a", 3)}, ("test",)))
     assert mixed.eval_splits == ()
     assert mixed.judge(mixed.items("train")[0], "a").reward == 1.0
+
+
+def test_the_expert_serves_each_customer_in_the_form_of_the_chat():
+    """The prompts of the rows are those that an episode shows, so that a policy that says the same meets the goal."""
+    task = customers.make_task([], range(20))
+    for item in task.items("train"):
+        episode, rows = task.episode(item), customers.expert_rows([int(item.id)])
+        prompt = episode.reset()
+        for row in rows:
+            assert prompt == row["prompt"]
+            result = episode.step(Action((1,), torch.zeros(1), row["completion"]))
+            assert isinstance(result, StepResult)
+            prompt = result.observation
+        assert result.terminated and result.feedback is not None
+        assert result.feedback.rewards[customers.GOAL] == 1.0
+
+
+def test_an_offer_that_nobody_wanted_is_shown_as_what_another_customer_asked_for():
+    customer = customers.Counter()
+    first, _ = customer.begin(Errand({"thing": "rope", "place": "attic"}, told=("thing",)))
+    second, *_ = customer.step("A rope in the barn.")
+    achieved = customer.achieved([(first, "A rope in the barn.", second)])
+    assert achieved == [[*customers.BRIEF, {"role": "user", "content": "I want a rope in the barn."}]]
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda each: each.name)

@@ -5,6 +5,7 @@
     summarization    abstracts of papers                    -> contracts, talks with doctors
     dialogue         orders of coffee that people rewarded  -> film tickets
     reasoning        four kinds of questions                -> harder ones, two kinds that are near
+    customers        a simulated customer                   -> other wares, and errands of more parts
 
 Splits out of domain only evaluate.
 """
@@ -25,8 +26,11 @@ from backsight.tasks.dialogue import DialogueTask
 from backsight.tasks.forms import PromptForm
 from backsight.tasks.instructions.task import InstructionsTask
 from backsight.tasks.reasoning_gym import ReasoningGymTask
+from backsight.tasks.rows import RowsTask
 from backsight.tasks.sentiment import SentimentTask
 from backsight.tasks.summarization import SummarizationTask
+from backsight_pocket.dialogue import SEEDS
+from benchmarks.generalization.pretrained import customers
 from benchmarks.generalization.pretrained.exams import LOG_PROB, Exam, Kind, Questions, Turns, draw_turns
 from benchmarks.generalization.pretrained.ifeval import IFEvalTask
 from benchmarks.generalization.pretrained.mixture import Mixture, without_exams
@@ -83,6 +87,8 @@ QUESTIONS: Sequence[Mapping[str, tuple[str, Mapping[str, Any]]]] = (
 each, at temperature 0.7, the base was right in 8 % at sums, 5 % at divisors and 18 % at letters; products were looked
 at with one digit (15 %), of which there are too few different ones to learn from."""
 DEV_ITEMS = 100
+CUSTOMERS, CUSTOMER_TOKENS = 400, 24
+"""Number of customers to learn from, and most tokens of what is said to one in a turn."""
 IFEVAL_TOKENS, IFEVAL_KEPT = 256, 80
 """Most tokens of an answer to IFEval, and the number of its prompts that tell what another application has unlearnt."""
 
@@ -138,6 +144,11 @@ def _ask(
 ) -> Questions:
     asked = {"max_completion_length": length, "eval_items": items, **settings}
     return Questions(name, kind, score, task, split, asked)
+
+
+def _serve(kind: Kind, name: str, split: str, items: int) -> Questions:
+    """Return customers to serve, of whom the share counts that was offered what they wanted."""
+    return _ask(kind, name, customers.make_task([split]), split, items, CUSTOMER_TOKENS, customers.GOAL)
 
 
 def _kept(data: Path) -> Exam:
@@ -224,10 +235,24 @@ def _prepare_dialogue(data: Path) -> Ground:
         Turns("film tickets", Kind.OUT_OF_DOMAIN, LOG_PROB, draw_turns(logs.items("ood"), 100)),
         _ask(Kind.BESIDE, "words of the next turn, coffee", turns, "test", 60, length),
         _ask(Kind.BESIDE, "words of the next turn, films", turns, "ood", 60, length),
+        _serve(Kind.BESIDE, "goals met", "in_domain", 40),
         _kept(data),
     ]
     tasks = {"task": turns, "logs": logs, "rewarded logs": rewarded}
     return Ground({name: without_exams(task) for name, task in tasks.items()}, exams)
+
+
+def _prepare_customers(data: Path) -> Ground:
+    train, dev = SEEDS["train"][:CUSTOMERS], SEEDS["train"][-DEV_ITEMS:]
+    exams = [
+        _ask(Kind.DEV, "dev", customers.make_task([], dev), "train", DEV_ITEMS, CUSTOMER_TOKENS),
+        _serve(Kind.IN_DOMAIN, "new customers", "in_domain", 100),
+        _serve(Kind.OUT_OF_DOMAIN, "other wares", "domains", 100),
+        _serve(Kind.OUT_OF_DOMAIN, "more parts", "longer", 100),
+        _kept(data),
+    ]
+    turns = RowsTask(customers.expert_rows(train), test=customers.expert_rows(dev[:1]))
+    return Ground({"task": customers.make_task([], train), "turns": without_exams(turns)}, exams)
 
 
 def _prepare_reasoning(data: Path) -> Ground:
@@ -318,5 +343,22 @@ APPLICATIONS = (
         max_completion_length=REASONING_TOKENS,
         steps=24,
         settings=ANSWERS_ALONE,
+    ),
+    Application(
+        name="customers",
+        prepare=_prepare_customers,
+        ways=(
+            BASE,
+            BEST_OF_4,
+            replace(SFT, learns="turns"),
+            replace(SFT_LONG, learns="turns"),
+            plain(),
+            looking_back("shaping, relabel", ["shaping", "relabel"], algorithm="reinforce"),
+            looking_back("turnsight", "turnsight"),
+        ),
+        max_completion_length=CUSTOMER_TOKENS,
+        steps=12,
+        prompts_per_step=4,
+        is_counted=False,
     ),
 )

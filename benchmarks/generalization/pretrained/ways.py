@@ -67,9 +67,9 @@ def plain(learns: str = "task") -> Way:
     return Way(name, Role.PLAIN, {"hindsight": "outcome"}, learns=learns)
 
 
-def looking_back(name: str, hindsight: Any, learns: str = "task") -> Way:
+def looking_back(name: str, hindsight: Any, learns: str = "task", **settings: Any) -> Way:
     """Return a way that looks back."""
-    return Way(name, Role.HINDSIGHT, {"hindsight": hindsight}, learns=learns)
+    return Way(name, Role.HINDSIGHT, {"hindsight": hindsight, **settings}, learns=learns)
 
 
 def distilling(learns: str = "task") -> tuple[Way, ...]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from backsight.errors import DataError
+from backsight.types import Observation
 from backsight_pocket import world
 from backsight_pocket.splits import is_held_out
 from backsight_pocket.world.errands import SLOTS, Errand, Utterance, draw, in_words, read_affirmed, understood
@@ -56,19 +57,23 @@ class UserSimulator:
     not asked.
     """
 
-    def reset(self, *, seed: int) -> tuple[str, dict[str, Any]]:
+    def reset(self, *, seed: int) -> tuple[Observation, dict[str, Any]]:
         return self.begin(errand_of(seed))
 
-    def begin(self, errand: Errand) -> tuple[str, dict[str, Any]]:
+    def show(self, words: str) -> Observation:
+        """Return the customer's words as the policy sees them."""
+        return observed(words)
+
+    def begin(self, errand: Errand) -> tuple[Observation, dict[str, Any]]:
         """Start an episode with this errand, and return the first observation and info."""
         self.errand = errand
         self.heard: list[Utterance] = []
         self.refused = {("kind", errand.refused)} if errand.refused else set()
         self.known = {slot: errand.wants[slot] for slot in errand.told}
         self.is_contradicted = False
-        return observed(errand.opening()), {"potential": self._potential()}
+        return self.show(errand.opening()), {"potential": self._potential()}
 
-    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Let the customer answer the assistant's words, with Gymnasium's five results.
 
         Raises:
@@ -91,7 +96,7 @@ class UserSimulator:
         if is_over:
             info["outcome"] = f"The user wanted {in_words(self.errand.wants)}."
         reward = sum(WEIGHTS[name] * value for name, value in rewards.items()) if is_over else 0.0
-        return observed(reply), reward, is_over, False, info
+        return self.show(reply), reward, is_over, False, info
 
     def _take_in(self, said: Utterance) -> list[str]:
         """Remember what was said and what will be answered, and return comments on it."""
@@ -125,7 +130,7 @@ class UserSimulator:
             "no_contradiction": float(not self.is_contradicted),
         }
 
-    def achieved(self, transitions: Sequence[tuple[str, str, str]]) -> list[str] | None:
+    def achieved(self, transitions: Sequence[tuple[Observation, str, Observation]]) -> list[Observation] | None:
         """Return what the customer would have said if the last offer had been what they wanted.
 
         Return None if the last turn was no clear offer, if the offer had come before, or if it contradicts them.
@@ -134,7 +139,7 @@ class UserSimulator:
         errand = self.served_by(said)
         if errand is None:
             return None
-        simulator = UserSimulator()
+        simulator = type(self)()
         observations = [simulator.begin(errand)[0]]
         for text in said[:-1]:
             observation, _, is_over, _, _ = simulator.step(text)
