@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 import backsight
 from backsight.evaluation.alarms import behaviour_metrics
 from backsight.evaluation.likelihood import turn_log_probs
+from backsight.policies.memory import round_to_bfloat16
 from backsight.policies.text import TextPolicy
 from backsight.tasks.base import Item, Task, draw_items
 from backsight.tasks.recorded import is_rewarded
@@ -65,7 +67,7 @@ class Exam(ABC):
 
 @dataclass(frozen=True)
 class Questions(Exam):
-    """Items of a task, each of which is answered once, greedily."""
+    """Items of a task, each of which is answered once, greedily, in the precision that policies are trained in."""
 
     task: Task
     split: str
@@ -74,8 +76,10 @@ class Questions(Exam):
     same items in each run."""
 
     def ask(self, policy: TextPolicy, samples: int = 1) -> ItemScores:
+        own = copy.deepcopy(policy)
+        round_to_bfloat16(own.module)
         found = backsight.evaluate(
-            policy,
+            own,
             self.task,
             samples=samples,
             splits=(self.split,),

@@ -20,6 +20,7 @@ from torch.nn.utils import get_total_norm
 
 from backsight.errors import ConfigError
 from backsight.policies.base import trained_weights
+from backsight.policies.memory import round_to_bfloat16
 from backsight.policies.text import checkpointed_layers
 
 T = TypeVar("T")
@@ -79,8 +80,7 @@ class ShardedWeights(Weights):
         precision = MixedPrecisionPolicy()
         if bf16:
             precision = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-            for each in (*frozen, *module.buffers()):
-                each.data = each.data.to(torch.bfloat16) if each.is_floating_point() else each.data
+            round_to_bfloat16(module, frozen)
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module")  # no block here is changed in place
         self._whole = _Whole(module)
         parts = [*_blocks(module), self._whole]

@@ -1,4 +1,4 @@
-"""Weights in memory of their own.
+"""Weights in memory of their own, and in another precision.
 
 Weights that are loaded from safetensors are views into the mapped file, and lie wherever the file has put them. Kernels
 of matrix products round differently by the alignment of what they read, so that a resumed run would leave the path of
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+ROTARY_FREQUENCIES = "inv_freq"
+"""How the names of buffers end that hold frequencies of rotary positions, in all models of transformers."""
 
 
 @torch.no_grad()
@@ -41,6 +45,19 @@ def in_full_precision(module: nn.Module) -> nn.Module:
             is_parameter = isinstance(weight, nn.Parameter)
             shared[id(weight)] = nn.Parameter(exact, requires_grad=False) if is_parameter else exact
     return copy.deepcopy(module, shared)
+
+
+@torch.no_grad()
+def round_to_bfloat16(module: nn.Module, weights: Iterable[nn.Parameter] | None = None) -> None:
+    """Turn weights of a module to bfloat16, all or these, and its tables, but for the frequencies of rotary positions.
+
+    A frequency is multiplied by the position, and so is its rounding error: at the 300th token an angle of SmolLM2
+    would be off by 0.4 radians. Whoever opens a model in bfloat16 with transformers has these frequencies in float32.
+    """
+    tables = [table for name, table in module.named_buffers() if not name.endswith(ROTARY_FREQUENCIES)]
+    for each in (*(module.parameters() if weights is None else weights), *tables):
+        if each.is_floating_point():
+            each.data = each.data.to(torch.bfloat16)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

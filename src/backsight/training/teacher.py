@@ -19,6 +19,7 @@ from backsight.errors import ConfigError
 from backsight.hindsight.base import Told
 from backsight.policies.base import Policy, set_weights, trained_weights
 from backsight.policies.blended import BlendedPolicy
+from backsight.policies.memory import round_to_bfloat16
 from backsight.policies.text import LanguageModelPolicy
 from backsight.rounding import difference
 from backsight.training.config import TeacherConfig
@@ -42,14 +43,14 @@ class Teacher:
     Call `begin` before every step, and `follow` after it.
     """
 
-    def __init__(self, policy: Policy, config: TeacherConfig, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, policy: Policy, config: TeacherConfig, bf16: bool = False) -> None:
         """Make the teacher from the policy as it is now, in the precision that the policy will compute in.
 
         Raises:
             ConfigError: when logits are to be blended and the policy is no language model.
         """
         self.config = config
-        self.copy = policy if config.update == "live" else in_precision(copy.deepcopy(policy), dtype)
+        self.copy = policy if config.update == "live" else in_precision(copy.deepcopy(policy), bf16)
         """Policy that acts in trials, and that a checkpoint keeps."""
         self.masters: dict[str, Tensor] = {}
         """Average in float32 of a copy in lower precision, in which a small change of the average would be lost."""
@@ -102,10 +103,10 @@ class Teacher:
             set_weights(trained_weights(self.copy.module), self.masters)
 
 
-def in_precision(policy: PolicyT, dtype: torch.dtype | None) -> PolicyT:
-    """Return a copy of the policy, with its weights in this precision; None leaves them as they are."""
-    if dtype is not None:
-        policy.module.to(dtype)
+def in_precision(policy: PolicyT, bf16: bool) -> PolicyT:
+    """Return the policy, with its weights turned to bfloat16 if that is asked for."""
+    if bf16:
+        round_to_bfloat16(policy.module)
     return policy
 
 

@@ -100,9 +100,8 @@ class Trainer:
         self.policy, self.source, self.hindsight, self.config = policy, source, hindsight, config
         self.recorders, self.evaluate, self.checkpoint_folder = recorders, evaluate, checkpoint_folder
         self.ranks = ranks
-        dtype = torch.bfloat16 if config.bf16 else None
-        self.reference = in_precision(policy.reference(), dtype) if config.beta > 0 else None
-        self.teacher = Teacher(policy, config.teacher, dtype) if hindsight.options.needs_teacher else None
+        self.reference = in_precision(policy.reference(), config.bf16) if config.beta > 0 else None
+        self.teacher = Teacher(policy, config.teacher, config.bf16) if hindsight.options.needs_teacher else None
         self.weights = ranks.weights(policy.module, config.bf16)
         self.optimizer = make_optimizer(policy.module, config, self.weights.shards)
         self.num_generations = config.num_generations if hindsight.options.learns_from_attempts else 0
@@ -173,7 +172,7 @@ class Trainer:
         if config.max_staleness == 0:
             return None
         assert source.actor is not None
-        actor = in_precision(source.actor, torch.bfloat16 if config.bf16 else None)
+        actor = in_precision(source.actor, config.bf16)
         return SamplingAhead(source.engine, actor, self.sample, config, self.num_generations)
 
     def _why_stop(self) -> str | None:

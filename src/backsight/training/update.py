@@ -20,6 +20,7 @@ from backsight.distributed.ranks import ALONE, Ranks
 from backsight.distributed.weights import Weights
 from backsight.errors import ConfigError
 from backsight.policies.base import Policy, trained_weights
+from backsight.policies.memory import round_to_bfloat16
 from backsight.profiling import Profile
 from backsight.training.agreement import Agreement
 from backsight.training.config import OptimizerConfig, TrainingConfig
@@ -327,7 +328,7 @@ def _master_weights(module: nn.Module) -> list[nn.Parameter]:
     """
     parameters = list(trained_weights(module).values())
     masters = [nn.Parameter(parameter.detach().float().clone()) for parameter in parameters]
-    module.to(torch.bfloat16)
+    round_to_bfloat16(module)
     for parameter, master in zip(parameters, masters, strict=True):
         parameter.register_post_accumulate_grad_hook(_passing_on_to(master))  # type: ignore[no-untyped-call]
     return masters

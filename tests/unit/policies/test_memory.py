@@ -1,15 +1,15 @@
-"""Weights lie in aligned memory of their own, however they were loaded."""
+"""Weights lie in aligned memory of their own, however they were loaded, and can be rounded."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import tiny_classifier, tiny_policy, tiny_seq2seq
+from tiny_models import ENCODERS, FAMILIES, tiny_classifier, tiny_policy, tiny_seq2seq
 from torch import nn
 
 from backsight.feedback.reward_model import RewardModel
-from backsight.policies.memory import in_full_precision, load_tensors, move_to_own_memory
+from backsight.policies.memory import in_full_precision, load_tensors, move_to_own_memory, round_to_bfloat16
 from backsight.policies.opening import open_policy
 
 MAKERS = {
@@ -74,3 +74,31 @@ def test_a_copy_in_full_precision_leaves_the_module_as_it_was() -> None:
     assert [weight.data_ptr() for weight in module.parameters()] == before and module[0].weight.dtype == torch.bfloat16
     assert exact[1].weight is module[1].weight and torch.equal(exact[0].weight, module[0].weight.float())
     assert in_full_precision(exact) is exact
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *ENCODERS])
+def test_bfloat16_leaves_the_frequencies_of_rotary_positions_alone(family: str) -> None:
+    policy = tiny_classifier(("good", "bad"), family) if family in ENCODERS else tiny_policy(family)
+    before = {name: table.clone() for name, table in policy.module.named_buffers() if name.endswith("inv_freq")}
+    round_to_bfloat16(policy.module)
+    assert all(weight.dtype == torch.bfloat16 for weight in policy.module.parameters())
+    tables = dict(policy.module.named_buffers())
+    assert all(torch.equal(tables[name], exact) for name, exact in before.items())
+    tokens_BT = torch.tensor([[5, 6, 7]])
+    assert policy.module(input_ids=tokens_BT).logits.dtype == torch.bfloat16
+
+
+def test_angles_of_late_positions_are_exact_in_bfloat16() -> None:
+    module = tiny_policy("llama").module
+    rotate = module.get_submodule("model.rotary_emb")
+    positions_BT = torch.tensor([[300]])
+    exact, _ = rotate(torch.zeros(1, 1, 1), positions_BT)
+    round_to_bfloat16(module)
+    rounded, _ = rotate(torch.zeros(1, 1, 1, dtype=torch.bfloat16), positions_BT)
+    torch.testing.assert_close(rounded.float(), exact, rtol=0, atol=2**-8)
+
+
+def test_only_the_named_weights_are_rounded() -> None:
+    layer = nn.Linear(2, 2)
+    round_to_bfloat16(layer, [layer.bias])
+    assert (layer.weight.dtype, layer.bias.dtype) == (torch.float32, torch.bfloat16)
