@@ -69,7 +69,7 @@ bench-generalization: $(READY)
 bench-real-model: $(READY)
 	@$(PIP) -e '.[bench]'
 	@$(PIP) --no-deps llama-index-core
-	@$(BIN)/python benchmarks/generalization/real_model.py --jobs 2
+	@$(BIN)/python benchmarks/generalization/real_model.py
 
 campaign: $(READY)
 	@$(BIN)/python benchmarks/campaign/run.py

@@ -1,6 +1,6 @@
 """Does looking back help a real pretrained model more than supervised fine-tuning and plain RL do, out of domain?
 
-    python benchmarks/generalization/real_model.py --jobs 2             what is done already is not done again
+    python benchmarks/generalization/real_model.py                      what is done already is not done again
     python benchmarks/generalization/real_model.py --quick              a rehearsal in minutes; nothing is written
     python benchmarks/generalization/real_model.py --only instructions,reasoning
 
@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script, `benchmarks` is a package of the repository
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -82,7 +83,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="tiny budgets and one seed; no results are written")
     parser.add_argument("--only", default="", help="names of applications, with commas between them")
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data")
     return parser.parse_args()
 
