@@ -32,11 +32,12 @@ from backsight.comparison.runner import Job, Record, do_all
 from backsight.errors import BacksightError
 from backsight.evaluation.alarms import COMPLETION_LENGTH, DISTINCT
 from backsight.reports.tables import interval_text, text_table
+from benchmarks.generalization.pretrained.aims import hold_against_aims
 from benchmarks.generalization.pretrained.applications import APPLICATIONS, Application
 from benchmarks.generalization.pretrained.exams import Kind
 from benchmarks.generalization.pretrained.picture import draw
 from benchmarks.generalization.pretrained.trials import FIRST_SEED, Trials, job_of
-from benchmarks.generalization.pretrained.verdict import Verdict, make_figures
+from benchmarks.generalization.pretrained.verdict import Verdict, list_scores
 from benchmarks.shared.choosing import choose
 from benchmarks.shared.places import DATA, KEPT, PICTURES
 from benchmarks.shared.results import print_aims, write_results
@@ -68,7 +69,7 @@ def main() -> None:
     verdicts = [judge(trials, each, seeds) for each in chosen]
     for verdict in verdicts:
         console.print(table(verdict))
-    figures = make_figures(verdicts)
+    figures = [*(figure for each in verdicts for figure in list_scores(each)), *hold_against_aims(verdicts)]
     if arguments.quick:
         print("a rehearsal: the aims are for the full size")
         return

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from benchmarks.generalization.pretrained import customers
+from benchmarks.generalization.pretrained.aims import hold_against_aims
 from benchmarks.generalization.pretrained.applications import APPLICATIONS, Application
 from benchmarks.generalization.pretrained.exams import LOG_PROB, REWARDED, Exam, Kind, Questions, Turns
 from benchmarks.generalization.pretrained.ifeval import IFEvalTask
 from benchmarks.generalization.pretrained.mixture import Mixture, without_exams
 from benchmarks.generalization.pretrained.trials import SHARED
-from benchmarks.generalization.pretrained.verdict import Verdict, make_figures
+from benchmarks.generalization.pretrained.verdict import Verdict
 from benchmarks.generalization.pretrained.ways import BASE, SFT, Role, looking_back, plain
 
 from backsight.config import change_config
@@ -87,10 +88,28 @@ def test_the_verdict_takes_its_method_by_dev_and_its_rivals_out_of_domain(verdic
     assert verdict.leads["sft"].mean == pytest.approx((0.3 + 0.4 + 0.5 + 0.3 + 0.4 + 0.3) / 6)
 
 
-def test_two_lengths_of_one_task_count_once(verdict: Verdict):
+def test_a_further_size_of_a_task_is_not_counted(verdict: Verdict):
     small = replace(verdict, application=replace(verdict.application, name="task-32", is_counted=False))
-    figures = make_figures([replace(verdict, application=replace(verdict.application, name="task-128")), small])
-    assert figures[-1].unit == "of 1"
+    figures = hold_against_aims([replace(verdict, application=replace(verdict.application, name="task-128")), small])
+    count = figures[-1]
+    assert (count.value, count.unit, count.holds) == (int(verdict.is_ahead), "of 1", False)
+    assert [figure.aim is None for figure in figures[:-1]] == [False, False, True, True]
+
+
+def test_instructions_are_held_against_the_better_reward_and_the_best_control(verdict: Verdict):
+    exams = [replace(each, name=each.name.replace("near", "ifeval")) for each in verdict.exams]  # type: ignore[type-var]
+    records = {name: [_renamed(record) for record in own] for name, own in verdict.records.items()}
+    application = replace(verdict.application, name="instructions")
+    *_, times, over_base, over_control, forgotten = hold_against_aims([Verdict(application, exams, records)])
+    assert times.value == pytest.approx(0.3 / 0.2)  # 0.5 and 0.4 from 0.2
+    assert over_base.value == pytest.approx(0.5) and over_base.holds
+    assert over_control.row.endswith("minus sft, the best control")
+    assert over_control.value == pytest.approx(0.3) and over_control.holds
+    assert forgotten.value == pytest.approx(0.0) and forgotten.holds
+
+
+def _renamed(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "scores": {name.replace("near", "ifeval"): own for name, own in record["scores"].items()}}
 
 
 def test_turns_count_the_unrewarded_ones_that_gained_less():

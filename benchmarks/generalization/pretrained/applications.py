@@ -294,6 +294,7 @@ APPLICATIONS = (
             DPO,
             plain(),
             plain("dense"),
+            Way("sft on best", Role.SUPERVISED, {"hindsight": "best_of_n"}, GENTLE_RATES, "dense"),
             looking_back("relabel", "relabel", "dense"),
             looking_back("cort", {"name": "cort", "rubric": "constraints", "ramp_steps": 4}, "dense"),
             looking_back("correct", {"name": "correct", "outcome_weight": 1.0}, "dense"),

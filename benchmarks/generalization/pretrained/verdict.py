@@ -115,15 +115,8 @@ def _estimate(runs: Sequence[Sequence[float]]) -> Estimate:
     return found.estimate
 
 
-def make_figures(verdicts: Sequence[Verdict]) -> list[Figure]:
-    """Return the figures of all applications, with the aims."""
-    figures = [figure for each in verdicts for figure in _describe(each)]
-    by_task = {each.application.name.split("-")[0]: each.is_ahead for each in verdicts if each.application.is_counted}
-    row = "applications in which hindsight is ahead of SFT and of plain RL out of domain"
-    return [*figures, Figure(row, sum(by_task.values()), None, f"of {len(by_task)}").hold_against(">=", 3)]
-
-
-def _describe(own: Verdict) -> list[Figure]:
+def list_scores(own: Verdict) -> list[Figure]:
+    """Return the scores and costs of every way of an application."""
     name, figures = own.application.name, []
     for way in own.ways:
         for exam in own.exams:
@@ -134,16 +127,4 @@ def _describe(own: Verdict) -> list[Figure]:
         for cost in ("attempts", "prompts", "seconds"):
             values = [record.get(cost, 0) for record in own.records[way.name]]
             figures.append(Figure(f"{name}: {way.name}, {cost}", fmean(values), None, cost))
-    best = own.conclusive[-1].name
-    for rival, lead in own.leads.items():
-        figures.append(
-            Figure(
-                f"{name}, out of domain: {best} minus {rival}",
-                lead.mean,
-                (lead.low, lead.high),
-                "score",
-                "> 0, outside the interval",
-                lead.low > 0,
-            )
-        )
     return figures
