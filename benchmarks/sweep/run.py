@@ -15,34 +15,18 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[2])  # run as a script, `benchmarks` is a package of the repository
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from backsight import finetune
 from backsight.comparison.runner import Job, do_all
 from backsight.evaluation.statistics import Estimate
-from backsight.presets.base import find_preset
-from backsight_pocket.instructions import InstructionsTask
+from backsight.runs.finetune import Result
 from benchmarks.shared.places import KEPT
 from benchmarks.shared.results import Figure, write_results
+from benchmarks.shared.toy import Reward, train_toy
 
-Reward = Literal["success", "constraints"]
-OWN_SETTINGS = {
-    "preset",
-    "policy",
-    "hindsight",
-    "learning_rate",
-    "stop",
-    "eval_items",
-    "output_dir",
-    "run_name",
-    "seed",
-    "show_progress",
-}
-"""Settings of the preset that each run has of its own."""
 RATES = (3e-4, 7e-4, 1.5e-3)
 WAYS: Mapping[str, tuple[str, Reward]] = {
     "outcome": ("outcome", "success"),
@@ -78,22 +62,15 @@ def main() -> None:
 def train(seconds: float, job: Job) -> dict[str, Any]:
     """Train the pocket model for so many seconds."""
     method, reward, rate = RUNS[job.name]
-    settings = find_preset("instructions", {"policy": "pocket"}).config.model_dump(exclude=OWN_SETTINGS)
-    with tempfile.TemporaryDirectory() as folder:
-        result = finetune(
-            "pocket",
-            InstructionsTask(reward=reward),
-            hindsight=method,
-            learning_rate=rate,
-            stop={"max_seconds": seconds},
-            eval_items=300,
-            output_dir=folder,
-            seed=job.seed,
-            show_progress=False,
-            **settings,
-        )
+    stop = {"max_seconds": seconds}
+    own = {"hindsight": method, "learning_rate": rate, "stop": stop, "eval_items": 300, "seed": job.seed}
+    return train_toy(reward, read_score, **own)
+
+
+def read_score(result: Result) -> dict[str, Any]:
+    """Read how many attempts were made, and the share of successes at the end."""
     score = result.after["in_domain"]
-    return {"attempts": result.progress.attempts, "score": asdict(score.rewards.get("success", score.reward))}
+    return {"attempts": result.progress.attempts, "score": asdict(score.rewards["success"])}
 
 
 if __name__ == "__main__":
