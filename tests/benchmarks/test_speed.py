@@ -13,6 +13,7 @@ from benchmarks.shared.places import REPOSITORY
 from benchmarks.speed import pretrained
 from benchmarks.speed.backsight import PromptsTask, run
 from benchmarks.speed.children import Job, Measurement
+from benchmarks.speed.classic import train
 from benchmarks.speed.comparison import Comparison, Plan
 from benchmarks.speed.limit import count_operations
 from benchmarks.speed.model import save_model
@@ -87,3 +88,7 @@ def test_rows_are_of_a_model_and_a_device() -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "--only classic: unknown; there are: SmolLM2, even; " in done.stderr
+
+
+def test_a_training_that_the_environment_ends_is_counted_to_its_last_step() -> None:
+    assert train("backsight", 0, 300).steps == 300
