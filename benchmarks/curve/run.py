@@ -1,6 +1,6 @@
 """The learning curve in the README: the toy of the demo with hindsight and without it, from as many attempts.
 
-    python benchmarks/curve/run.py              half an hour on 2 cores; what is done already is not done again
+    python benchmarks/curve/run.py              15 minutes on 2 cores; what is done already is not done again
     python benchmarks/curve/run.py --quick      one seed, a tenth of the attempts; nothing is written
 
 The score is the greedy success on held-out combinations of constraints. Plain RL is paid for all or nothing, or for the

@@ -89,11 +89,13 @@ def test_the_verdict_takes_its_method_by_dev_and_its_rivals_out_of_domain(verdic
 
 
 def test_a_further_size_of_a_task_is_not_counted(verdict: Verdict):
-    small = replace(verdict, application=replace(verdict.application, name="task-32", is_counted=False))
-    figures = hold_against_aims([replace(verdict, application=replace(verdict.application, name="task-128")), small])
-    count = figures[-1]
-    assert (count.value, count.unit, count.holds) == (int(verdict.is_ahead), "of 1", False)
-    assert [figure.aim is None for figure in figures[:-1]] == [False, False, True, True]
+    weak = {name: [record(0.4, [0.1, 0.1, 0.1])] * 2 for name in ("sft", "outcome")}
+    ahead = replace(verdict, records={**verdict.records, **weak})
+    small = replace(ahead, application=replace(verdict.application, name="task-32", is_counted=False))
+    *figures, count = hold_against_aims([ahead, small])
+    assert (count.value, count.unit, count.holds) == (1, "of 1", False)
+    assert hold_against_aims([verdict])[-1].value == 0  # its lead over `sft` is not outside the interval
+    assert [figure.aim is None for figure in figures] == [False, False, True, True]
 
 
 def test_instructions_are_held_against_the_better_reward_and_the_best_control(verdict: Verdict):
