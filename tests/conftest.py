@@ -1,6 +1,7 @@
-"""What the tests share: few threads, no network, and the data beside the repository."""
+"""What the tests share: few threads, no network, signals that arrive, and the data beside the repository."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before transformers is imported: a test never downloads
@@ -12,6 +13,10 @@ import torch
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 torch.set_num_threads(2)
+
+# whoever starts the tests in the background, or by nohup, hands down that these are ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
