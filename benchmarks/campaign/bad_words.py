@@ -43,6 +43,11 @@ PATHS = (
         "s3://a/b",
     ),
 )
+SHORT = {
+    "train": ("stop={max_steps: 1, max_seconds: 10}",),
+    "compare": ("--attempts", "2", "--seeds", "1", "--methods", "outcome"),
+}
+"""Words with which a command soon ends."""
 NUMBERS = ("0", "-1", "1", "2", "1.5", "nan", "inf", "9" * 30, "", "abc", "1e3", "٣")
 
 
@@ -67,18 +72,14 @@ def _write(kit: Path) -> Callable[[Path], None]:
 
 def _drawn(draw: random.Random) -> list[str]:
     command = draw.choice(COMMANDS)
-    base = [command, "sentiment", "data=d.jsonl", "policy=causal", *SMALL]
-    base += ["stop={max_steps: 1, max_seconds: 10}"] if command == "train" else []
-    base += ["--attempts", "2", "--seeds", "1", "--methods", "outcome"] if command == "compare" else []
+    base = [command, "sentiment", "data=d.jsonl", "policy=causal", *SMALL, *SHORT.get(command, ())]
     match draw.randrange(8):
         case 0:
             return [draw.choice((*COMMANDS, *YAML_VALUES)), *_some(draw)]
         case 1:
-            return [
-                command,
-                draw.choice((*ROWS, *YAML_VALUES, "reasoning-gym:", "reasoning-gym:x", "a:b")),
-                *_some(draw),
-            ]
+            preset = draw.choice((*ROWS, *YAML_VALUES, "reasoning-gym:", "reasoning-gym:x", "a:b"))
+            # small and short, because some presets need nothing else to begin
+            return [command, preset, *SMALL, *SHORT.get(command, ()), *_some(draw)]
         case 2:
             key = draw.choice(("policy", "data", "eval_data", "ood_data", "output_dir", "run_name", "hindsight"))
             return [*base, f"{key}={draw.choice(PATHS)}"]

@@ -126,7 +126,7 @@ def checkpoints(kit: Path, place: Path, seed: int, quick: bool) -> Iterator[Outc
         how = _damage(folder / "checkpoints" / step / name, draw)
         run = start(KINDS[KIND], kit, folder)
         fault = None if run.end() == 0 else f"exit code {run.code}: {run.last_line}"
-        if fault is None and f"{step} is damaged: {name}" not in run.last_line:
+        if fault is None and name not in run.last_line.partition(f"{step} is damaged: ")[2]:
             fault = f"the damage is not named: {run.last_line}"
         fault = fault or own.straight.difference(folder, "messages.jsonl")  # it says that something was damaged
         yield "checkpoints", f"{name} {how}", fault is None, fault or ""
@@ -220,10 +220,10 @@ def writers(kit: Path, place: Path, seed: int, quick: bool) -> Iterator[Outcome]
 
 def _both(own: _Place, folder: Path) -> str | None:
     runs = [start(KINDS[own.kind], own.kit, folder)]
-    log = runs[0].log.rename(folder.parent / "first.log") if runs[0].log.exists() else None
+    log = runs[0].log.rename(folder.parent / "first.log")
     runs.append(start(KINDS[own.kind], own.kit, folder))
     codes = sorted(run.end() for run in runs)
-    said = runs[1].output + (log.read_text() if log else "")
+    said = runs[1].output + log.read_text()
     if "Traceback" in said:
         return f"a traceback: {said[-200:]}"
     if codes == [0, 2] and not any(word in said for word in ("is writing to it", "is taken")):

@@ -87,12 +87,14 @@ def start(kind: Kind, kit: Path, folder: Path, setup: Setup = lambda: None, step
     folder.parent.mkdir(exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
+    # the log is there when this function returns, so that it can be renamed before a second run starts
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     pid = os.fork()
     if pid:
+        os.close(descriptor)
         return Started(pid, log)
     code = 1
     try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
         setup()

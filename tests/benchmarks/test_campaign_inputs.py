@@ -46,6 +46,8 @@ def test_no_file_may_be_lost_or_changed() -> None:
     assert _loss({"a": "1"}, {"a": "1", "b": "2"}, 2) == ""
     assert _loss({"a": "1"}, {}, 0) == "lost: a"
     assert _loss({"a": "1"}, {"a": "2"}, 2) == "changed: a"
+    assert _loss({"run/answers/step-000002.jsonl.gz": "1"}, {}, 0) == ""
+    assert _loss({"run/answers/step-000002.jsonl.gz": "1"}, {}, 2) == "lost: run/answers/step-000002.jsonl.gz"
 
 
 def test_what_is_bent_is_drawn_from_the_seed() -> None:

@@ -73,7 +73,7 @@ class PackedFolder:
 
     def size(self) -> int:
         """Return the bytes of all files."""
-        return sum(path.stat().st_size for path in self.folder.glob("step-*"))
+        return sum(path.lstat().st_size for path in self.folder.glob("step-*"))
 
     def forget_after(self, step: int) -> None:
         """Delete the rows of later steps, which will be made again."""

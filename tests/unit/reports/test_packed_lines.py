@@ -37,6 +37,12 @@ def test_a_folder_grows_no_larger_than_it_may(tmp_path: Path, monkeypatch: pytes
     assert folder.steps() == [1]
 
 
+def test_a_link_that_leads_nowhere_stops_no_run(tmp_path: Path) -> None:
+    (tmp_path / "step-000001.jsonl.gz").symlink_to("step-000001.jsonl.gz")
+    folder = PackedFolder(tmp_path)
+    assert folder.write(2, [{"a": 1}]) and folder.read(2) == [{"a": 1}]
+
+
 def test_what_comes_after_a_step_is_forgotten_and_so_are_halves(tmp_path: Path) -> None:
     folder = PackedFolder(tmp_path / "traces")
     for step in (1, 2, 3):
