@@ -126,10 +126,10 @@ class Application:
         return self.steps * self.prompts_per_step * self.num_generations
 
     def rehearsal(self) -> Application:
-        """Return the application with one way of each role, one learning rate, and two steps of a few attempts."""
+        """Return the application with one way of each role, one learning rate, and one step of a few attempts."""
         first = {way.role: replace(way, rates=way.rates[:1]) for way in reversed(self.ways)}
         ways = tuple(reversed(first.values()))
-        return replace(self, ways=ways, steps=2, prompts_per_step=2, num_generations=2, max_completion_length=8)
+        return replace(self, ways=ways, steps=1, prompts_per_step=2, num_generations=2, max_completion_length=8)
 
 
 def _ask(
