@@ -69,7 +69,7 @@ def train_on_gym(folder: Path, steps: int) -> None:
     from backsight.reports.lock import only_writer
     from backsight.reports.run_folder import Recorder
     from backsight.rollouts.engines import engine_for
-    from backsight.training.checkpoints import find_checkpoint
+    from backsight.training.checkpoints import find_checkpoint, keep_newest
     from backsight.training.config import StopConfig, TrainingConfig
     from backsight.training.progress import Progress
     from backsight.training.trainer import EpisodeSource, Trainer
@@ -105,6 +105,8 @@ def train_on_gym(folder: Path, steps: int) -> None:
     settings = {"algorithm": "reinforce", "loss_type": "clip", "num_generations": 1, "prompts_per_step": 4}
     config = TrainingConfig(stop=StopConfig(max_steps=steps), save_steps=2, learning_rate=1e-2, **settings)
     with only_writer(folder):
+        if checkpoint is not None:  # as `finetune` does: a kill may have come before the last one was deleted
+            keep_newest(checkpoint, config.save_total_limit)
         recorder = Recorder.reopen(folder, -1 if checkpoint is None else int(checkpoint.name[5:]), "CartPole\n")
         trainer = Trainer(
             policy,
