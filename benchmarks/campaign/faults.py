@@ -226,10 +226,11 @@ def _both(own: _Place, folder: Path) -> str | None:
     said = runs[1].output + log.read_text()
     if "Traceback" in said:
         return f"a traceback: {said[-200:]}"
-    if codes == [0, 2] and not any(word in said for word in ("is writing to it", "is taken")):
-        return f"the other process is not named: {said[-200:]}"
+    refusal = next((line for line in said.splitlines() if line.startswith("error: ")), "")
+    if codes == [0, 2] and not any(word in refusal for word in ("is writing to it", "is taken")):
+        return f"the other process is not named: {refusal}"
     if codes not in ([0, 2], [0, 0]):  # [0, 0]: one was done before the other began
         return f"exit codes {codes}: {said[-200:]}"
-    if codes == [0, 2] and "is taken" in said:
+    if codes == [0, 2] and "is taken" in refusal:
         return own.end(folder)
     return own.straight.difference(folder) if own.kind == COMPARISON or codes == [0, 2] else None

@@ -40,22 +40,30 @@ def open_folder(request: Request) -> Path:
         RunFolderError: when the folder belongs to something else, or cannot be made.
     """
     root, name = Path(request.shared.output_dir), request.shared.run_name
-    if name is not None and (root / name).exists():
-        _check_same(root / name, request.as_dict())
+    if name is not None:
+        if not _make_new(root / name, request):
+            _check_same(root / name, request.as_dict())
         return _ready(root / name)
-    text = yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True)
     default = re.sub(r"[^\w.+-]+", "-", request.shared.preset)
     numbered = (f"{default}-{number}" for number in itertools.count(2))
-    for each in [name] if name is not None else itertools.chain([default], numbered):
-        try:
-            make_folder(root / each, {CONFIG: text})
-        except FileExistsError:
-            continue
-        except OSError as error:
-            remedy = f"cannot be made ({error.strerror}); choose another output_dir"
-            raise RunFolderError("comparison", root / each, remedy) from error
-        return _ready(root / each)
-    raise RunFolderError("name", name, "was made just now by somebody else; choose another name")
+    return _ready(next(root / each for each in itertools.chain([default], numbered) if _make_new(root / each, request)))
+
+
+def _make_new(folder: Path, request: Request) -> bool:
+    """Make a new folder for a comparison; return whether there was nothing in its place.
+
+    Raises:
+        RunFolderError: when the folder cannot be made.
+    """
+    text = yaml.safe_dump(request.as_dict(), sort_keys=False, allow_unicode=True)
+    try:
+        make_folder(folder, {CONFIG: text})
+    except FileExistsError:
+        return False
+    except OSError as error:
+        remedy = f"cannot be made ({error.strerror}); choose another output_dir"
+        raise RunFolderError("comparison", folder, remedy) from error
+    return True
 
 
 def _ready(folder: Path) -> Path:
