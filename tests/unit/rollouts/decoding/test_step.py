@@ -8,11 +8,13 @@ import transformers
 from tiny_models import BART_PARTS, SIZES, tiny_policy, tiny_tokenizer
 
 from backsight.errors import ModelError
-from backsight.policies.causal_lm import CausalLMPolicy
+from backsight.policies.causal_lm import TOLERANCE, CausalLMPolicy
 from backsight.rollouts.decoding.step import (
     BLOCK,
     LeanStep,
+    _decodes,
     _try_step,
+    check_decodes,
     decode_step,
     draw_tokens,
     penalise,
@@ -101,6 +103,15 @@ def test_what_decodes_otherwise_than_it_reads_is_refused_by_name(config: Any, na
     message = str(refused.value)
     assert message.startswith(f"policy: {name}: computes otherwise token by token, or padded, than a row at once")
     assert message.endswith("; take a decoder-only model") and len(message) < 300 and "\n" not in message
+
+
+def test_rounding_alone_refuses_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_policy("llama").model.bfloat16()
+    check_decodes(model)
+    monkeypatch.setitem(TOLERANCE, torch.bfloat16, -1.0)  # whatever it computes is too far off, in this precision alone
+    assert not _decodes(model)
+    check_decodes(model)
+    assert model.dtype == torch.bfloat16
 
 
 def test_what_keeps_nothing_for_each_token_is_refused_by_name() -> None:
