@@ -29,9 +29,11 @@ SECONDS = 20.0
 MEMORY = 8 * 2**30
 """Address space that one input may take, in bytes: what wants more has read or built without bound."""
 REFUSED = 2
-_OF_A_STEP = re.compile(r"/(checkpoints|answers|traces)/step-\d+")
 _WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(  .*\n)?", re.MULTILINE)
 """A warning as Python prints it: it may stand before the line."""
+_MADE_AGAIN = re.compile(r"/checkpoints/|/(answers|traces)/step-0*[1-9]")
+"""What a run may delete when it goes on: its oldest checkpoints, and, where it goes on from an older one, what it kept
+of later steps. Step 0 is never one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +174,9 @@ def _contents(folder: Path) -> dict[str, str]:
 
 
 def _loss(before: dict[str, str], after: dict[str, str], code: int | None) -> str:
-    """Return which file of before is gone, or, when the input was refused, was changed; empty when none was.
-
-    A run that goes on deletes its oldest checkpoints, and where it goes on from an older one, what it had kept of later
-    steps.
-    """
+    """Return which file of before is gone, or, when the input was refused, was changed; empty when none was."""
     for name, fingerprint in before.items():
-        if name not in after and (code == REFUSED or not _OF_A_STEP.search(name)):
+        if name not in after and (code == REFUSED or not _MADE_AGAIN.search(name)):
             return f"lost: {name}"
         if code == REFUSED and after.get(name) != fingerprint and not name.startswith("run/"):  # a run may go on first
             return f"changed: {name}"

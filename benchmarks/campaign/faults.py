@@ -126,7 +126,7 @@ def checkpoints(kit: Path, place: Path, seed: int, quick: bool) -> Iterator[Outc
         how = _damage(folder / "checkpoints" / step / name, draw)
         run = start(KINDS[KIND], kit, folder)
         fault = None if run.end() == 0 else f"exit code {run.code}: {run.last_line}"
-        if fault is None and name not in run.last_line.partition(f"{step} is damaged: ")[2]:
+        if fault is None and f"{step} is damaged: {name}" not in run.last_line:
             fault = f"the damage is not named: {run.last_line}"
         fault = fault or own.straight.difference(folder, "messages.jsonl")  # it says that something was damaged
         yield "checkpoints", f"{name} {how}", fault is None, fault or ""

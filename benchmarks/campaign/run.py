@@ -1,6 +1,6 @@
 """The campaign: everything that may befall a run, by the hundred, and what was not right.
 
-    python benchmarks/campaign/run.py                     all parts, one to two hours on 2 cores
+    python benchmarks/campaign/run.py                     all parts, half an hour to an hour on 2 cores
     python benchmarks/campaign/run.py --quick             a few cases of each part, in 5 minutes
     python benchmarks/campaign/run.py --part kills        one part; may be repeated
     python benchmarks/campaign/run.py --seed 7            other cases

@@ -8,7 +8,7 @@ SmolLM2-135M-Instruct is trained on five applications in every way that a user h
 look back, and in controls (`pretrained/ways.py`), with equal attempts, and examined in domain and out of it
 (`pretrained/applications.py`). The cells that the conclusion rests on come first: all ways with one seed, then two
 more seeds of the best supervised way, the best plain RL and the best that looks back. By an estimate
-from single steps it takes eight hours on two cores, in as many sittings as wanted: each cell is kept in a file of its
+from single steps it takes ten hours on two cores, in as many sittings as wanted: each cell is kept in a file of its
 own.
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -63,14 +65,15 @@ def place_of_draft(target: Path) -> Path:
 def make_folder(target: Path, files: Mapping[str, str]) -> None:
     """Make a new folder that holds these files, given by name and text, from its first moment on.
 
+    Several processes may try at the same time: each has a draft of its own, and one of them makes the folder.
+
     Raises:
         FileExistsError: when there is something at `target`.
         OSError: when the disk fails.
     """
     if target.exists():
         raise FileExistsError(target)
-    draft = place_of_draft(target)
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     draft.mkdir(parents=True)
     try:
         for name, text in files.items():
@@ -82,6 +85,9 @@ def make_folder(target: Path, files: Mapping[str, str]) -> None:
         if target.exists():  # somebody else was quicker
             raise FileExistsError(target) from error
         raise
+    drafts = f".{glob.escape(target.name)}.{'[0-9a-f]' * 8}{PARTIAL}"
+    for late in target.parent.glob(drafts):  # or left by a process that was killed
+        shutil.rmtree(late, ignore_errors=True)
     sync(target.parent)
 
 

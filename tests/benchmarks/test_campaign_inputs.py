@@ -47,6 +47,7 @@ def test_no_file_may_be_lost_or_changed() -> None:
     assert _loss({"a": "1"}, {}, 0) == "lost: a"
     assert _loss({"a": "1"}, {"a": "2"}, 2) == "changed: a"
     assert _loss({"run/answers/step-000002.jsonl.gz": "1"}, {}, 0) == ""
+    assert _loss({"run/answers/step-000000.jsonl.gz": "1"}, {}, 0) == "lost: run/answers/step-000000.jsonl.gz"
     assert _loss({"run/answers/step-000002.jsonl.gz": "1"}, {}, 2) == "lost: run/answers/step-000002.jsonl.gz"
 
 

@@ -32,6 +32,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> RunParts:
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     settings = {"policy": "smollm2", "data": str(path), "eval_data": str(path), "shots": 0, "num_generations": 2}
+    settings |= {"adapter": None}  # the preset's `auto` takes LoRA where other processes leave little memory
     preset = find_preset("sentiment", settings)
     config = preset.configure(settings)
     with pytest.MonkeyPatch.context() as patch:

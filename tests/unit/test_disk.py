@@ -1,6 +1,7 @@
 """A folder is whole or not there, whenever the process ends, and what a killed one leaves is cleaned away."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,25 @@ def test_a_folder_is_made_once(tmp_path: Path) -> None:
         make_folder(tmp_path / "deep" / "run", {"config.yaml": "seed: 1\n"})
     assert (tmp_path / "deep" / "run" / "config.yaml").read_text() == "seed: 0\n"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["run"]
+
+
+def test_two_that_make_a_folder_do_not_take_each_others_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(Exception):
+        pass
+
+    class SlowFiles(dict[str, str]):
+        def items(self) -> Any:
+            raise Stopped  # the second has begun, and has written nothing yet
+
+    def begin_another(path: Path) -> None:
+        monkeypatch.undo()
+        with pytest.raises(Stopped):
+            make_folder(tmp_path / "run", SlowFiles())
+
+    monkeypatch.setattr("backsight.disk.sync", begin_another)
+    make_folder(tmp_path / "run", {"config.yaml": "seed: 0\n"})
+    assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 0\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_folder_is_removed(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def find_fault(checkpoint: Path) -> str | None:
         own = contents.pop(OWN_CHECKSUM)
         files = dict(contents[CHECKSUMS])
     except FileNotFoundError:
-        return f"it has no {PROGRESS_FILE}, which is written last"
+        return f"{PROGRESS_FILE} is missing, which is written last"
     except OSError as error:
         return f"{PROGRESS_FILE} cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError, AttributeError):
