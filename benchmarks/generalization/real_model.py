@@ -3,6 +3,7 @@
     python benchmarks/generalization/real_model.py                      what is done already is not done again
     python benchmarks/generalization/real_model.py --quick              a rehearsal in minutes; nothing is written
     python benchmarks/generalization/real_model.py --only instructions,reasoning
+    benchmarks/generalization/tenfold.sh                                ten times the attempts, for a GPU
 
 SmolLM2-135M-Instruct is trained on five applications in every way that a user has without hindsight, in several that
 look back, and in controls (`pretrained/ways.py`), with equal attempts, and examined in domain and out of it
@@ -53,12 +54,15 @@ def main() -> None:
     torch.set_num_threads(1)
     disable_progress_bar()  # of transformers, for every folder that is read or written
     set_verbosity_error()
-    folder = KEPT / "real-model" / ("quick" if arguments.quick else "full")
-    seeds = SEEDS[:1] if arguments.quick else SEEDS
+    size = "quick" if arguments.quick else "tenfold" if arguments.tenfold else "full"
+    folder = KEPT / "real-model" / size
+    seeds = SEEDS if size == "full" else SEEDS[:1]
     try:
         chosen = choose(APPLICATIONS, arguments.only)
         if arguments.quick:
             chosen = [each.rehearsal() for each in chosen if each.is_counted or arguments.only]
+        elif arguments.tenfold:
+            chosen = [each.tenfold() for each in chosen]
         trials = Trials({each.name: each for each in chosen}, folder, arguments.data, is_rehearsal=arguments.quick)
         for jobs in list_jobs(trials, seeds):
             for job, record in do_all(jobs, trials, folder, workers=arguments.jobs):
@@ -74,7 +78,9 @@ def main() -> None:
         print("a rehearsal: the aims are for the full size")
         return
     print_aims(console, figures)
-    if len(chosen) == len(APPLICATIONS):
+    if arguments.tenfold:
+        print(f"written: {write_results('real_model_tenfold', seeds, figures)}")
+    elif len(chosen) == len(APPLICATIONS):
         print(f"written: {write_results('real_model', SEEDS, figures)}")
         draw(verdicts, PICTURES / "real_model.png")
         print(f"drawn: {PICTURES / 'real_model.png'}")
@@ -82,7 +88,9 @@ def main() -> None:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="tiny budgets and one seed; no results are written")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="tiny budgets and one seed; no results are written")
+    sizes.add_argument("--tenfold", action="store_true", help="ten times the attempts, with one learning rate and seed")
     parser.add_argument("--only", default="", help="names of applications, with commas between them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data")

@@ -171,6 +171,14 @@ def test_each_application_has_the_ways_that_a_claim_needs(application: Applicati
         assert roles.count(Role.CONTROL) == 3
 
 
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda each: each.name)
+def test_the_tenfold_size_has_all_ways_and_ten_times_the_attempts(application: Application):
+    large = application.tenfold()
+    assert large.attempts == 10 * application.attempts
+    assert [way.name for way in large.ways] == [way.name for way in application.ways]
+    assert all(len(way.rates) == 1 for way in large.ways)
+
+
 @pytest.mark.parametrize("name", sorted({way.name for each in APPLICATIONS for way in each.ways if way.is_trained}))
 def test_the_settings_of_each_way_exist(name: str):
     way = next(way for each in APPLICATIONS for way in each.ways if way.name == name)
