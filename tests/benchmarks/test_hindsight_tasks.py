@@ -9,6 +9,7 @@ from statistics import fmean
 import pytest
 import torch
 from benchmarks.hindsight.counting import COUNTS, Counting
+from benchmarks.hindsight.curve import learn
 from benchmarks.hindsight.deduction import ORDERS, Deduction, Statement
 from benchmarks.hindsight.marketplace import CHANCES, CLAIMS, NAMES, HonestAnswer, Marketplace, read_offer
 from benchmarks.hindsight.questions import LETTERS
@@ -449,3 +450,20 @@ class TestMarketplace:
             for name, (price, known) in read_offer(str(item.prompt)).items():
                 assert price in CHANCES
                 assert known == "unknown" or (known == "has") == (name in item.columns["having"])
+
+
+def test_a_curve_has_all_attempts_that_it_is_given() -> None:
+    """A run of a task of one's own ends after 200 steps where nothing else is said."""
+    task = GoalString(2)
+    curve = learn(
+        make_learner(task.words, TINY, seed=0),
+        task,
+        "outcome",
+        attempts=202,
+        seed=0,
+        algorithm="reinforce",
+        prompts_per_step=1,
+        num_generations=1,
+        eval_steps=202,
+    )
+    assert curve.attempts[-1] == 202
