@@ -66,7 +66,7 @@ def main() -> None:
 def train(attempts: int, job: Job) -> dict[str, Any]:
     """Train the pocket model on so many attempts, and return its curve."""
     reward, settings = METHODS[job.name]
-    stop = {"max_attempts": attempts, "max_seconds": None}
+    stop = {"max_attempts": attempts}
     return train_toy(reward, read_curve, stop=stop, eval_steps=2, eval_items=200, seed=job.seed, **settings)
 
 

@@ -25,7 +25,7 @@ from benchmarks.gpu.jobs import Job
 from benchmarks.gpu.runs import run_preset
 from benchmarks.shared.results import Figure
 
-STEPS = {"stop": {"max_steps": 3, "max_attempts": None, "max_seconds": None}, "eval_items": 4}
+STEPS = {"stop": {"max_steps": 3}, "eval_items": 4}
 PROMPTS = 64
 """Number of prompts that are decoded with the graph and without it."""
 EQUAL = 0.9

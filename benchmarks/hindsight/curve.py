@@ -91,7 +91,7 @@ def learn(
             task,
             hindsight=method,
             seed=seed,
-            stop={"max_attempts": attempts, "max_steps": None},  # a task of one's own starts from 200 steps at most
+            stop={"max_attempts": attempts},
             eval_items=256,
             logging_steps=1,
             output_dir=folder,

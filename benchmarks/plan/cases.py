@@ -116,7 +116,7 @@ QUICK = tuple(each for each in CASES if each.model in ("decoder 1 M", "encoder 1
 def words_of(case: Case, folder: Path) -> list[str]:
     """Return the words of the command line for a case, after its model and its rows were made in the folder."""
     policy = case.model if case.model == SMOLLM2 else str(make_model(case.model, folder))
-    words = [case.preset, f"policy={policy}", "eval_items=8", "learning_rate=1e-5", "stop.max_seconds=none"]
+    words = [case.preset, f"policy={policy}", "eval_items=8", "learning_rate=1e-5"]
     if case.model != SMOLLM2:
         words.append(f"data={make_rows(case.preset, folder)}")
     words += [f"{name}={json.dumps(value)}" for name, value in case.settings.items()]

@@ -74,7 +74,7 @@ def train(steps: int, job: Job) -> dict[str, Any]:
             preset,
             {
                 "policy": "pocket",
-                "stop": {"max_steps": steps, "max_attempts": None, "max_seconds": None},
+                "stop": {"max_steps": steps},
                 "lr_scheduler_type": "constant",
                 "learning_rate": 3e-4,
                 "prompts_per_step": 16,

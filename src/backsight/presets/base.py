@@ -15,7 +15,7 @@ from backsight.presets.catalogue import PRESETS, TASKS
 from backsight.tasks.base import Task
 from backsight.tasks.rows import FileTask, RowsTask
 from backsight.tasks.tables import Source
-from backsight.training.config import StopConfig
+from backsight.training.config import BUDGETS, StopConfig
 
 START: Mapping[str, Any] = {
     "policy": "pocket",
@@ -50,10 +50,12 @@ class Preset:
     def configure(self, *changes: Mapping[str, Any]) -> RunConfig:
         """Return the configuration with these changes; later ones override earlier ones.
 
+        A budget that the changes name replaces the budgets of the preset: who asks for 1,000 steps gets them.
+
         Raises:
             ConfigError: when a change does not fit.
         """
-        return change_config(self.config, *changes)
+        return change_config(self.config, *_without_budgets(changes), *changes)
 
     def task(self, config: RunConfig) -> Task:
         """Make the task of the preset with a configuration.
@@ -134,7 +136,8 @@ TaskChoice = Task | Source
 def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig, Callable[[RunConfig], Task]]:
     """Return the configuration with these changes, and a function that makes the task from it.
 
-    `task` is the name of a preset, or a task or rows of the caller's own. Later changes override earlier ones.
+    `task` is the name of a preset, or a task or rows of the caller's own. Later changes override earlier ones, and a
+    budget that they name replaces those of the preset.
 
     Raises:
         ConfigError: when there is no such preset or task, or a setting does not fit.
@@ -146,7 +149,15 @@ def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig,
     own = task if isinstance(task, Task) else RowsTask(task)
     fixed = {name: START[name] for name in ("policy", "adapter", "stop")}
     base = RunConfig(preset=own.name, hindsight=OutcomeOptions(), **fixed)
-    return change_config(base, *changes), lambda config: own
+    return change_config(base, *_without_budgets(changes), *changes), lambda config: own
+
+
+def _without_budgets(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the change that takes a preset's budgets away, if one of the changes names a budget."""
+    stops = [change.get("stop") for change in changes]
+    stops = [dict(each) if isinstance(each, Mapping | StopConfig) else {} for each in stops]
+    is_named = any(stop.get(budget) is not None for stop in stops for budget in BUDGETS)
+    return [{"stop": dict.fromkeys(BUDGETS)}] if is_named else []
 
 
 def make_task(config: RunConfig) -> Task:

@@ -22,8 +22,15 @@ Rate = Annotated[float, Field(gt=0, le=100)]
 """A learning rate: AdamW moves each weight by up to so much in a step."""
 
 
+BUDGETS = ("max_steps", "max_attempts", "max_tokens", "max_seconds")
+"""The conditions in `stop` of which a run uses up a known share."""
+
+
 class StopConfig(Settings):
-    """Conditions that end training, at the first that holds. At least one has to be set."""
+    """Conditions that end training, at the first that holds. At least one has to be set.
+
+    A budget (`max_steps`, `max_attempts`, `max_tokens`, `max_seconds`) that you set replaces all budgets of the preset.
+    """
 
     max_steps: Count | None = None
     """Number of updates of the policy."""
@@ -41,7 +48,7 @@ class StopConfig(Settings):
     @property
     def has_budget(self) -> bool:
         """Whether a budget ends the run, so that the share of it that is used up is known at any time."""
-        return any((self.max_steps, self.max_attempts, self.max_tokens, self.max_seconds))
+        return any(getattr(self, budget) is not None for budget in BUDGETS)
 
     @model_validator(mode="after")
     def _is_finite(self) -> StopConfig:

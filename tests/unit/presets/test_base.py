@@ -30,10 +30,35 @@ def preset(needs_data: bool | None) -> Preset:
 def test_it_is_configured_change_by_change() -> None:
     toy = preset(needs_data=False)
     config = toy.configure({"seed": 1, "stop": {"max_seconds": 9}}, {"seed": 2})
-    assert (config.seed, config.stop) == (2, StopConfig(max_steps=200, max_seconds=9))
+    assert (config.seed, config.stop) == (2, StopConfig(max_seconds=9))
     assert toy.configure() == toy.config
     with pytest.raises(ConfigError, match=r"^sed: 1: unknown; did you mean 'seed'\?$"):
         toy.configure({"sed": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "stop"),
+    [
+        ([{"stop": {"max_attempts": 9}}], StopConfig(max_attempts=9)),
+        ([{"stop": StopConfig(max_tokens=9)}], StopConfig(max_tokens=9)),
+        ([{"stop": {"max_attempts": 9}}, {"stop": {"max_seconds": 7}}], StopConfig(max_attempts=9, max_seconds=7)),
+        ([{"stop": {"max_attempts": 9}}, {"stop": {"max_attempts": None, "max_steps": 3}}], StopConfig(max_steps=3)),
+        ([{"stop": {"patience": 9}}], StopConfig(max_steps=200, patience=9)),
+        ([{"stop": {"max_seconds": None}}], StopConfig(max_steps=200)),
+        ([{"stop": {"max_steps": None, "target": 0.5}}], StopConfig(target=0.5)),
+    ],
+)
+def test_a_budget_that_is_named_replaces_those_of_the_preset(changes: list[dict[str, Any]], stop: StopConfig) -> None:
+    changes = [*changes, {"eval_steps": 1}]
+    own, _ = configure(GoalString(1), *changes)
+    assert preset(needs_data=False).configure(*changes).stop == own.stop == stop
+
+
+@pytest.mark.parametrize("stop", [9, "soon", {"max_step": 9}, {"max_steps": -1}])
+def test_a_stop_that_cannot_be_read_is_refused_in_one_line(stop: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        preset(needs_data=False).configure({"stop": stop})
+    assert str(caught.value).startswith("stop") and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +202,7 @@ def test_a_task_of_ones_own_has_settings_to_start_from() -> None:
     task = GoalString(1)
     config, build_task = configure(task, {"policy": "mine", "hindsight": "relabel", "stop": {"max_seconds": 9}})
     assert (config.preset, config.policy, config.hindsight) == ("goal_string", "mine", RelabelOptions())
-    assert config.stop == StopConfig(max_steps=200, max_seconds=9)
+    assert config.stop == StopConfig(max_seconds=9)
     assert build_task(config) is task
     assert configure(task, {})[0].policy == "pocket"
 
