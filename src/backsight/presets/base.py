@@ -154,8 +154,8 @@ def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig,
 
 def _without_budgets(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the change that takes a preset's budgets away, if one of the changes names a budget."""
-    stops = [change.get("stop") for change in changes]
-    stops = [dict(each) if isinstance(each, Mapping | StopConfig) else {} for each in stops]
+    groups = [change.get("stop") for change in changes]
+    stops = [dict(each) for each in groups if isinstance(each, Mapping | StopConfig)]
     is_named = any(stop.get(budget) is not None for stop in stops for budget in BUDGETS)
     return [{"stop": dict.fromkeys(BUDGETS)}] if is_named else []
 
