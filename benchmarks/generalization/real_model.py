@@ -39,7 +39,6 @@ from benchmarks.generalization.pretrained.exams import Kind
 from benchmarks.generalization.pretrained.picture import draw
 from benchmarks.generalization.pretrained.trials import FIRST_SEED, Trials, job_of
 from benchmarks.generalization.pretrained.verdict import Verdict, list_scores
-from benchmarks.generalization.pretrained.ways import Role
 from benchmarks.shared.choosing import choose
 from benchmarks.shared.places import DATA, KEPT, PICTURES
 from benchmarks.shared.results import print_aims, write_results
@@ -99,22 +98,20 @@ def read_arguments() -> argparse.Namespace:
 
 
 def list_jobs(trials: Trials, seeds: Sequence[int]) -> Iterator[list[Job]]:
-    """Yield jobs that can be done at once: with the first seed the ways of the applications that count, then with the
-    other seeds those that the conclusion rests on, then the other applications, then what was tried afterwards."""
+    """Yield jobs that can be done at once: with the first seed all ways of the applications that count, then with the
+    other seeds those that the conclusion rests on, then the other applications."""
     first, *others = seeds
-    all_of_them = list(trials.applications.values())
-    counted = [each for each in all_of_them if each.is_counted]
-    with_ways = [(each, way) for each in all_of_them for way in each.ways]
-    chosen = [(each, way) for each, way in with_ways if way.role is not Role.AFTERWARDS]
-    yield [job_of(each, way, first) for each, way in chosen if each.is_counted]
+    counted = [each for each in trials.applications.values() if each.is_counted]
+    yield [job_of(each, way, first) for each in counted for way in each.ways]
     yield [
         job_of(each, way, seed)
         for seed in others
         for each in counted
         for way in judge(trials, each, [first]).conclusive
     ]
-    yield [job_of(each, way, first) for each, way in chosen if not each.is_counted]
-    yield [job_of(each, way, first) for each, way in with_ways if way.role is Role.AFTERWARDS]
+    yield [
+        job_of(each, way, first) for each in trials.applications.values() if not each.is_counted for way in each.ways
+    ]
 
 
 def judge(trials: Trials, application: Application, seeds: Sequence[int]) -> Verdict:

@@ -16,7 +16,7 @@ from benchmarks.generalization.pretrained.ifeval import IFEvalTask
 from benchmarks.generalization.pretrained.mixture import Mixture, without_exams
 from benchmarks.generalization.pretrained.trials import SHARED
 from benchmarks.generalization.pretrained.verdict import Verdict
-from benchmarks.generalization.pretrained.ways import BASE, SFT, Role, looking_back, plain, tried_afterwards
+from benchmarks.generalization.pretrained.ways import BASE, SFT, Role, looking_back, plain
 
 from backsight.config import change_config
 from backsight.errors import ConfigError
@@ -86,18 +86,6 @@ def test_the_verdict_takes_its_method_by_dev_and_its_rivals_out_of_domain(verdic
     assert [way.name for way in verdict.conclusive] == ["sft", "outcome", "relabel"]  # `cort` does better, unseen
     assert verdict.leads["outcome"].mean == pytest.approx(0.4)
     assert verdict.leads["sft"].mean == pytest.approx((0.3 + 0.4 + 0.5 + 0.3 + 0.4 + 0.3) / 6)
-
-
-def test_what_was_tried_afterwards_is_shown_and_decides_nothing(verdict: Verdict):
-    late = tried_afterwards(looking_back("late", "hir"))
-    application = replace(verdict.application, name="instructions", ways=(*verdict.application.ways, late))
-    exams = [replace(each, name=each.name.replace("near", "ifeval")) for each in verdict.exams]  # type: ignore[type-var]
-    records = {name: [_renamed(record) for record in own] for name, own in verdict.records.items()}
-    before = Verdict(application, exams, records)
-    after = replace(before, records={**records, "late": [_renamed(record(1.0, [1.0, 1.0, 1.0], dev=1.0))]})
-    assert "late" in [way.name for way in after.ways]
-    assert hold_against_aims([after]) == hold_against_aims([before])
-    assert "late" not in [way.name for way in application.rehearsal().ways]
 
 
 def test_a_further_size_of_a_task_is_not_counted(verdict: Verdict):

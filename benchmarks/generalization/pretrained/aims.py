@@ -47,7 +47,7 @@ def _instructions(own: Verdict) -> Iterator[Figure]:
     if gains[1] > 0:
         yield Figure(row, gains[0] / gains[1], None, "times").hold_against(">=", TIMES_PLAIN)
     ifeval = [exam for exam in own.exams if exam.name == "ifeval"]
-    controls = [way for way in own.ways if way.role not in (Role.HINDSIGHT, Role.AFTERWARDS)]
+    controls = [way for way in own.ways if way.role is not Role.HINDSIGHT]
     strongest = max(controls, key=lambda way: own.lead(way, BASE, ifeval).mean)
     for rival, words, least in ((BASE, "", POINTS_OF_IFEVAL), (strongest, ", the best control", 0.0)):
         row = f"{name}, ifeval: {best.name} minus {rival.name}{words}"

@@ -127,8 +127,7 @@ class Application:
 
     def rehearsal(self) -> Application:
         """Return the application with one way of each role, one learning rate, and one step of a few attempts."""
-        chosen = [way for way in self.ways if way.role is not Role.AFTERWARDS]
-        first = {way.role: replace(way, rates=way.rates[:1]) for way in reversed(chosen)}
+        first = {way.role: replace(way, rates=way.rates[:1]) for way in reversed(self.ways)}
         ways = tuple(reversed(first.values()))
         return replace(self, ways=ways, steps=1, prompts_per_step=2, num_generations=2, max_completion_length=8)
 

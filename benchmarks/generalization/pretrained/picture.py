@@ -16,7 +16,6 @@ COLOURS = {
     Role.PLAIN: "#222222",
     Role.HINDSIGHT: "#2f7d5b",
     Role.CONTROL: "#b08a2e",
-    Role.AFTERWARDS: "#8fbf9f",
 }
 
 

@@ -7,7 +7,7 @@ had been tried here (docs/decisions/0039-methods-chosen-before-the-results.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -28,9 +28,6 @@ class Role(StrEnum):
     HINDSIGHT = "hindsight"
     CONTROL = "control"
     """Hindsight without what is said to make it work."""
-    AFTERWARDS = "tried afterwards"
-    """Hindsight that was chosen after results had been seen, because an aim was missed. It takes no part in the
-    verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +70,6 @@ def plain(learns: str = "task") -> Way:
 def looking_back(name: str, hindsight: Any, learns: str = "task", **settings: Any) -> Way:
     """Return a way that looks back."""
     return Way(name, Role.HINDSIGHT, {"hindsight": hindsight, **settings}, learns=learns)
-
-
-def tried_afterwards(way: Way) -> Way:
-    """Return a way as one that was chosen after results had been seen."""
-    return replace(way, role=Role.AFTERWARDS)
 
 
 def distilling(learns: str = "task") -> tuple[Way, ...]:
