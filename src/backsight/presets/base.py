@@ -145,11 +145,12 @@ def configure(task: TaskChoice, *changes: Mapping[str, Any]) -> tuple[RunConfig,
     """
     if isinstance(task, str):
         preset = find_preset(task, *changes)
-        return preset.configure(*changes), preset.task
-    own = task if isinstance(task, Task) else RowsTask(task)
-    fixed = {name: START[name] for name in ("policy", "adapter", "stop")}
-    base = RunConfig(preset=own.name, hindsight=OutcomeOptions(), **fixed)
-    return change_config(base, *_without_budgets(changes), *changes), lambda config: own
+    else:
+        own = task if isinstance(task, Task) else RowsTask(task)
+        fixed = {name: START[name] for name in ("policy", "adapter", "stop")}
+        config = RunConfig(preset=own.name, hindsight=OutcomeOptions(), **fixed)
+        preset = Preset(own.name, "a task of the caller's own", config, lambda _: own, needs_data=None)
+    return preset.configure(*changes), preset.task
 
 
 def _without_budgets(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
